@@ -1,0 +1,56 @@
+# Everything for working in this checkout. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check docs bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## start a virtual battery and show its values live, until Ctrl-C
+	@$(VENV)/bin/indevolt demo
+
+test: $(READY) ## run the tests
+	@$(PY) -m pytest
+
+check: $(READY) ## lint, format, types, layers, generated docs: everything but the tests
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/test_layers.py tests/test_source_rules.py
+	$(PY) docs/generate.py --check
+
+docs: $(READY) ## write the generated reference pages anew
+	$(PY) docs/generate.py
+
+bench: $(READY) ## measure against others, side by side (some minutes)
+	$(PY) benchmarks/import_time.py
+	$(PY) benchmarks/poll.py
+	$(PY) benchmarks/serve.py
+
+clean: ## remove everything that make and the tools made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made once, and again when what it holds may have changed. The stamp comes last, so an interrupted one is redone.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  found=$$(command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 || echo missing); \
+	  echo "indevolt needs Python 3.11 or newer, but $(PYTHON) is $$found." \
+	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Preparing $(VENV) (only the first time, and when the dependencies change) ..."
+	@$(PY) -c '' 2>/dev/null || rm -rf $(VENV)
+	@if [ -x $(PY) ]; then :; \
+	elif $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -c 'import pip, venv' 2>/dev/null; then $(PYTHON) -m venv --without-pip $(VENV); \
+	else echo "$(PYTHON) can make no virtual environment: it has neither ensurepip nor pip." \
+	          "On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; fi
+	@if $(PY) -c 'import pip' 2>/dev/null; then $(PY) -m pip install --quiet --upgrade --constraint constraints.txt pip; \
+	else $(PYTHON) -m pip --python $(PY) install --quiet --constraint constraints.txt pip; fi
+	@$(PY) -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
+	  --group test --group check --editable '.[cli,fast]'
+	@touch $(READY)

@@ -1,0 +1,1 @@
+"""INDEVOLT home batteries over OpenData."""

@@ -1,0 +1,156 @@
+"""The vocabulary: what every layer, from codec to dashboard, says about a battery.
+
+Records only. How they travel is in ``protocol``, what a point number means is in ``catalogue``.
+
+Two rules hold everywhere above the wire:
+
+* **Units**: W, Wh, V, A, Hz, %, °C, s; values are plain numbers, never strings with units.
+* **Sign**: power is positive when it flows into the house (grid import, PV, a discharging battery), so that
+  ``load = grid + pv + battery``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from enum import StrEnum
+from typing import TypeAlias
+
+Value: TypeAlias = bool | int | float | str | time | datetime
+"""What a quantity can be: a switch, a number in its unit, a word of an enum or a text, a time of day, a clock."""
+
+
+class Quality(StrEnum):
+    """How much a sample is worth. Only a LIVE sample has a value."""
+
+    LIVE = "live"
+    NOT_AVAILABLE = "not available"  # the device sent its sentinel for "I have no value"
+    NOT_INSTALLED = "not installed"  # belongs to a pack or input this unit does not have
+    ABSENT = "absent"  # asked for, and left out of the reply
+    QUARANTINED = "quarantined"  # this point spoils whole replies, so it is not asked for now
+    UNREADABLE = "unreadable"  # the device sent something the catalogue cannot read
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One quantity at one instant; ``value`` is None unless the quality is LIVE."""
+
+    name: str
+    value: Value | None
+    unit: str
+    at: datetime
+    quality: Quality = Quality.LIVE
+
+    def age(self, now: datetime) -> float:
+        """Return the seconds since this was read; negative if the clock was set back."""
+        return (now - self.at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Mapping[str, Sample]):
+    """What one device said; a mapping from quantity name to :class:`Sample`."""
+
+    device: str  # serial number, or the address while that is unknown
+    family: str
+    at: datetime
+    samples: Mapping[str, Sample]
+
+    def __getitem__(self, name: str) -> Sample:
+        return self.samples[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.samples)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def value(self, name: str) -> Value | None:
+        """Return the value, or None when it was not asked for or is not live. Unknown is never 0."""
+        sample = self.samples.get(name)
+        return None if sample is None else sample.value
+
+    def number(self, name: str) -> float | None:
+        """Return a numeric value as float, or None when unknown or not a number."""
+        value = self.value(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class SelfUse:
+    """The device's own self-consumption loop: it follows its meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The device's own charge and discharge schedule, as saved in the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stand by: neither charge nor discharge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Charge with ``power_w`` (positive watts) until ``soc_pct``."""
+
+    power_w: int
+    soc_pct: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Discharge:
+    """Discharge with ``power_w`` (positive watts) until ``soc_pct``."""
+
+    power_w: int
+    soc_pct: int = 5
+
+
+Command: TypeAlias = SelfUse | Schedule | Hold | Charge | Discharge
+
+
+class Stage(StrEnum):
+    """How far a write got, proven."""
+
+    REFUSED = "refused"  # result: false
+    INTERRUPTED = "interrupted"  # the device went away or restarted before anything could be proven
+    ACCEPTED = "accepted"  # result: true, and no more: the read side did not follow in time, or there is none
+    CONFIRMED = "confirmed"  # the read side shows the wanted value
+    EFFECTIVE = "effective"  # and the power moved as commanded
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a write or a command."""
+
+    stage: Stage
+    wanted: Mapping[str, Value]
+    before: Mapping[str, Value | None] = field(default_factory=dict)
+    shown: Mapping[str, Value | None] = field(default_factory=dict)  # last read-back; None: not readable
+    took_s: float = 0.0  # from the first write to the last proof
+    notes: tuple[str, ...] = ()  # clamped values, slow confirmations, what is still missing
+
+    @property
+    def proven(self) -> bool:
+        """Whether the device itself shows what was wanted."""
+        return self.stage in (Stage.CONFIRMED, Stage.EFFECTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An upper bound that holds now, and why."""
+
+    value: float
+    unit: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Effective limits of one unit or cluster, each with its cause."""
+
+    charge: Limit
+    discharge: Limit
+    soc_min: Limit
+    soc_max: Limit

@@ -1,0 +1,233 @@
+"""The error family: everything this package raises on purpose.
+
+::
+
+    IndevoltError
+    ├── InvalidInput       what was asked makes no sense; nothing was sent            exit 2
+    ├── Unreachable        no route, no name, connection refused                       exit 3  transient
+    ├── NoReply            connected, but the answer never came whole                  exit 4  transient
+    ├── ProtocolError      bytes that are not OpenData                                 exit 5
+    ├── StatusError        the device answered with an HTTP error (14 kinds below)     exit 6
+    │   └── Unauthorized   ... and 401 in particular                                   exit 7
+    ├── UnknownModel       no family, or more than one, fits the evidence              exit 8
+    ├── Refused            the device said result: false                               exit 9
+    ├── Unconfirmed        accepted, but the read side or the power never showed it    exit 10
+    └── FirmwareTooOld     below the vendor's minimum for this API                     exit 11
+
+Each error carries its facts in ``args[0]``, what to do next in :attr:`IndevoltError.remedy`, whether trying again may help in
+:attr:`IndevoltError.transient`, and the exit code that the command line uses. Foreign exceptions are translated once, where the
+foreign code is called.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+
+class IndevoltError(Exception):
+    """Base of the family; ``str(error)`` is the facts, :attr:`remedy` the next step."""
+
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+    default_remedy: ClassVar[str] = ""
+
+    def __init__(self, facts: str, *, remedy: str | None = None) -> None:
+        super().__init__(facts)
+        self.remedy = self.default_remedy if remedy is None else remedy
+
+
+class InvalidInput(IndevoltError, ValueError):
+    """What was asked makes no sense for this device; nothing was sent."""
+
+    exit_code = 2
+
+
+class Unreachable(IndevoltError):
+    """No connection: no route, no such name, refused, or TLS that does not fit."""
+
+    exit_code = 3
+    transient = True
+    default_remedy = (
+        "Check the address, and that the local API is enabled in the INDEVOLT app (device settings, API). "
+        "`indevolt doctor HOST` tells which step fails."
+    )
+
+
+class NoReply(IndevoltError):
+    """Connected, but the answer did not come whole before the deadline."""
+
+    exit_code = 4
+    transient = True
+    default_remedy = "The device serves one client at a time: close other clients, check the Wi-Fi signal, try again."
+
+
+class ProtocolError(IndevoltError):
+    """Bytes that are not OpenData. :attr:`raw` holds what arrived, for a report."""
+
+    exit_code = 5
+    default_remedy = "Is this an INDEVOLT device and its API port (8080)? `indevolt doctor HOST` shows what answered."
+
+    def __init__(self, facts: str, *, raw: bytes = b"", remedy: str | None = None) -> None:
+        super().__init__(facts, remedy=remedy)
+        self.raw = raw
+
+
+class UnknownModel(IndevoltError):
+    """No family, or more than one, fits what the device said about itself."""
+
+    exit_code = 8
+    default_remedy = "Name the family yourself with --model (see `indevolt points --help`), and send us a recording."
+
+
+class Refused(IndevoltError):
+    """The device answered ``result: false``."""
+
+    exit_code = 9
+    default_remedy = "Check the value against `indevolt points`, and that the device is in a mode that allows it."
+
+
+class Unconfirmed(IndevoltError):
+    """Accepted, but never shown: ``result: true`` alone is not success."""
+
+    exit_code = 10
+    default_remedy = "Read the value again in a minute; some changes take long, and the app or a schedule may outrank yours."
+
+
+class FirmwareTooOld(IndevoltError):
+    """The firmware is older than the vendor's minimum for this API."""
+
+    exit_code = 11
+    default_remedy = "Update the firmware in the INDEVOLT app (device settings, Firmware Update)."
+
+
+class StatusError(IndevoltError):
+    """The device answered with an HTTP error status.
+
+    The fourteen kinds that the specification lists (seed, section 3.3) are subclasses; any other status is this class itself.
+    """
+
+    exit_code = 6
+    status: ClassVar[int] = 0
+    meaning: ClassVar[str] = "unlisted status"
+
+    def __init__(self, facts: str = "", *, code: int | None = None, remedy: str | None = None) -> None:
+        self.code = self.status if code is None else code
+        super().__init__(f"HTTP {self.code} {self.meaning}{': ' if facts else ''}{facts}", remedy=remedy)
+
+
+class BadRequest(StatusError):
+    """400: the device does not understand the request; real ones also say so when too many points are asked for."""
+
+    status = 400
+    meaning = "Bad Request"
+    default_remedy = "Ask for fewer points, or check the point numbers."
+
+
+class Unauthorized(StatusError):
+    """401: Digest credentials missing or wrong, or the default password used for more than changing it."""
+
+    exit_code = 7
+    status = 401
+    meaning = "Unauthorized"
+    default_remedy = (
+        "Give the password with --password or INDEVOLT_PASSWORD. A new or factory-reset device first needs its default "
+        "password (the device key) changed: `indevolt password HOST`."
+    )
+
+
+class Forbidden(StatusError):
+    """403: understood, but refused."""
+
+    status = 403
+    meaning = "Forbidden"
+
+
+class NotFound(StatusError):
+    """404: this device does not have this RPC."""
+
+    status = 404
+    meaning = "Not Found"
+    default_remedy = "Is this a battery? Meters, plugs and P1 readers answer other RPCs."
+
+
+class MethodNotAllowed(StatusError):
+    """405: the HTTP method does not fit the resource."""
+
+    status = 405
+    meaning = "Method Not Allowed"
+
+
+class RequestTimeout(StatusError):
+    """408: the device waited too long for the request."""
+
+    status = 408
+    meaning = "Request Timeout"
+    transient = True
+
+
+class Conflict(StatusError):
+    """409: the request conflicts with the state of the device."""
+
+    status = 409
+    meaning = "Conflict"
+
+
+class Gone(StatusError):
+    """410: the resource is gone for good."""
+
+    status = 410
+    meaning = "Gone"
+
+
+class InternalServerError(StatusError):
+    """500: the device failed at it."""
+
+    status = 500
+    meaning = "Internal Server Error"
+    transient = True
+
+
+class MethodNotImplemented(StatusError):
+    """501: the device does not support the method."""
+
+    status = 501
+    meaning = "Not Implemented"
+
+
+class BadGateway(StatusError):
+    """502: a gateway got nonsense from the device behind it."""
+
+    status = 502
+    meaning = "Bad Gateway"
+    transient = True
+
+
+class ServiceUnavailable(StatusError):
+    """503: overloaded or under maintenance."""
+
+    status = 503
+    meaning = "Service Unavailable"
+    transient = True
+
+
+class GatewayTimeout(StatusError):
+    """504: a gateway got no answer from the device behind it in time."""
+
+    status = 504
+    meaning = "Gateway Timeout"
+    transient = True
+
+
+class HttpVersionNotSupported(StatusError):
+    """505: the HTTP version of the request is not supported."""
+
+    status = 505
+    meaning = "HTTP Version Not Supported"
+
+
+STATUS_ERRORS: Final[dict[int, type[StatusError]]] = {kind.status: kind for kind in StatusError.__subclasses__()}
+
+
+def status_error(code: int, facts: str = "") -> StatusError:
+    """Return the typed error for an HTTP status other than 200."""
+    return STATUS_ERRORS.get(code, StatusError)(facts, code=code)

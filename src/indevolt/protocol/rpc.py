@@ -1,0 +1,491 @@
+"""The RPCs: a request and a reply record each, and the four halves that move them over HTTP.
+
+::
+
+    encode_request(request) -> Call          client    decode_request(method, target) -> request    server
+    decode_reply(request, status, body)      client    encode_reply(reply) -> body                  server
+
+Parameters travel as a JSON object in the query key ``config``; the body of a request is empty (seed, section 3.1). The JSON of a
+request has no blanks: real devices answer a spaced one with ``200 {}`` (protocol.md, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+from urllib.parse import quote, unquote_to_bytes
+
+import orjson
+
+from indevolt.errors import ProtocolError, status_error
+from indevolt.protocol.digest import Sealed, from_base64, to_base64
+
+Scalar: TypeAlias = int | float | str | bool | None
+Raw: TypeAlias = Scalar | list[Any]
+"""What a point can be on the wire. Lists are rare: the clock point is an array of three words."""
+
+PATH_PREFIX: Final = "/rpc/"
+WRITE_FUNCTION: Final = 16
+"""The only documented function code of SetData (seed, section 5.2); 0x10 is also Modbus "write multiple registers"."""
+MAX_POINT: Final = 65535  # points equal Modbus register numbers where both exist (protocol.md, section 3.2)
+MAX_REQUEST_POINTS: Final = 10_000  # far above any device's batch limit (about 50); bounds what a peer can make us build
+_SCALARS: Final = frozenset((int, float, str, bool, type(None)))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``{"result": true}``: accepted, which is not the same as done."""
+
+    result: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Points and their raw values, keyed as on the wire; a point the model does not have is left out."""
+
+    values: Mapping[str, Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class SysConfig:
+    """What ``Sys.GetConfig`` says. Accessories may send it without the ``device`` wrapper (protocol.md, 3.3)."""
+
+    device: Mapping[str, Raw]
+    wrapped: bool = True
+
+    def text(self, key: str) -> str:
+        """Return a field as text, empty when absent."""
+        value = self.device.get(key)
+        return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class WifiStatus:
+    """What ``WiFi.GetStatus`` says: ``src`` is the serial number, ``rssi`` a quality of 0 to 100."""
+
+    src: str
+    params: Mapping[str, Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """An accessory's JSON document as it came; keys differ between device types and firmware (protocol.md, 3.6)."""
+
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``P1.GetData``: raw DSMR text in braces with CRLF line ends; not JSON."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchStatus:
+    """``Plug.GetStatus``: whether the plug is on."""
+
+    on: bool
+
+
+Reply: TypeAlias = Result | Data | SysConfig | WifiStatus | Json | Text | SwitchStatus
+ReplyT_co = TypeVar("ReplyT_co", bound=Reply, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[ReplyT_co]):
+    """Any request; the type parameter is what answers it."""
+
+    rpc: ClassVar[str]
+    method: ClassVar[str]  # as the documents print it; devices take GET and POST alike (protocol.md, section 2)
+    repeatable: ClassVar[bool] = True  # safe to send again when nobody knows whether it arrived
+
+
+@dataclass(frozen=True, slots=True)
+class GetData(Request[Data]):
+    """Read points."""
+
+    rpc: ClassVar[str] = "Indevolt.GetData"
+    method: ClassVar[str] = "POST"
+    points: tuple[int, ...]
+    keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", tuple(map(str, self.points)))
+
+
+@dataclass(frozen=True, slots=True)
+class SetData(Request[Result]):
+    """Write ``values`` to consecutive points from ``point`` on."""
+
+    rpc: ClassVar[str] = "Indevolt.SetData"
+    method: ClassVar[str] = "POST"
+    repeatable: ClassVar[bool] = False
+    point: int
+    values: tuple[int | float, ...]
+    function: int = WRITE_FUNCTION
+
+
+@dataclass(frozen=True, slots=True)
+class SysGetConfig(Request[SysConfig]):
+    """Read type, serial number, firmware, clock and uptime."""
+
+    rpc: ClassVar[str] = "Sys.GetConfig"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class SysSetConfig(Request[Result]):
+    """Set host name and time zone (minutes east of UTC); documented for accessories only (protocol.md, 3.5)."""
+
+    rpc: ClassVar[str] = "Sys.SetConfig"
+    method: ClassVar[str] = "POST"
+    repeatable: ClassVar[bool] = False
+    hostname: str | None = None
+    timezone: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserSetConfig(Request[Result]):
+    """Change the Digest password.
+
+    Only the ciphertext travels in the URL; tag and nonce travel as realm and nonce of the Digest header, so a decoded request has
+    them empty until the server fills them in from there.
+    """
+
+    rpc: ClassVar[str] = "User.SetConfig"
+    method: ClassVar[str] = "POST"
+    repeatable: ClassVar[bool] = False
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class WifiGetStatus(Request[WifiStatus]):
+    """Read Wi-Fi address, name and signal."""
+
+    rpc: ClassVar[str] = "WiFi.GetStatus"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterJsonData(Request[Json]):
+    """Read a meter or infrared reader."""
+
+    rpc: ClassVar[str] = "Meter.JsonData"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class P1JsonData(Request[Json]):
+    """Read a P1 reader as JSON."""
+
+    rpc: ClassVar[str] = "P1.JsonData"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class P1GetData(Request[Text]):
+    """Read the raw telegram of a P1 reader."""
+
+    rpc: ClassVar[str] = "P1.GetData"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class PlugGetData(Request[Json]):
+    """Read the measurements of a smart plug."""
+
+    rpc: ClassVar[str] = "Plug.GetData"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class PlugGetStatus(Request[SwitchStatus]):
+    """Read the switch of a smart plug."""
+
+    rpc: ClassVar[str] = "Plug.GetStatus"
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class PlugSetStatus(Request[Result]):
+    """Switch a smart plug."""
+
+    rpc: ClassVar[str] = "Plug.SetStatus"
+    method: ClassVar[str] = "POST"
+    repeatable: ClassVar[bool] = False
+    on: bool
+
+
+AnyRequest: TypeAlias = (
+    GetData
+    | SetData
+    | SysGetConfig
+    | SysSetConfig
+    | UserSetConfig
+    | WifiGetStatus
+    | MeterJsonData
+    | P1JsonData
+    | P1GetData
+    | PlugGetData
+    | PlugGetStatus
+    | PlugSetStatus
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as HTTP sees it: method and target (path and query, percent-encoded)."""
+
+    method: str
+    target: str
+
+
+# ---- encode a request ------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)  # a poller asks for the same few batches for ever
+def encode_request(request: Request[Any]) -> Call:
+    """Return the HTTP call for a request."""
+    target = PATH_PREFIX + request.rpc
+    config = _config_of(request)
+    if config is not None:
+        # "+" must arrive as %2B, because a plain one reads as a blank (protocol.md, section 2): quote() sees to it.
+        target += "?config=" + quote(orjson.dumps(config), safe="")
+    return Call(request.method, target)
+
+
+def _config_of(request: Request[Any]) -> dict[str, Any] | None:
+    match request:
+        case GetData(points=points):
+            return {"t": points}
+        case SetData(point=point, values=values, function=function):
+            return {"f": function, "t": point, "v": values}
+        case UserSetConfig(sealed=sealed):
+            return {"Password": to_base64(sealed.ciphertext)}
+        case SysSetConfig(hostname=hostname, timezone=timezone):
+            fields = {"hostname": hostname, "timezone": timezone}
+            return {"device": {key: value for key, value in fields.items() if value is not None}}
+        case PlugSetStatus(on=on):
+            return {"switch_status": _switch_word(on)}
+        case _:
+            return None
+
+
+# ---- decode a request ------------------------------------------------------------------------------------------------------------
+
+
+class BadConfig(ProtocolError):
+    """The ``config`` of a request cannot be used. Old firmware answers ``200 {}``, the documents say 400 (protocol.md, 3.1)."""
+
+
+class UnknownRpc(ProtocolError):
+    """The path names no RPC."""
+
+
+def decode_request(method: str, target: bytes) -> AnyRequest:
+    """Return the request that a method and target (raw or percent-encoded) spell.
+
+    Raises:
+        UnknownRpc: the path is no RPC of ours.
+        BadConfig: the query is not the ``config`` this RPC needs.
+    """
+    path, _, query = target.partition(b"?")
+    name = unquote_to_bytes(path).decode("latin-1").removeprefix(PATH_PREFIX)
+    decoder = _DECODERS.get(name)
+    if decoder is None or not path.startswith(b"/rpc/"):
+        raise UnknownRpc(f"no such RPC: {method} {path[:80]!r}", raw=target)
+    return decoder(query)
+
+
+def _parse_config(query: bytes) -> dict[str, Any]:
+    for part in query.split(b"&"):
+        key, _, value = part.partition(b"=")
+        if key == b"config":
+            text = unquote_to_bytes(value)
+            if b" " in text or b"\n" in text or b"\t" in text:
+                raise BadConfig("config holds blanks, which a device does not take", raw=text)
+            try:
+                config = orjson.loads(text)
+            except orjson.JSONDecodeError as error:
+                raise BadConfig(f"config is not JSON: {error}", raw=text) from error
+            if not isinstance(config, dict):
+                raise BadConfig(f"config is a JSON {type(config).__name__}, not an object", raw=text)
+            return config
+    raise BadConfig("the query has no config", raw=query)
+
+
+def _is_point(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_POINT
+
+
+def _decode_get_data(query: bytes) -> GetData:
+    points = _parse_config(query).get("t")
+    if not isinstance(points, list) or len(points) > MAX_REQUEST_POINTS or not all(map(_is_point, points)):
+        raise BadConfig('config needs "t", an array of point numbers', raw=query)
+    return GetData(tuple(points))
+
+
+def _decode_set_data(query: bytes) -> SetData:
+    config = _parse_config(query)
+    function, point, values = config.get("f", WRITE_FUNCTION), config.get("t"), config.get("v")
+    if type(function) is not int or not _is_point(point):
+        raise BadConfig('config needs "f", a function code, and "t", a point number', raw=query)
+    if not isinstance(values, list) or not 0 < len(values) <= MAX_REQUEST_POINTS:
+        raise BadConfig('config needs "v", an array of numbers', raw=query)
+    if not all(type(value) in (int, float) for value in values):
+        raise BadConfig('"v" holds something that is not a number', raw=query)
+    return SetData(point, tuple(values), function)
+
+
+def _decode_user_set_config(query: bytes) -> UserSetConfig:
+    password = _parse_config(query).get("Password")
+    if not isinstance(password, str):
+        raise BadConfig('config needs "Password", the base64 ciphertext', raw=query)
+    try:
+        return UserSetConfig(Sealed(from_base64(password), b"", ""))
+    except ProtocolError as error:
+        raise BadConfig(str(error), raw=query) from error
+
+
+def _decode_sys_set_config(query: bytes) -> SysSetConfig:
+    device = _parse_config(query).get("device")
+    if not isinstance(device, dict):
+        raise BadConfig('config needs "device", an object', raw=query)
+    hostname, timezone = device.get("hostname"), device.get("timezone")
+    if not isinstance(hostname, str | None) or not (timezone is None or type(timezone) is int):
+        raise BadConfig("hostname is a text, timezone a number of minutes", raw=query)
+    return SysSetConfig(hostname, timezone)
+
+
+def _decode_plug_set_status(query: bytes) -> PlugSetStatus:
+    return PlugSetStatus(_parse_switch(_parse_config(query).get("switch_status"), BadConfig, query))
+
+
+_DECODERS: Final[dict[str, Any]] = {
+    GetData.rpc: _decode_get_data,
+    SetData.rpc: _decode_set_data,
+    UserSetConfig.rpc: _decode_user_set_config,
+    SysSetConfig.rpc: _decode_sys_set_config,
+    PlugSetStatus.rpc: _decode_plug_set_status,
+    SysGetConfig.rpc: lambda _: SysGetConfig(),
+    WifiGetStatus.rpc: lambda _: WifiGetStatus(),
+    MeterJsonData.rpc: lambda _: MeterJsonData(),
+    P1JsonData.rpc: lambda _: P1JsonData(),
+    P1GetData.rpc: lambda _: P1GetData(),
+    PlugGetData.rpc: lambda _: PlugGetData(),
+    PlugGetStatus.rpc: lambda _: PlugGetStatus(),
+}
+
+
+# ---- encode a reply --------------------------------------------------------------------------------------------------------------
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """Return the body of a ``200`` reply: compact JSON, but for the P1 telegram."""
+    match reply:
+        case Data(values=values):
+            return orjson.dumps(values)
+        case Result(result=result):
+            return b'{"result":true}' if result else b'{"result":false}'
+        case SysConfig(device=device, wrapped=wrapped):
+            return orjson.dumps({"device": device} if wrapped else device)
+        case WifiStatus(src=src, params=params):
+            return orjson.dumps({"src": src, "params": params})
+        case SwitchStatus(on=on):
+            return orjson.dumps({"switch_status": _switch_word(on)})
+        case Json(document=document):
+            return orjson.dumps(document)
+        case Text(text=text):
+            return text.encode("ascii", "replace")
+
+
+# ---- decode a reply --------------------------------------------------------------------------------------------------------------
+
+
+def decode_reply(request: Request[ReplyT_co], status: int, body: bytes) -> ReplyT_co:
+    """Return the typed reply to a request.
+
+    Raises:
+        StatusError: the status is not 200; one subclass for each of the fourteen documented ones.
+        ProtocolError: the body is not what this RPC answers.
+    """
+    if status != 200:
+        raise status_error(status, request.rpc)
+    if isinstance(request, GetData):  # the hot one
+        return _decode_data(body)  # type: ignore[return-value]  # GetData is Request[Data]
+    return _decode_other(request, body)  # type: ignore[return-value]  # each case answers its own request
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(f"the reply is not JSON ({error}): {_excerpt(body)}", raw=body) from error
+    if type(document) is not dict:
+        raise ProtocolError(f"the reply is no JSON object: {_excerpt(body)}", raw=body)
+    return document
+
+
+def _decode_data(body: bytes) -> Data:
+    document = _load(body)
+    for key, value in document.items():
+        if type(value) not in _SCALARS and not _is_flat_list(value):
+            raise ProtocolError(f"point {key!r:.40} holds a nested value: {_excerpt(body)}", raw=body)
+    return Data(document)
+
+
+def _decode_other(request: Request[Any], body: bytes) -> Reply:
+    match request:
+        case SetData() | UserSetConfig() | SysSetConfig() | PlugSetStatus():
+            result = _load(body).get("result")
+            if type(result) is not bool:
+                raise ProtocolError(f'the reply has no "result": {_excerpt(body)}', raw=body)
+            return Result(result)
+        case SysGetConfig():
+            document = _load(body)
+            device = document.get("device", document)
+            if not isinstance(device, dict) or not device:
+                raise ProtocolError(f'the reply has no "device": {_excerpt(body)}', raw=body)
+            _require_flat(device, body)
+            return SysConfig(device, wrapped="device" in document)
+        case WifiGetStatus():
+            document = _load(body)
+            source, params = document.get("src", ""), document.get("params")
+            if not isinstance(source, str) or not isinstance(params, dict):
+                raise ProtocolError(f'the reply has no "params": {_excerpt(body)}', raw=body)
+            _require_flat(params, body)
+            return WifiStatus(source, params)
+        case PlugGetStatus():
+            return SwitchStatus(_parse_switch(_load(body).get("switch_status"), ProtocolError, body))
+        case P1GetData():
+            return Text(body.decode("latin-1"))
+        case _:
+            return Json(_load(body))
+
+
+def _is_flat_list(value: object) -> bool:
+    return type(value) is list and all(type(item) in _SCALARS for item in value)
+
+
+def _require_flat(fields: Mapping[str, Any], body: bytes) -> None:
+    for key, value in fields.items():
+        if type(value) not in _SCALARS:
+            raise ProtocolError(f"{key!r:.40} holds a nested value: {_excerpt(body)}", raw=body)
+
+
+def _switch_word(on: bool) -> str:  # noqa: FBT001 - it is the switch
+    return "on" if on else "off"
+
+
+def _parse_switch(word: object, kind: type[ProtocolError], raw: bytes) -> bool:
+    if word not in ("on", "off"):
+        raise kind(f'"switch_status" is neither "on" nor "off": {_excerpt(raw)}', raw=raw)
+    return word == "on"
+
+
+def _excerpt(body: bytes) -> str:
+    """Show the start of what came, for a message that fits one line."""
+    return f"{len(body)} bytes, {body[:60]!r}{'...' if len(body) > 60 else ''}"
