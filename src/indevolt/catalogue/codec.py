@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from math import isfinite
 from typing import Any, ClassVar, Final, Protocol
 
 from indevolt.battery import Value
@@ -38,7 +39,7 @@ class Codec(Protocol):
 
 def parse_number(raw: object) -> int | float:
     """Read a number as devices send it: a JSON number, or one in quotes (protocol.md, section 11)."""
-    if type(raw) is int or type(raw) is float:
+    if type(raw) is int or (type(raw) is float and isfinite(raw)):
         return raw
     if isinstance(raw, str):
         try:
@@ -46,7 +47,7 @@ def parse_number(raw: object) -> int | float:
         except ValueError:
             pass
         else:
-            if number - number == 0:  # neither infinite nor NaN
+            if isfinite(number):
                 return int(number) if number.is_integer() and "." not in raw else number
     raise ProtocolError(f"{raw!r:.60} is not a number")
 
@@ -75,7 +76,7 @@ class Number:
                 value = parse_number(value)
             except ProtocolError:
                 raise InvalidInput(f"{value!r} is not a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             raise InvalidInput(f"{value!r} is not a number")
         digits = DIGITS.get(self.unit, 0) if self.scale < 1000 else _KILO_DIGITS
         raw = round(value / self.scale * self.sign, digits)
@@ -241,7 +242,7 @@ class DeviceClock:
         (year, month), (day, hour), (minute, second) = (divmod(int(parse_number(word)), 256) for word in raw)
         try:
             return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ProtocolError(f"{raw!r:.60} is not a clock: {error}") from error
 
     def encode(self, value: Value) -> list[int]:

@@ -52,9 +52,7 @@ def seal(old: str, new: str, nonce: str) -> Sealed:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, and rarely needed
 
     key, iv = _password_octets("old password", old), _nonce_octets(nonce)
-    both = AESGCM(key.ljust(KEY_BYTES, b"\0")).encrypt(
-        iv.ljust(NONCE_BYTES, b"\0"), _password_octets("new password", new), None
-    )
+    both = AESGCM(key.ljust(KEY_BYTES, b"\0")).encrypt(iv.ljust(NONCE_BYTES, b"\0"), _password_octets("new password", new), None)
     return Sealed(both[:-TAG_BYTES], both[-TAG_BYTES:], nonce)
 
 
@@ -73,9 +71,7 @@ def unseal(password: str, sealed: Sealed) -> str:
         raise ProtocolError(f"the seal's tag has {len(sealed.tag)} bytes instead of {TAG_BYTES}", raw=sealed.tag)
     try:
         iv = _nonce_octets(sealed.nonce)
-        text = AESGCM(key.ljust(KEY_BYTES, b"\0")).decrypt(
-            iv.ljust(NONCE_BYTES, b"\0"), sealed.ciphertext + sealed.tag, None
-        )
+        text = AESGCM(key.ljust(KEY_BYTES, b"\0")).decrypt(iv.ljust(NONCE_BYTES, b"\0"), sealed.ciphertext + sealed.tag, None)
         new = text.decode()
         _password_octets("new password", new)
     except InvalidTag as error:
@@ -344,14 +340,13 @@ def verify(authorization: Authorization, method: str, target: str, password: str
     raw = unquote_to_bytes(wanted)
     given = _octets(authorization.response)
     return unquote_to_bytes(uri) == raw and any(
-        hmac.compare_digest(given, _octets(_response(authorization, method, hashed, password)))
-        for hashed in {uri, wanted, raw}
+        hmac.compare_digest(given, _octets(_response(authorization, method, hashed, password))) for hashed in {uri, wanted, raw}
     )
 
 
 def _response(given: Authorization, method: str, uri: bytes, password: str) -> str:
     # A password that is no text (it came through a broken terminal) is a wrong password, not a crash.
-    secret = _md5(_octets(USERNAME), _octets(given.realm), password.encode("utf-8", "surrogatepass"))
+    secret = _md5(_octets(given.username), _octets(given.realm), password.encode("utf-8", "surrogatepass"))
     request = _md5(method.encode("utf-8", "surrogatepass"), uri)
     texts = [given.nonce] if given.qop is None else [given.nonce, given.nc or "", given.cnonce or "", given.qop]
     return _md5(_octets(secret), *map(_octets, texts), _octets(request))
@@ -372,9 +367,7 @@ DigestFlow: TypeAlias = Generator[str, tuple[int, str | None], None]
 """Yields the Authorization header of each request; is sent the status and WWW-Authenticate header of each reply."""
 
 
-def digest_flow(
-    method: str, target: str, password: str, *, tokens: Callable[[], str], sealed: Sealed | None = None
-) -> DigestFlow:
+def digest_flow(method: str, target: str, password: str, *, tokens: Callable[[], str], sealed: Sealed | None = None) -> DigestFlow:
     """Return the conversation that gets one request past Digest; when it ends, the last reply is the reply.
 
     First the header goes up front, as the device documents. A ``401`` with a challenge that we can answer is answered

@@ -66,7 +66,7 @@ def _plain(value: object) -> dict[str, Any]:
 
 def _is_deep(document: dict[str, Any]) -> bool:
     level: list[Any] = [document]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level

@@ -17,18 +17,19 @@ PORT: Final = 8088
 
 _PADDING: Final = bytes(6)
 _MAGIC: Final = b"PSC-D"
-_EMPTY_FIELD: Final = b"\x10" + bytes(16)  # a length, then that many zeros; its meaning is unknown
+_EMPTY_FIELD: Final = b"\x10" + bytes(16)  # a length, then that many zeros; meaning unknown
 _RESERVED: Final = bytes(22)  # zeros in the captured frames; meaning unknown
 _SN_BYTES: Final = 16
 _UNKNOWN: Final = b"\x01\x00"  # meaning unknown
-_UNKNOWN_COUNTED: Final = b"\x02\x01\x04\x00"  # meaning unknown; counted in the length before it
+_UNKNOWN_COUNTED: Final = b"\x02\x01\x04\x00"  # meaning unknown; counted in the two lengths before it
 _TRAILER: Final = b"PE"
 
 _COUNT_AT: Final = len(_PADDING + _MAGIC)
 _BODY_AT: Final = _COUNT_AT + 2
 _SN_AT: Final = _BODY_AT + len(_EMPTY_FIELD + _RESERVED) + 1
 _LENGTHS_AT: Final = _SN_AT + _SN_BYTES + len(_UNKNOWN)
-_PAYLOAD_AT: Final = _LENGTHS_AT + 4 + len(_UNKNOWN_COUNTED)
+_COUNTED_AT: Final = _LENGTHS_AT + 4
+_PAYLOAD_AT: Final = _COUNTED_AT + len(_UNKNOWN_COUNTED)
 _TAIL: Final = len(_TRAILER) + 2
 MAX_PAYLOAD_BYTES: Final = 65507 - _PAYLOAD_AT - _TAIL
 """What fits one UDP datagram over IPv4; the captured frame carries 483 bytes."""
@@ -64,7 +65,7 @@ def encode(push: Push) -> bytes:
         raise InvalidInput(f"the serial number in a push frame has 1 to {_SN_BYTES} ASCII characters, not {push.sn!r:.40}")
     if len(push.payload) > MAX_PAYLOAD_BYTES:
         raise InvalidInput(f"a push frame carries at most {MAX_PAYLOAD_BYTES} bytes of JSON, not {len(push.payload)}")
-    length = (len(_UNKNOWN_COUNTED) + len(push.payload)).to_bytes(2, "big")
+    counted = _UNKNOWN_COUNTED + push.payload
     body = b"".join(
         (
             _EMPTY_FIELD,
@@ -72,37 +73,36 @@ def encode(push: Push) -> bytes:
             bytes([_SN_BYTES]),
             push.sn.encode("ascii").ljust(_SN_BYTES, b"\0"),  # how a shorter one is padded is unknown
             _UNKNOWN,
-            length,
-            length,
-            _UNKNOWN_COUNTED,
-            push.payload,
+            _length(counted) * 2,
+            counted,
         )
     )
-    checked = _MAGIC + len(body).to_bytes(2, "big") + body + _TRAILER
+    checked = _MAGIC + _length(body) + body + _TRAILER
     return _PADDING + checked + crc16_modbus(checked).to_bytes(2, "little")
 
 
 def decode(frame: bytes) -> Push:
-    """Return what a frame reports; ``encode`` makes the same bytes of it again.
+    """Return what a frame reports; ``encode`` makes the same bytes of it again, but for unknown ones.
+
+    The bytes of unknown meaning are not judged: only frames of one device are known, another may well send others.
 
     Raises:
-        ProtocolError: a marker, a length, the checksum, an unknown byte or the JSON is not as in the captured frames.
+        ProtocolError: a marker, a length, the checksum, the serial number or the JSON is wrong.
     """
-    if len(frame) <= _PAYLOAD_AT + _TAIL:
-        raise _bad("too short", frame)
-    if not frame.startswith(_PADDING + _MAGIC):
-        raise _bad(f"does not start with {_MAGIC!r}", frame)
-    checked, checksum = frame[len(_PADDING) : -2], frame[-2:]
-    if crc16_modbus(checked) != int.from_bytes(checksum, "little"):
+    if not _PAYLOAD_AT + _TAIL < len(frame) <= _PAYLOAD_AT + MAX_PAYLOAD_BYTES + _TAIL:
+        raise _bad("no such length", frame)
+    if not frame.startswith(_PADDING + _MAGIC) or frame[-_TAIL:-2] != _TRAILER:
+        raise _bad("the markers are missing", frame)
+    if crc16_modbus(frame[len(_PADDING) : -2]) != int.from_bytes(frame[-2:], "little"):
         raise _bad("the checksum is wrong", frame)
+    payload = frame[_PAYLOAD_AT:-_TAIL]
+    length = _length(_UNKNOWN_COUNTED + payload)
+    if frame[_COUNT_AT:_BODY_AT] != _length(frame[_BODY_AT:-_TAIL]) or frame[_LENGTHS_AT:_COUNTED_AT] != length * 2:
+        raise _bad("a length is wrong", frame)
     sn = frame[_SN_AT : _SN_AT + _SN_BYTES].rstrip(b"\0")
-    if not sn or not sn.isascii():
-        raise _bad("the serial number is not ASCII", frame)
-    push = _decode_payload(sn.decode("ascii"), frame[_PAYLOAD_AT:-_TAIL], frame)
-    # Whatever else the frame holds is fixed, or follows from the payload.
-    if encode(push) != frame:
-        raise _bad("a length or a fixed byte is wrong", frame)
-    return push
+    if not sn or not sn.isascii() or frame[_SN_AT - 1] != _SN_BYTES:
+        raise _bad("it names no sender", frame)
+    return _decode_payload(sn.decode("ascii"), payload, frame)
 
 
 def _decode_payload(sn: str, payload: bytes, frame: bytes) -> Push:
@@ -113,6 +113,10 @@ def _decode_payload(sn: str, payload: bytes, frame: bytes) -> Push:
     push = Push(sn, sequence, at_s, kind, data)
     object.__setattr__(push, "payload", payload)  # as it came, instead of as we would write it
     return push
+
+
+def _length(part: bytes) -> bytes:
+    return len(part).to_bytes(2, "big")
 
 
 def _bad(what: str, frame: bytes) -> ProtocolError:

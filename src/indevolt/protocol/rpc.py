@@ -5,22 +5,23 @@
     encode_request(request) -> Call          client    decode_request(method, target) -> request    server
     decode_reply(request, status, body)      client    encode_reply(reply) -> body                  server
 
-Parameters travel as a JSON object in the query key ``config``; the body of a request is empty (seed, section 3.1). The JSON of a
-request has no blanks: real devices answer a spaced one with ``200 {}`` (protocol.md, section 2).
+Parameters travel as a JSON object in the query key ``config``; the body of a request is empty (seed, section 3.1). The
+JSON of a request has no blanks: real devices answer a spaced one with ``200 {}`` (protocol.md, section 2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
-import orjson
-
-from indevolt.errors import ProtocolError, status_error
+from indevolt.errors import InvalidInput, ProtocolError, status_error
 from indevolt.protocol.digest import Sealed, from_base64, to_base64
+from indevolt.protocol.jsontext import decode_object, encode_object, excerpt
 
 Scalar: TypeAlias = int | float | str | bool | None
 Raw: TypeAlias = Scalar | list[Any]
@@ -30,8 +31,11 @@ PATH_PREFIX: Final = "/rpc/"
 WRITE_FUNCTION: Final = 16
 """The only documented function code of SetData (seed, section 5.2); 0x10 is also Modbus "write multiple registers"."""
 MAX_POINT: Final = 65535  # points equal Modbus register numbers where both exist (protocol.md, section 3.2)
-MAX_REQUEST_POINTS: Final = 10_000  # far above any device's batch limit (about 50); bounds what a peer can make us build
+MAX_REQUEST_POINTS: Final = 10_000
+"""Far above any device's batch limit (about 50); bounds what a peer can make us build."""
 _SCALARS: Final = frozenset((int, float, str, bool, type(None)))
+_JSON_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_JSON_BLANK: Final = re.compile(rb"[ \t\r\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,8 @@ class SysSetConfig(Request[Result]):
 class UserSetConfig(Request[Result]):
     """Change the Digest password.
 
-    Only the ciphertext travels in the URL; tag and nonce travel as realm and nonce of the Digest header, so a decoded request has
-    them empty until the server fills them in from there.
+    Only the ciphertext travels in the URL; tag and nonce travel as realm and nonce of the Digest header, so a decoded
+    request has them empty until the server fills them in from there.
     """
 
     rpc: ClassVar[str] = "User.SetConfig"
@@ -243,25 +247,41 @@ class Call:
     target: str
 
 
-# ---- encode a request ------------------------------------------------------------------------------------------------------------
+# ---- encode a request ------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)  # a poller asks for the same few batches for ever
 def encode_request(request: Request[Any]) -> Call:
-    """Return the HTTP call for a request."""
+    """Return the HTTP call for a request.
+
+    Raises:
+        InvalidInput: a point, a value or a text that no request can carry.
+    """
+    return _encode_get_data(request) if isinstance(request, GetData) else _encode(request)
+
+
+@lru_cache(maxsize=512)  # a poller asks for the same few batches for ever; other requests are rare
+def _encode_get_data(request: GetData) -> Call:
+    return _encode(request)
+
+
+def _encode(request: Request[Any]) -> Call:
     target = PATH_PREFIX + request.rpc
     config = _config_of(request)
     if config is not None:
         # "+" must arrive as %2B, because a plain one reads as a blank (protocol.md, section 2): quote() sees to it.
-        target += "?config=" + quote(orjson.dumps(config), safe="")
+        target += "?config=" + quote(encode_object(config), safe="")
     return Call(request.method, target)
 
 
 def _config_of(request: Request[Any]) -> dict[str, Any] | None:
     match request:
         case GetData(points=points):
+            if len(points) > MAX_REQUEST_POINTS or not all(map(_is_point, points)):
+                raise InvalidInput(f"a request reads at most {MAX_REQUEST_POINTS} points of 0 to {MAX_POINT}")
             return {"t": points}
         case SetData(point=point, values=values, function=function):
+            if not _is_point(point) or not 0 < len(values) <= MAX_REQUEST_POINTS or not all(map(_is_number, values)):
+                raise InvalidInput(f"a write needs a point of 0 to {MAX_POINT} and finite numbers: {request}"[:200])
             return {"f": function, "t": point, "v": values}
         case UserSetConfig(sealed=sealed):
             return {"Password": to_base64(sealed.ciphertext)}
@@ -274,11 +294,11 @@ def _config_of(request: Request[Any]) -> dict[str, Any] | None:
             return None
 
 
-# ---- decode a request ------------------------------------------------------------------------------------------------------------
+# ---- decode a request ------------------------------------------------------------------------------------------------
 
 
 class BadConfig(ProtocolError):
-    """The ``config`` of a request cannot be used. Old firmware answers ``200 {}``, the documents say 400 (protocol.md, 3.1)."""
+    """The ``config`` of a request is no use: a device answers ``200 {}``, documents say 400 (protocol.md, 3.1)."""
 
 
 class UnknownRpc(ProtocolError):
@@ -304,21 +324,20 @@ def _parse_config(query: bytes) -> dict[str, Any]:
     for part in query.split(b"&"):
         key, _, value = part.partition(b"=")
         if key == b"config":
-            text = unquote_to_bytes(value)
-            if b" " in text or b"\n" in text or b"\t" in text:
+            text = unquote_to_bytes(value.replace(b"+", b" "))
+            config = decode_object(text, "config", BadConfig)
+            if _JSON_BLANK.search(text) and _JSON_BLANK.search(_JSON_STRING.sub(b"", text)):
                 raise BadConfig("config holds blanks, which a device does not take", raw=text)
-            try:
-                config = orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                raise BadConfig(f"config is not JSON: {error}", raw=text) from error
-            if not isinstance(config, dict):
-                raise BadConfig(f"config is a JSON {type(config).__name__}, not an object", raw=text)
             return config
     raise BadConfig("the query has no config", raw=query)
 
 
-def _is_point(value: object) -> bool:
+def _is_point(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= MAX_POINT
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _decode_get_data(query: bytes) -> GetData:
@@ -335,7 +354,7 @@ def _decode_set_data(query: bytes) -> SetData:
         raise BadConfig('config needs "f", a function code, and "t", a point number', raw=query)
     if not isinstance(values, list) or not 0 < len(values) <= MAX_REQUEST_POINTS:
         raise BadConfig('config needs "v", an array of numbers', raw=query)
-    if not all(type(value) in (int, float) for value in values):
+    if not all(map(_is_number, values)):
         raise BadConfig('"v" holds something that is not a number', raw=query)
     return SetData(point, tuple(values), function)
 
@@ -364,7 +383,7 @@ def _decode_plug_set_status(query: bytes) -> PlugSetStatus:
     return PlugSetStatus(_parse_switch(_parse_config(query).get("switch_status"), BadConfig, query))
 
 
-_DECODERS: Final[dict[str, Any]] = {
+_DECODERS: Final[dict[str, Callable[[bytes], AnyRequest]]] = {
     GetData.rpc: _decode_get_data,
     SetData.rpc: _decode_set_data,
     UserSetConfig.rpc: _decode_user_set_config,
@@ -380,29 +399,33 @@ _DECODERS: Final[dict[str, Any]] = {
 }
 
 
-# ---- encode a reply --------------------------------------------------------------------------------------------------------------
+# ---- encode a reply --------------------------------------------------------------------------------------------------
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """Return the body of a ``200`` reply: compact JSON, but for the P1 telegram."""
+    """Return the body of a ``200`` reply: compact JSON, but for the P1 telegram.
+
+    Raises:
+        InvalidInput: a value that is not JSON.
+    """
     match reply:
         case Data(values=values):
-            return orjson.dumps(values)
+            return encode_object(values)
         case Result(result=result):
             return b'{"result":true}' if result else b'{"result":false}'
         case SysConfig(device=device, wrapped=wrapped):
-            return orjson.dumps({"device": device} if wrapped else device)
+            return encode_object({"device": device} if wrapped else device)
         case WifiStatus(src=src, params=params):
-            return orjson.dumps({"src": src, "params": params})
+            return encode_object({"src": src, "params": params})
         case SwitchStatus(on=on):
-            return orjson.dumps({"switch_status": _switch_word(on)})
+            return encode_object({"switch_status": _switch_word(on)})
         case Json(document=document):
-            return orjson.dumps(document)
+            return encode_object(document)
         case Text(text=text):
-            return text.encode("ascii", "replace")
+            return text.encode("latin-1", "replace")
 
 
-# ---- decode a reply --------------------------------------------------------------------------------------------------------------
+# ---- decode a reply --------------------------------------------------------------------------------------------------
 
 
 def decode_reply(request: Request[ReplyT_co], status: int, body: bytes) -> ReplyT_co:
@@ -420,20 +443,14 @@ def decode_reply(request: Request[ReplyT_co], status: int, body: bytes) -> Reply
 
 
 def _load(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ProtocolError(f"the reply is not JSON ({error}): {_excerpt(body)}", raw=body) from error
-    if type(document) is not dict:
-        raise ProtocolError(f"the reply is no JSON object: {_excerpt(body)}", raw=body)
-    return document
+    return decode_object(body, "the reply")
 
 
 def _decode_data(body: bytes) -> Data:
     document = _load(body)
     for key, value in document.items():
         if type(value) not in _SCALARS and not _is_flat_list(value):
-            raise ProtocolError(f"point {key!r:.40} holds a nested value: {_excerpt(body)}", raw=body)
+            raise ProtocolError(f"point {key!r:.40} holds a nested value: {excerpt(body)}", raw=body)
     return Data(document)
 
 
@@ -442,20 +459,20 @@ def _decode_other(request: Request[Any], body: bytes) -> Reply:
         case SetData() | UserSetConfig() | SysSetConfig() | PlugSetStatus():
             result = _load(body).get("result")
             if type(result) is not bool:
-                raise ProtocolError(f'the reply has no "result": {_excerpt(body)}', raw=body)
+                raise ProtocolError(f'the reply has no "result": {excerpt(body)}', raw=body)
             return Result(result)
         case SysGetConfig():
             document = _load(body)
             device = document.get("device", document)
             if not isinstance(device, dict) or not device:
-                raise ProtocolError(f'the reply has no "device": {_excerpt(body)}', raw=body)
+                raise ProtocolError(f'the reply has no "device": {excerpt(body)}', raw=body)
             _require_flat(device, body)
             return SysConfig(device, wrapped="device" in document)
         case WifiGetStatus():
             document = _load(body)
             source, params = document.get("src", ""), document.get("params")
             if not isinstance(source, str) or not isinstance(params, dict):
-                raise ProtocolError(f'the reply has no "params": {_excerpt(body)}', raw=body)
+                raise ProtocolError(f'the reply has no "params": {excerpt(body)}', raw=body)
             _require_flat(params, body)
             return WifiStatus(source, params)
         case PlugGetStatus():
@@ -473,19 +490,14 @@ def _is_flat_list(value: object) -> bool:
 def _require_flat(fields: Mapping[str, Any], body: bytes) -> None:
     for key, value in fields.items():
         if type(value) not in _SCALARS:
-            raise ProtocolError(f"{key!r:.40} holds a nested value: {_excerpt(body)}", raw=body)
+            raise ProtocolError(f"{key!r:.40} holds a nested value: {excerpt(body)}", raw=body)
 
 
-def _switch_word(on: bool) -> str:  # noqa: FBT001 - it is the switch
+def _switch_word(on: bool) -> str:
     return "on" if on else "off"
 
 
 def _parse_switch(word: object, kind: type[ProtocolError], raw: bytes) -> bool:
     if word not in ("on", "off"):
-        raise kind(f'"switch_status" is neither "on" nor "off": {_excerpt(raw)}', raw=raw)
+        raise kind(f'"switch_status" is neither "on" nor "off": {excerpt(raw)}', raw=raw)
     return word == "on"
-
-
-def _excerpt(body: bytes) -> str:
-    """Show the start of what came, for a message that fits one line."""
-    return f"{len(body)} bytes, {body[:60]!r}{'...' if len(body) > 60 else ''}"

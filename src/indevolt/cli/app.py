@@ -1,0 +1,115 @@
+"""The program `indevolt`: its commands, where each one lives, and its help page.
+
+A command's module is imported when the command runs, so that `indevolt --help` and completion stay quick; that is why each summary
+stands in the table below. How a run ends is told in ``ending``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Final, NoReturn
+
+import click
+
+from indevolt.cli.ending import exit_codes, finish
+
+COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    # section: {command: (module, summary)}
+    "Find and look": {
+        "discover": ("find", "Find devices on the local network."),
+        "info": ("read", "Show what a device is: family, firmware, packs, limits."),
+        "get": ("read", "Read quantities once."),
+        "watch": ("watch", "Read quantities again and again."),
+        "doctor": ("doctor", "Find out which step between here and a device is wrong."),
+    },
+    "Change": {
+        "set": ("control", "Write a setting, and prove that the device shows it."),
+        "mode": ("control", "Change the energy mode."),
+        "charge": ("control", "Charge with a power up to a state of charge."),
+        "discharge": ("control", "Discharge with a power down to a state of charge."),
+        "hold": ("control", "Stand by: neither charge nor discharge."),
+        "password": ("password", "Change the password of a device."),
+    },
+    "Without a device": {
+        "points": ("points", "List all quantities, their numbers, units and ranges."),
+        "simulate": ("simulate", "Start a virtual device that any client can talk to."),
+        "demo": ("demo", "Start a virtual battery and show its values live."),
+        "record": ("record", "Capture a device into a file that can be replayed."),
+        "completion": ("completion", "Print the completion script for a shell."),
+    },
+}
+_MODULES: Final = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
+
+
+class CommandLine(click.Group):
+    """The group of all commands: imports them late, lists them by section, and ends every run in one place."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
+        """Run, report what went wrong, exit with the code that means it."""
+        given = list(sys.argv[1:] if args is None else args)
+        words = [word for word in given if word != "--debug"]  # so that it may stand anywhere, also behind a command
+        extra["standalone_mode"] = False
+        run = super().main
+        code = finish(
+            lambda: run(words, prog_name or "indevolt", **extra),
+            as_json="--json" in words,
+            debug="--debug" in given,
+        )
+        sys.exit(code)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        """Return all names, in the order of the help page."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
+        """Import the module of a command."""
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(f"indevolt.cli.{module}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
+        """Write the sections, without importing anything."""
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, summary) for name, (_, summary) in section.items()], col_max=14)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
+        """Write what all commands share."""
+        with formatter.section("HOST"):
+            formatter.write_text("host, host:port, [ipv6]:port or https://host:port; the port is 8080 unless given.")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in exit_codes()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's callback
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"indevolt {version('indevolt')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=CommandLine,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND [ARGS]...",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks, for a report.")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """INDEVOLT home batteries over the local OpenData API.
+
+    \b
+    Examples:
+      indevolt discover
+      indevolt get 192.168.1.20 battery_soc battery_power
+      indevolt charge 192.168.1.20 --power 800 --soc 90
+      indevolt simulate --model powerflex2000
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -1,0 +1,200 @@
+"""Raw values of points: asked in batches that a device can carry, and what to do when a batch fails.
+
+One bad point makes a device answer a whole request with an error, or not at all. So a failing batch is halved until the point is found;
+it is quarantined, named and tried again later, and the rest keeps flowing. What a raw value means is for ``device`` to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from indevolt.clock import Clock
+from indevolt.errors import (
+    BadGateway,
+    BadRequest,
+    GatewayTimeout,
+    IndevoltError,
+    InternalServerError,
+    NoReply,
+    ProtocolError,
+    RequestTimeout,
+    StatusError,
+)
+from indevolt.protocol.rpc import GetData, Raw
+from indevolt.transport import Transport
+
+MAX_POINTS: Final = 50
+"""Points in one request: more gave 400 on real devices (protocol.md, section 3.1)."""
+RETRY_S: Final = 600.0
+"""The first quarantine: well above a polling cycle (5 s), so that a bad point costs next to nothing. It doubles each time."""
+LONGEST_RETRY_S: Final = 6 * 3600.0  # so that what a firmware update repairs is seen the same day
+_REQUESTS_PER_HALVING: Final = 5  # 2 find one bad point; 5 find about three among 50, and a batch limit as low as 4
+_STREAK: Final = 4  # failures in a row that make us ask whether the device is still there; 2 are ordinary in a search
+_TOO_LARGE: Final = frozenset((400, 413, 414))  # what a device or a gateway says to a request that is too long
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request brought: raw values by key, where a point that was left out is missing."""
+
+    points: tuple[int, ...]
+    values: Mapping[str, Raw]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A point that spoils whole replies. It is not asked again before ``retry_at``."""
+
+    reason: str
+    since: datetime
+    retry_at: datetime
+    strikes: int  # how often in a row it failed; each one doubles the wait
+    due: float  # retry_at on the clock that cannot be set back
+
+    def __str__(self) -> str:
+        return f"{self.reason} (since {self.since:%H:%M:%S}, asked again at {self.retry_at:%H:%M:%S} UTC)"
+
+
+class Batches:
+    """Reads points of one device.
+
+    Args:
+        transport: the way to the device.
+        clock: dates the answers and times the quarantine.
+        max_points: most points in one request; lowered by itself when the device proves to take fewer.
+        vital: points that any device answers, for telling a bad point from a dead device.
+    """
+
+    def __init__(self, transport: Transport, clock: Clock, *, max_points: int = MAX_POINTS, vital: Sequence[int] = ()) -> None:
+        self.transport = transport
+        self.max_points = max_points
+        self.quarantine: dict[int, Quarantined] = {}
+        self._clock = clock
+        self._vital = tuple(vital)
+        self._proven: int | None = None
+
+    async def ask(self, points: tuple[int, ...]) -> Answer:
+        """Send one request as it is; whatever fails is raised."""
+        data = await self.transport.exchange(GetData(points))
+        if self._proven is None:
+            self._proven = next((point for point in points if str(point) in data.values), None)
+        return Answer(points, data.values, self._clock.now())
+
+    async def fetch(self, points: Iterable[int]) -> list[Answer]:
+        """Return the answers for all points but those in quarantine.
+
+        Raises:
+            IndevoltError: the device as a whole fails: unreachable, unauthorized, or not even a proven point answers.
+        """
+        asked = tuple(dict.fromkeys(points))
+        if not self.quarantine:
+            return [answer for batch in self._split(asked) for answer in await self._fetch_batch(batch)]
+        now = self._clock.monotonic()
+        healthy = tuple(point for point in asked if point not in self.quarantine)
+        # Asked apart, so that a point that still is bad does not spoil the others again.
+        due = tuple(point for point in asked if point in self.quarantine and self.quarantine[point].due <= now)
+        batches = (*self._split(healthy), *self._split(due))
+        answers = [answer for batch in batches for answer in await self._fetch_batch(batch)]
+        for answer in answers:
+            for point in answer.points:
+                self.quarantine.pop(point, None)
+        return answers
+
+    def _split(self, points: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Cut into as few batches as allowed, of about equal size."""
+        if not points:
+            return
+        count = -(-len(points) // self.max_points)
+        size = -(-len(points) // count)
+        for start in range(0, len(points), size):
+            yield points[start : start + size]
+
+    async def _fetch_batch(self, batch: tuple[int, ...]) -> list[Answer]:
+        try:
+            return [await self.ask(batch)]
+        except IndevoltError as error:
+            if not _may_be_a_point(error):
+                raise
+            await self._require_alive(batch, error)
+            return await self._search(batch, error)
+
+    async def _search(self, batch: tuple[int, ...], first: IndevoltError) -> list[Answer]:
+        """Halve a failing batch until what answers is separated from what does not."""
+        answers: list[Answer] = []
+        blamed: dict[tuple[int, ...], IndevoltError] = {}
+        suspects = deque([(batch, first)])
+        budget = _REQUESTS_PER_HALVING * math.ceil(math.log2(len(batch) + 1))
+        streak = 0
+        while suspects:
+            group, error = suspects.popleft()
+            halves = _halves(group) if budget > 0 else ()
+            if group != batch and len(halves) < 2:
+                blamed[group] = error
+                continue
+            for half in halves:
+                budget -= 1
+                try:
+                    answers.append(await self.ask(half))
+                    streak = 0
+                except IndevoltError as failure:
+                    if not _may_be_a_point(failure):
+                        raise
+                    streak += 1
+                    if half == batch:
+                        blamed[half] = failure
+                    else:
+                        suspects.append((half, failure))
+            if streak >= _STREAK:
+                await self._require_alive(batch, error)
+                streak = 0
+        if streak:  # the last thing heard was a failure: was it the point, or did the device go away?
+            await self._require_alive(batch, first)
+        for group, error in blamed.items():
+            self._lock_away(group, error)
+        if not blamed and isinstance(first, StatusError) and first.code in _TOO_LARGE:
+            self.max_points = min(self.max_points, max(len(answer.points) for answer in answers))
+        return answers
+
+    async def _require_alive(self, batch: tuple[int, ...], error: IndevoltError) -> None:
+        """Raise the error of a batch unless one good point answers: a dead device is not many bad points."""
+        known = (*(() if self._proven is None else (self._proven,)), *self._vital)
+        outside = [point for point in known if point not in batch]
+        candidates = list(dict.fromkeys((*outside, *known, batch[0], batch[-1])))
+        # Silence costs a whole deadline each time, an error costs nothing.
+        for point in candidates[: 1 if isinstance(error, NoReply) else 3]:
+            try:
+                await self.ask((point,))
+            except IndevoltError as failure:
+                if not _may_be_a_point(failure):
+                    raise
+            else:
+                return
+        raise error
+
+    def _lock_away(self, group: tuple[int, ...], error: IndevoltError) -> None:
+        alone = len(group) == 1
+        reason = str(error) if alone else f"one of {len(group)} points that fail together: {error}"
+        now = self._clock.now()
+        for point in group:
+            known = self.quarantine.get(point)
+            strikes = known.strikes + 1 if known else 1
+            wait = min(RETRY_S * 2 ** (strikes - 1), LONGEST_RETRY_S)
+            since = known.since if known else now
+            self.quarantine[point] = Quarantined(reason, since, now + timedelta(seconds=wait), strikes, self._clock.monotonic() + wait)
+
+
+def _halves(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    middle = (len(group) + 1) // 2
+    return (group[:middle], group[middle:]) if len(group) > 1 else (group,)
+
+
+def _may_be_a_point(error: IndevoltError) -> bool:
+    """Whether one point of a batch can be the cause; the other errors concern the device, the address or the password."""
+    kinds = (NoReply, ProtocolError, BadRequest, InternalServerError, RequestTimeout, BadGateway, GatewayTimeout)
+    return isinstance(error, kinds) or (isinstance(error, StatusError) and error.code in _TOO_LARGE)

@@ -1,0 +1,31 @@
+"""What all tests share: the folder of found samples, and how hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No database: a test leaves nothing behind, and a failure prints the blob that reproduces it. No time limits of any kind:
+# the machine may be busy with other things.
+_SEARCH = settings(
+    database=None,
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("search", _SEARCH)
+settings.register_profile("ci", _SEARCH, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "search")
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of replies and frames found on devices and in documents. They are not ours to publish."""
+    folder = Path(__file__).parents[2] / "shared" / "reference" / "samples"
+    if not folder.is_dir():
+        pytest.skip("the folder of found samples (shared/reference/samples beside the checkout) is not here")
+    return folder
