@@ -12,13 +12,25 @@ import selectors
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from side_by_side import Json, Timing, answer_questions, raise_file_limit
 
 Target: TypeAlias = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a poll asks for: the same quantities by number and by name."""
+
+    points: list[int]
+    names: list[str]
+    family: str
+
+
 Poll: TypeAlias = Callable[[], Awaitable[Any]]
-Connect: TypeAlias = Callable[[Sequence[Target], Sequence[int], AsyncExitStack], Awaitable[list[Poll]]]
+Connect: TypeAlias = Callable[[Sequence[Target], Batch, AsyncExitStack], Awaitable[list[Poll]]]
 
 SPARE_FILES = 100  # for what a process has open besides its connections
 
@@ -26,7 +38,7 @@ SPARE_FILES = 100  # for what a process has open besides its connections
 class Contestant(Protocol):
     """Somebody who polls."""
 
-    def prepare(self, targets: Sequence[Target], points: Sequence[int]) -> None:
+    def prepare(self, targets: Sequence[Target], batch: Batch) -> None:
         """Make everything that a program keeps between polls, and check one reply."""
 
     def one_after_the_other(self, polls: int) -> None:
@@ -56,9 +68,9 @@ class BareSockets:
         self._at_once = at_once
         self._calls: list[tuple[Target, bytes]] = []
 
-    def prepare(self, targets: Sequence[Target], points: Sequence[int]) -> None:
+    def prepare(self, targets: Sequence[Target], batch: Batch) -> None:
         """Write the requests."""
-        config = "%7B%22t%22%3A%5B" + "%2C".join(map(str, points)) + "%5D%7D"
+        config = "%7B%22t%22%3A%5B" + "%2C".join(map(str, batch.points)) + "%5D%7D"
         self._calls = [
             (
                 (host, port),
@@ -136,9 +148,9 @@ class Polling:
         self._runner = asyncio.Runner(loop_factory=loop_factory(loop))
         self._polls: list[Poll] = []
 
-    def prepare(self, targets: Sequence[Target], points: Sequence[int]) -> None:
+    def prepare(self, targets: Sequence[Target], batch: Batch) -> None:
         """Make the clients and look at one reply."""
-        self._polls = self._runner.run(self._started(targets, points))
+        self._polls = self._runner.run(self._started(targets, batch))
 
     def one_after_the_other(self, polls: int) -> None:
         """Poll, wait, poll."""
@@ -153,11 +165,11 @@ class Polling:
         self._runner.run(self._open.aclose())
         self._runner.close()
 
-    async def _started(self, targets: Sequence[Target], points: Sequence[int]) -> list[Poll]:
+    async def _started(self, targets: Sequence[Target], batch: Batch) -> list[Poll]:
         await self._open.aclose()
-        polls = await self._connect(targets, points, self._open)
+        polls = await self._connect(targets, batch, self._open)
         reply = await polls[0]()
-        assert len(reply) == len(points), f"asked for {len(points)} points and got {len(reply)}"
+        assert len(reply) == len(batch.points), f"asked for {len(batch.points)} points and got {len(reply)}"
         return polls
 
     async def _repeat(self, count: int) -> None:
@@ -180,14 +192,14 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     return asyncio.new_event_loop
 
 
-async def connect_raw(targets: Sequence[Target], points: Sequence[int], _: AsyncExitStack) -> list[Poll]:
+async def connect_raw(targets: Sequence[Target], batch: Batch, _: AsyncExitStack) -> list[Poll]:
     """Return polls of our transport: raw points, as the device sends them."""
     from indevolt.protocol.rpc import GetData  # noqa: PLC0415 - not in everybody's environment
     from indevolt.transport import Address, HttpTransport  # noqa: PLC0415 - not in everybody's environment
 
     def poll_of(target: Target) -> Poll:
         transport = HttpTransport(Address(*target))
-        request = GetData(tuple(points))
+        request = GetData(tuple(batch.points))
 
         async def poll() -> Any:  # noqa: ANN401 - raw points
             return (await transport.exchange(request)).values
@@ -197,13 +209,13 @@ async def connect_raw(targets: Sequence[Target], points: Sequence[int], _: Async
     return [poll_of(target) for target in targets]
 
 
-async def connect_indevolt_api(targets: Sequence[Target], points: Sequence[int], stack: AsyncExitStack) -> list[Poll]:
+async def connect_indevolt_api(targets: Sequence[Target], batch: Batch, stack: AsyncExitStack) -> list[Poll]:
     """Return polls of indevolt-api; one session for all devices and no limit on its connections, which is its best case."""
     import aiohttp  # noqa: PLC0415 - not in everybody's environment
     from indevolt_api import IndevoltAPI  # noqa: PLC0415 - not in everybody's environment
 
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-    names = [str(point) for point in points]
+    names = [str(point) for point in batch.points]
 
     def poll_of(target: Target) -> Poll:
         client = IndevoltAPI(*target, session)
@@ -212,7 +224,22 @@ async def connect_indevolt_api(targets: Sequence[Target], points: Sequence[int],
     return [poll_of(target) for target in targets]
 
 
-CONNECT = {"indevolt": connect_raw, "indevolt-api": connect_indevolt_api}
+async def connect_reading(targets: Sequence[Target], batch: Batch, stack: AsyncExitStack) -> list[Poll]:
+    """Return polls of our device as ``indevolt.connect`` opens it, with all it does: pacing (of 0 s), codecs, qualities, a Reading.
+
+    The family is told, so that nothing but the polls goes over the wire, and so is a batch size that lets one request be enough.
+    """
+    import indevolt  # noqa: PLC0415 - not in everybody's environment
+
+    async def poll_of(host: str, port: int) -> Poll:
+        opening = indevolt.connect(f"{host}:{port}", model=batch.family, spacing_s=0, max_points=len(batch.points))
+        device = await stack.enter_async_context(opening)
+        return lambda: device.read(*batch.names)
+
+    return [await poll_of(host, port) for host, port in targets]
+
+
+CONNECT: dict[str, Connect] = {"indevolt": connect_raw, "indevolt-reading": connect_reading, "indevolt-api": connect_indevolt_api}
 
 
 def main() -> None:
@@ -226,8 +253,9 @@ def main() -> None:
     )
 
     def answer(question: Json) -> Json:
-        if "prepare" in question:
-            contestant.prepare([(host, port) for host, port in question["targets"]], question["prepare"])
+        if "targets" in question:
+            targets = [(host, port) for host, port in question["targets"]]
+            contestant.prepare(targets, Batch(question["points"], question["names"], question["family"]))
             return {}
         with Timing() as timing:
             if "polls" in question:

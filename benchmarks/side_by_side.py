@@ -18,13 +18,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 Json: TypeAlias = dict[str, Any]
+WhoT = TypeVar("WhoT")
+MeasureT = TypeVar("MeasureT")
 
 PATIENCE_S = 120  # above the slowest honest answer (1000 polls by the slowest client take about 1 s), below anybody's patience
+QUIET = 0.5  # load average; kernel work for others is billed to whoever runs, so even CPU time grows on a busy machine
 LEAST_ROUNDS = 5  # a median of fewer says little
 
 
@@ -187,18 +190,19 @@ class Spread:
     high: float
 
     @staticmethod
-    def of(values: Sequence[float]) -> Spread:
+    def of(values: Iterable[float]) -> Spread:
         """Return the middle and the ends of some values."""
-        return Spread(statistics.median(values), min(values), max(values))
+        values = sorted(values)
+        return Spread(statistics.median(values), values[0], values[-1])
 
 
-def rounds_of(count: int, contestants: Mapping[str, Callable[[], float]]) -> dict[str, Spread]:
-    """Measure every contestant once a round, in turns, and return what the rounds gave."""
-    values: dict[str, list[float]] = {name: [] for name in contestants}
+def rounds_of(count: int, contestants: Mapping[WhoT, Callable[[], MeasureT]]) -> dict[WhoT, list[MeasureT]]:
+    """Measure every contestant once a round, in turns, and return what each round gave."""
+    found: dict[WhoT, list[MeasureT]] = {name: [] for name in contestants}
     for _ in range(count):
         for name, measure in contestants.items():
-            values[name].append(measure())
-    return {name: Spread.of(found) for name, found in values.items()}
+            found[name].append(measure())
+    return found
 
 
 # ---- saying it -------------------------------------------------------------------------------------------------------
@@ -213,8 +217,10 @@ def arguments(description: str, *, rounds: int = LEAST_ROUNDS) -> argparse.Argum
 
 
 def machine() -> str:
-    """Return one line about what this ran on."""
-    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    """Return one line about what this ran on, and whether it had the machine for itself."""
+    text = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"{text}, load {load:.1f} before we began (do not trust figures above {QUIET:g})" if load > QUIET else text
 
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

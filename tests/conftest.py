@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 _SEARCH = settings(
     database=None,
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -1,1 +1,149 @@
-"""INDEVOLT home batteries over OpenData."""
+"""INDEVOLT home batteries over OpenData: a client that proves what it did.
+
+::
+
+    import asyncio
+    import indevolt
+
+
+    async def main() -> None:
+        async with indevolt.connect("192.168.1.20") as battery:
+            reading = await battery.read("battery_soc", "battery_power")
+            print(reading.value("battery_soc"), "%")
+            outcome = await battery.charge(power_w=800, soc_pct=90)
+            print(outcome.stage, *outcome.notes)
+
+
+    asyncio.run(main())
+
+Everything that stands in ``__all__`` is imported when it is first used, so that ``import indevolt`` costs next to nothing. The
+virtual device is in :mod:`indevolt.simulator` and :mod:`indevolt.virtual`, the wire format in :mod:`indevolt.protocol`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indevolt.battery import (
+        Charge,
+        Command,
+        Discharge,
+        Hold,
+        Limit,
+        Limits,
+        Outcome,
+        Quality,
+        Reading,
+        Sample,
+        Schedule,
+        SelfUse,
+        Stage,
+        Value,
+    )
+    from indevolt.clock import Clock, ManualClock, SystemClock
+    from indevolt.device import Device, connect, set_password
+    from indevolt.discover import Api, Found, discover
+    from indevolt.errors import (
+        FirmwareTooOld,
+        IndevoltError,
+        InvalidInput,
+        NoReply,
+        ProtocolError,
+        Refused,
+        StatusError,
+        Unauthorized,
+        Unconfirmed,
+        UnknownModel,
+        Unreachable,
+    )
+    from indevolt.transport import HttpTransport, Paced, Recorded, Transport
+
+    __version__: str
+
+_HOMES = {
+    "battery": ("Charge Command Discharge Hold Limit Limits Outcome Quality Reading Sample Schedule SelfUse Stage Value"),
+    "clock": "Clock ManualClock SystemClock",
+    "device": "Device connect set_password",
+    "discover": "Api Found discover",
+    "errors": (
+        "FirmwareTooOld IndevoltError InvalidInput NoReply ProtocolError Refused StatusError Unauthorized Unconfirmed "
+        "UnknownModel Unreachable"
+    ),
+    "transport": "HttpTransport Paced Recorded Transport",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Api",
+    "Charge",
+    "Clock",
+    "Command",
+    "Device",
+    "Discharge",
+    "FirmwareTooOld",
+    "Found",
+    "Hold",
+    "HttpTransport",
+    "IndevoltError",
+    "InvalidInput",
+    "Limit",
+    "Limits",
+    "ManualClock",
+    "NoReply",
+    "Outcome",
+    "Paced",
+    "ProtocolError",
+    "Quality",
+    "Reading",
+    "Recorded",
+    "Refused",
+    "Sample",
+    "Schedule",
+    "SelfUse",
+    "Stage",
+    "StatusError",
+    "SystemClock",
+    "Transport",
+    "Unauthorized",
+    "Unconfirmed",
+    "UnknownModel",
+    "Unreachable",
+    "Value",
+    "__version__",
+    "connect",
+    "discover",
+    "set_password",
+]
+
+
+class _Package(ModuleType):
+    """This package, where ``discover`` is the function: importing the module of that name would put the module there."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "discover" and isinstance(value, ModuleType):
+            value = value.discover
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import, and rarely needed
+
+        return version("indevolt")
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -30,6 +30,7 @@ class Quality(StrEnum):
     ABSENT = "absent"  # asked for, and left out of the reply
     QUARANTINED = "quarantined"  # this point spoils whole replies, so it is not asked for now
     UNREADABLE = "unreadable"  # the device sent something the catalogue cannot read
+    UNANSWERED = "unanswered"  # asked for, and the device did not answer at all
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,12 @@ def namespace() -> list[str]:
 
 
 @pytest.fixture(scope="module", params=PRODUCTS)
-def session(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, Any]]]:
+def session(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     product = request.param
     command = [*namespace(), sys.executable, str(SESSION), product, str(PRODUCTS[product])]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert finished.returncode == 0, finished.stderr
-    yield product, json.loads(finished.stdout)
+    return product, json.loads(finished.stdout)
 
 
 def test_it_discovers_the_device_once_and_by_its_serial_number(session: tuple[str, dict[str, Any]]) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from indevolt.catalogue.grammar import families, load, products
 from indevolt.catalogue.identity import Evidence, Firmware, Verdict, identify, probe_points
-from indevolt.catalogue.limits import effective_limits
+from indevolt.catalogue.limits import LIMITING, effective_limits
 from indevolt.catalogue.model import Model, Point, Product, ReadSide, Write, WriteSide
 
 __all__ = [
+    "LIMITING",
     "Evidence",
     "Firmware",
     "Model",

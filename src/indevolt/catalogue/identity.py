@@ -79,6 +79,11 @@ class Verdict:
         return tuple(each.fact for each in sorted(self.evidence, key=lambda each: -each.weight) if self.family in each.families)
 
     @property
+    def is_hint(self) -> bool:
+        """Whether nothing better than the reported type speaks for the family, so that asking :func:`probe_points` is worth it."""
+        return max((each.weight for each in self.evidence), default=0) <= _TYPE
+
+    @property
     def firmware_too_old(self) -> bool:
         """Whether the firmware is known and older than the documented minimum (protocol.md, section 10)."""
         minimum = Firmware.parse(load(self.family).identity.minimum_firmware)

@@ -19,6 +19,9 @@ _DISCHARGE_REPORTS = {
     "system_max_discharge_power": "what the unit reports it can deliver",
 }
 
+LIMITING = (*_CHARGE_REPORTS, *_DISCHARGE_REPORTS, "backup_soc")
+"""The quantities whose values :func:`effective_limits` uses."""
+
 
 def effective_limits(
     model: Model,

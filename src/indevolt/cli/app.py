@@ -15,14 +15,15 @@ from typing import Any, Final, NoReturn
 import click
 
 from indevolt.cli.ending import exit_codes, finish
+from indevolt.cli.page import write_examples
 
-COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    # section: {command: (module, summary)}
+COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and name: module, summary
     "Find and look": {
         "discover": ("find", "Find devices on the local network."),
         "info": ("read", "Show what a device is: family, firmware, packs, limits."),
         "get": ("read", "Read quantities once."),
         "watch": ("watch", "Read quantities again and again."),
+        "record": ("record", "Capture a device into a file that can be replayed."),
         "doctor": ("doctor", "Find out which step between here and a device is wrong."),
     },
     "Change": {
@@ -37,10 +38,15 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "points": ("points", "List all quantities, their numbers, units and ranges."),
         "simulate": ("simulate", "Start a virtual device that any client can talk to."),
         "demo": ("demo", "Start a virtual battery and show its values live."),
-        "record": ("record", "Capture a device into a file that can be replayed."),
         "completion": ("completion", "Print the completion script for a shell."),
     },
 }
+EXAMPLES: Final = (
+    "indevolt discover",
+    "indevolt get 192.168.1.20 battery_soc battery_power",
+    "indevolt charge 192.168.1.20 --power 800 --soc 90",
+    "indevolt simulate --model powerflex2000",
+)
 _MODULES: Final = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
 
 
@@ -80,13 +86,14 @@ class CommandLine(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
         """Write what all commands share."""
+        write_examples(formatter, EXAMPLES)
         with formatter.section("HOST"):
             formatter.write_text("host, host:port, [ipv6]:port or https://host:port; the port is 8080 unless given.")
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in exit_codes()])
 
 
-def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's callback
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         click.echo(f"indevolt {version('indevolt')}")
         ctx.exit()
@@ -96,20 +103,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     cls=CommandLine,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    subcommand_metavar="COMMAND [ARGS]...",
+    subcommand_metavar="COMMAND ...",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks, for a report.")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """INDEVOLT home batteries over the local OpenData API.
-
-    \b
-    Examples:
-      indevolt discover
-      indevolt get 192.168.1.20 battery_soc battery_power
-      indevolt charge 192.168.1.20 --power 800 --soc 90
-      indevolt simulate --model powerflex2000
-    """
+    """INDEVOLT home batteries over the local OpenData API."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

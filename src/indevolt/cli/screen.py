@@ -1,7 +1,7 @@
 """The two ways a command speaks: tables and lines for people, JSON for programs.
 
-A terminal gets colours and its own width; a pipe or a file gets the same text without either, so that nothing is cut off. What a value
-looks like is for ``render``.
+A terminal gets colours and its own width; a pipe or a file gets the same text without either, so that nothing is cut off. What a
+value looks like is for ``render``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import click
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -39,22 +40,36 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 def rows(*columns: str, headers: bool = True) -> Table:
-    """Return a plain table without lines; a column named ``>X`` is aligned to the right, ``X?`` is cut to fit where need be."""
+    """Return a plain table without lines.
+
+    A column named ``>X`` is aligned to the right. Where the terminal is too narrow, columns named ``X?`` give way: what stands in
+    them is wrapped, or cut if it is a :func:`cut_text`.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=headers, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(
-            column.lstrip(">").rstrip("?"),
-            justify="right" if column.startswith(">") else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if column.endswith("?") else len(column.lstrip(">")),
-        )
+        justify: JustifyMethod = "right" if column.startswith(">") else "left"
+        table.add_column(column.strip(">?"), justify=justify, no_wrap=not column.endswith("?"))
     return table
+
+
+def show(console: Console, table: Table) -> None:
+    """Print a table; what goes to a pipe or a file gets no blanks at the ends of its lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(row.rstrip() for row in captured.get().splitlines()))
 
 
 def line(text: str, style: str = "") -> Text:
     """Return text of any origin, harmless and styled."""
     return Text(printable(text), style=style)
+
+
+def cut_text(text: str, style: str = "") -> Text:
+    """Return text that is cut where there is no room for it."""
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:
@@ -71,3 +86,14 @@ def print_json_line(document: Mapping[str, Any]) -> None:
 def marks(console: Console) -> tuple[str, str, str]:
     """Return the signs for good, bad and noteworthy that this terminal can show."""
     return ("✓", "✗", "!") if console.encoding.lower().startswith("utf") else ("ok", "NO", "!")
+
+
+@contextmanager
+def waiting(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show on the terminal, while it lasts, that something is going on; say nothing where nobody watches."""
+    console = screen(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(Text(printable(text), style="dim"), spinner="dots"):
+        yield

@@ -1,7 +1,8 @@
 """Raw values of points: asked in batches that a device can carry, and what to do when a batch fails.
 
-One bad point makes a device answer a whole request with an error, or not at all. So a failing batch is halved until the point is found;
-it is quarantined, named and tried again later, and the rest keeps flowing. What a raw value means is for ``device`` to say.
+One bad point makes a device answer a whole request with an error, or not at all. So a failing batch is halved until the
+point is found; it is quarantined, named and tried again later, and the rest keeps flowing. What a raw value means is for
+``reader`` to say.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -59,6 +60,18 @@ class Quarantined:
 
     def __str__(self) -> str:
         return f"{self.reason} (since {self.since:%H:%M:%S}, asked again at {self.retry_at:%H:%M:%S} UTC)"
+
+
+@dataclass(slots=True)
+class _Search:
+    """The search for what spoils a batch, as far as it has got."""
+
+    batch: tuple[int, ...]
+    budget: int  # requests left
+    suspects: deque[tuple[tuple[int, ...], IndevoltError]] = field(default_factory=deque)
+    blamed: dict[tuple[int, ...], IndevoltError] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    streak: int = 0  # failures since the last answer
 
 
 class Batches:
@@ -126,40 +139,40 @@ class Batches:
 
     async def _search(self, batch: tuple[int, ...], first: IndevoltError) -> list[Answer]:
         """Halve a failing batch until what answers is separated from what does not."""
-        answers: list[Answer] = []
-        blamed: dict[tuple[int, ...], IndevoltError] = {}
-        suspects = deque([(batch, first)])
-        budget = _REQUESTS_PER_HALVING * math.ceil(math.log2(len(batch) + 1))
-        streak = 0
-        while suspects:
-            group, error = suspects.popleft()
-            halves = _halves(group) if budget > 0 else ()
+        search = _Search(batch, budget=_REQUESTS_PER_HALVING * math.ceil(math.log2(len(batch) + 1)))
+        search.suspects.append((batch, first))
+        while search.suspects:
+            group, error = search.suspects.popleft()
+            halves = _halves(group) if search.budget > 0 else ()
             if group != batch and len(halves) < 2:
-                blamed[group] = error
+                search.blamed[group] = error
                 continue
             for half in halves:
-                budget -= 1
-                try:
-                    answers.append(await self.ask(half))
-                    streak = 0
-                except IndevoltError as failure:
-                    if not _may_be_a_point(failure):
-                        raise
-                    streak += 1
-                    if half == batch:
-                        blamed[half] = failure
-                    else:
-                        suspects.append((half, failure))
-            if streak >= _STREAK:
+                await self._try(half, search)
+            if search.streak >= _STREAK:
                 await self._require_alive(batch, error)
-                streak = 0
-        if streak:  # the last thing heard was a failure: was it the point, or did the device go away?
+                search.streak = 0
+        if search.streak:  # the last thing heard was a failure: was it the point, or did the device go away?
             await self._require_alive(batch, first)
-        for group, error in blamed.items():
+        for group, error in search.blamed.items():
             self._lock_away(group, error)
-        if not blamed and isinstance(first, StatusError) and first.code in _TOO_LARGE:
-            self.max_points = min(self.max_points, max(len(answer.points) for answer in answers))
-        return answers
+        if not search.blamed and isinstance(first, StatusError) and first.code in _TOO_LARGE:
+            self.max_points = min(self.max_points, max(len(answer.points) for answer in search.answers))
+        return search.answers
+
+    async def _try(self, half: tuple[int, ...], search: _Search) -> None:
+        search.budget -= 1
+        try:
+            search.answers.append(await self.ask(half))
+            search.streak = 0
+        except IndevoltError as error:
+            if not _may_be_a_point(error):
+                raise
+            search.streak += 1
+            if half == search.batch:  # a single point, asked once more
+                search.blamed[half] = error
+            else:
+                search.suspects.append((half, error))
 
     async def _require_alive(self, batch: tuple[int, ...], error: IndevoltError) -> None:
         """Raise the error of a batch unless one good point answers: a dead device is not many bad points."""
@@ -186,7 +199,9 @@ class Batches:
             strikes = known.strikes + 1 if known else 1
             wait = min(RETRY_S * 2 ** (strikes - 1), LONGEST_RETRY_S)
             since = known.since if known else now
-            self.quarantine[point] = Quarantined(reason, since, now + timedelta(seconds=wait), strikes, self._clock.monotonic() + wait)
+            self.quarantine[point] = Quarantined(
+                reason, since, now + timedelta(seconds=wait), strikes, self._clock.monotonic() + wait
+            )
 
 
 def _halves(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

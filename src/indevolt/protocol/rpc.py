@@ -448,10 +448,15 @@ def _load(body: bytes) -> dict[str, Any]:
 
 def _decode_data(body: bytes) -> Data:
     document = _load(body)
+    if not _SCALARS.issuperset(map(type, document.values())):  # a loop here would cost as much as the parsing
+        _require_flat_lists(document, body)
+    return Data(document)
+
+
+def _require_flat_lists(document: Mapping[str, Any], body: bytes) -> None:
     for key, value in document.items():
         if type(value) not in _SCALARS and not _is_flat_list(value):
             raise ProtocolError(f"point {key!r:.40} holds a nested value: {excerpt(body)}", raw=body)
-    return Data(document)
 
 
 def _decode_other(request: Request[Any], body: bytes) -> Reply:

@@ -72,7 +72,7 @@ _SPEC: Final = re.compile(r"(?P<name>[a-z]+)(?::(?P<argument>[^*@]+))?(?:\*(?P<c
 _SECONDS: Final = (Kind.SLOW, Kind.LATE, Kind.REBOOT)
 _NEEDS_ARGUMENT: Final = (Kind.SLOW, Kind.LATE, Kind.STATUS, Kind.POISON)
 _TAKES_ARGUMENT: Final = (*_NEEDS_ARGUMENT, Kind.REBOOT)
-_OF_WRITES: Final = (Kind.IGNORE, Kind.REFUSE, Kind.LATE)
+_OF_WRITES: Final = (Kind.IGNORE, Kind.REFUSE)
 _MAX_SECONDS: Final = 86_400.0  # a day; longer is a typing mistake
 
 
@@ -93,8 +93,13 @@ class Fault:
         if self.kind is Kind.POISON:
             return isinstance(request, GetData) and self.number in request.points
         if self.kind in _OF_WRITES:
-            return isinstance(request, SetData | SysSetConfig | UserSetConfig | PlugSetStatus)
-        return True
+            return is_write(request)
+        return self.kind is not Kind.LATE or isinstance(request, SetData)
+
+
+def is_write(request: AnyRequest) -> bool:
+    """Return whether a request changes something, and so is answered with a result."""
+    return isinstance(request, SetData | SysSetConfig | UserSetConfig | PlugSetStatus)
 
 
 class Faults:
@@ -229,6 +234,6 @@ def damage(kind: Kind, reply: Reply) -> ProtocolError:
 
 def _head(length: int) -> bytes:
     """Return the head of a reply in the shape of real devices (protocol.md, section 3.7)."""
-    return (
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    ).encode("ascii")
+    return (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").encode(
+        "ascii"
+    )

@@ -11,7 +11,7 @@ Signs are the house's: power is positive when it flows into the house. With the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, TypeAlias
@@ -200,10 +200,3 @@ def built_in_day(seed: int, pv_inputs: int) -> House:
 def _chance(what: str) -> int:
     """Return a number from 0 to 99 that is always the same for the same text."""
     return crc32(what.encode()) % 100
-
-
-def energy_quantities(plant: Plant) -> Mapping[str, float]:
-    """Return the counters by the name of the quantity that shows them."""
-    shown = {f"{name}_total": energy for name, energy in plant.energy_wh.items()}
-    shown |= {f"{name}_today": energy for name, energy in plant.today_wh.items()}
-    return shown

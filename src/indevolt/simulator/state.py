@@ -73,7 +73,7 @@ class State:
     def parse(cls, document: Mapping[str, Any]) -> State:
         """Return the state that a JSON document spells.
 
-        Known are, side by side: points (``"6000": 726`` in any number), the ``device`` of Sys.GetConfig, ``src`` and ``params`` of
+        Known are, side by side: points (``"POINT": value`` in any number), the ``device`` of Sys.GetConfig, ``src`` and ``params`` of
         WiFi.GetStatus, and the replies of an accessory under the name of their RPC. A documented example, with its ``request`` and
         ``response``, is its response; a Sys.GetConfig without the wrapper is known by its ``sn`` and ``fw``.
 
@@ -92,7 +92,7 @@ class State:
         if rest or not isinstance(telegram, str | None):
             raise InvalidInput(
                 f"a state has no {next(iter(rest), P1GetData.rpc)!r:.40}",
-                remedy='It holds points ("6000": 726), "device" as in Sys.GetConfig, or an accessory\'s replies by RPC name.',
+                remedy='It holds points ("POINT": value), "device" as in Sys.GetConfig, or an accessory\'s replies by RPC name.',
             )
         return cls(
             points,
@@ -115,4 +115,4 @@ def _raw(key: str, value: object) -> Raw:
         return value
     if not isinstance(value, _SCALARS):
         raise InvalidInput(f"the value of point {key} is no plain value: {value!r:.60}")
-    return value  # type: ignore[return-value]  # _SCALARS are the scalars of Raw
+    return value

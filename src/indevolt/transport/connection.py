@@ -95,8 +95,11 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Judge whether what has come is a whole answer."""
         self.reusable = False
-        if self._answer.done():
-            return
+        if not self._answer.done():
+            self._judge_end(exc)
+        del self._parser  # it refers back to us: without a cycle, nothing is left to the garbage collector
+
+    def _judge_end(self, exc: Exception | None) -> None:
         if exc is not None:
             self._fail(NoReply(f"{self._peer} broke the connection ({exc}) {self._progress()}"))
             return
@@ -145,7 +148,9 @@ class Connection(asyncio.Protocol):
         if isinstance(error, HttpParserUpgrade):
             return ProtocolError(f"{self._peer} wants to switch protocols: {start!r}", raw=self._excerpt())
         hint = "; that is TLS, try https://" if start.startswith((b"\x15\x03", b"\x16\x03")) else ""
-        return ProtocolError(f"{self._peer} answered with something that is not HTTP ({error}): {start!r}{hint}", raw=self._excerpt())
+        return ProtocolError(
+            f"{self._peer} answered with something that is not HTTP ({error}): {start!r}{hint}", raw=self._excerpt()
+        )
 
     def _progress(self) -> str:
         count = len(self._received)

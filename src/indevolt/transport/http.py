@@ -26,6 +26,7 @@ from indevolt.protocol.digest import digest_flow
 from indevolt.protocol.rpc import Request, UserSetConfig, decode_reply, encode_request
 from indevolt.transport.address import Address
 from indevolt.transport.connection import Answer, Connection
+from indevolt.transport.deadline import Deadline, Deadlines
 from indevolt.transport.interface import ReplyT
 
 MAX_REPLY_BYTES: Final = 1 << 20
@@ -79,6 +80,7 @@ class HttpTransport:
         self._max_reply_bytes = max_reply_bytes
         self._tokens = tokens
         self._heads: dict[Request[Any], bytes] = {}
+        self._deadlines = Deadlines()
         self._idle: Connection | None = None
         self._closed = False
 
@@ -103,7 +105,7 @@ class HttpTransport:
         return decode_reply(request, status, body)
 
     async def close(self) -> None:
-        """Hang up the idle connection, if there is one."""
+        """Hang up the idle connection, if there is one. An exchange under way ends by itself, within its deadline."""
         self._closed = True
         if self._idle is not None:
             self._idle.close()
@@ -155,7 +157,7 @@ class HttpTransport:
 
     async def _ask(self, connection: Connection, message: bytes, until: float) -> Answer:
         try:
-            async with asyncio.timeout_at(until):
+            with Deadline(self._deadlines, until):
                 if not connection.connected:
                     await self._connect(connection)
                 answer = await connection.ask(message)

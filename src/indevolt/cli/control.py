@@ -1,0 +1,303 @@
+"""`indevolt set`, `mode`, `charge`, `discharge`, `hold`: writes, each followed until the device proves it or does not.
+
+Typing the command is the owner's consent. How a write is proven is for ``device`` to know; here it is told stage by stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value
+from indevolt.catalogue import Model, Write, load, products
+from indevolt.cli.options import Link, complete_mode, complete_settable, device_options, dry_run_option, json_option, mode_words
+from indevolt.cli.page import Subcommand
+from indevolt.cli.render import number_text, phrase, plain, wanted_text
+from indevolt.cli.screen import line, marks, print_json, screen, waiting
+from indevolt.cli.session import with_device
+from indevolt.device import Device
+from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unconfirmed
+from indevolt.protocol.rpc import SetData, encode_request
+from indevolt.transport import Address, parse_address
+
+_UNPROVEN: Final[Mapping[Stage, type[IndevoltError]]] = {
+    Stage.REFUSED: Refused,
+    Stage.INTERRUPTED: NoReply,
+    Stage.ACCEPTED: Unconfirmed,
+}
+"""Which error of the family, and so which exit code and remedy, an outcome amounts to where nothing is proven."""
+
+_MODE_COMMANDS: Final[Mapping[str, Command]] = {"self_use": SelfUse(), "schedule": Schedule()}
+_ENDING: Final = (
+    "Exit code 0: the device shows it. 9: refused. 10: accepted, but not shown in time. 4: the device went away meanwhile."
+)
+
+Plan = Callable[[Model], tuple[Write, ...]]
+Act = Callable[[Device], Awaitable[Outcome]]
+
+
+@click.command(
+    "set",
+    epilog=_ENDING,
+    cls=Subcommand,
+    examples=[
+        "indevolt set 192.168.1.20 backup_soc 20",
+        "indevolt set 192.168.1.20 grid_charging on --dry-run",
+    ],
+)
+@device_options
+@click.argument("name", shell_complete=complete_settable)
+@click.argument("values", nargs=-1, required=True, metavar="VALUE...")
+@dry_run_option
+@json_option
+def set_command(link: Link, name: str, values: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
+    """Write a setting and follow it until the device shows it.
+
+    VALUE is in the unit that `indevolt points --settable` shows; on or off, a word, or a time like 22:30. Several values go to
+    consecutive points. Put -- before a negative number.
+    """
+
+    def plan(model: Model) -> tuple[Write, ...]:
+        return (model.write(name, values),)
+
+    async def act(device: Device) -> Outcome:
+        return await device.write(name, *values)
+
+    return _carry_out(link, plan, act, dry_run=dry_run, as_json=as_json)
+
+
+@click.command(
+    "mode",
+    epilog=_ENDING,
+    cls=Subcommand,
+    examples=[
+        "indevolt mode 192.168.1.20 self-use",
+        "indevolt mode 192.168.1.20 schedule --dry-run",
+    ],
+)
+@device_options
+@click.argument("mode", shell_complete=complete_mode)
+@dry_run_option
+@json_option
+def mode_command(link: Link, mode: str, *, dry_run: bool, as_json: bool) -> int:
+    """Change the energy mode: self-use, schedule, realtime, ...
+
+    Real-time mode lasts until it is left. `indevolt mode HOST self-use` is how charge, discharge and hold end.
+    """
+    word = mode.strip().lower().replace("-", "_")
+    if word.replace("_", "-") not in mode_words():
+        raise InvalidInput(f"no mode {mode!r}", remedy=f"Modes: {', '.join(mode_words())}; a device may not have all of them.")
+    command = _MODE_COMMANDS.get(word)
+    if command is not None:
+        return _carry_out_command(link, command, dry_run=dry_run, as_json=as_json)
+
+    def plan(model: Model) -> tuple[Write, ...]:
+        return (model.write("mode", (word,)),)
+
+    async def act(device: Device) -> Outcome:
+        return await device.write("mode", word)
+
+    return _carry_out(link, plan, act, dry_run=dry_run, as_json=as_json)
+
+
+def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--power``; the range is the device's, so it is checked against that."""
+    return click.option("--power", "power_w", type=int, required=True, metavar="W", help="Battery power in watts.")(command)
+
+
+@click.command(
+    "charge",
+    epilog=_ENDING,
+    cls=Subcommand,
+    examples=[
+        "indevolt charge 192.168.1.20 --power 800 --soc 90",
+        "indevolt charge 192.168.1.20 --power 800 --dry-run",
+    ],
+)
+@device_options
+@power_option
+@click.option("--soc", "soc_pct", type=int, default=100, show_default=True, metavar="PCT", help="Stop at this state of charge.")
+@dry_run_option
+@json_option
+def charge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, as_json: bool) -> int:
+    """Charge with a power up to a state of charge, in real-time mode.
+
+    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    """
+    return _carry_out_command(link, Charge(power_w, soc_pct), dry_run=dry_run, as_json=as_json)
+
+
+@click.command(
+    "discharge",
+    epilog=_ENDING,
+    cls=Subcommand,
+    examples=[
+        "indevolt discharge 192.168.1.20 --power 400 --soc 20",
+    ],
+)
+@device_options
+@power_option
+@click.option("--soc", "soc_pct", type=int, default=5, show_default=True, metavar="PCT", help="Stop at this state of charge.")
+@dry_run_option
+@json_option
+def discharge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, as_json: bool) -> int:
+    """Discharge with a power down to a state of charge, in real-time mode.
+
+    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    """
+    return _carry_out_command(link, Discharge(power_w, soc_pct), dry_run=dry_run, as_json=as_json)
+
+
+@click.command(
+    "hold",
+    epilog=_ENDING,
+    cls=Subcommand,
+    examples=[
+        "indevolt hold 192.168.1.20",
+    ],
+)
+@device_options
+@dry_run_option
+@json_option
+def hold_command(link: Link, *, dry_run: bool, as_json: bool) -> int:
+    """Stand by, in real-time mode: neither charge nor discharge.
+
+    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    """
+    return _carry_out_command(link, Hold(), dry_run=dry_run, as_json=as_json)
+
+
+# ---- doing it --------------------------------------------------------------------------------------------------------
+
+
+def _carry_out_command(link: Link, command: Command, *, dry_run: bool, as_json: bool) -> int:
+    async def act(device: Device) -> Outcome:
+        return await device.command(command)
+
+    code = _carry_out(link, lambda model: model.spell(command), act, dry_run=dry_run, as_json=as_json)
+    if code == 0 and not (dry_run or as_json) and not isinstance(command, SelfUse | Schedule):
+        click.echo(f"It stays so until another command; `indevolt mode {link.host} self-use` ends it.")
+    return code
+
+
+def _carry_out(link: Link, plan: Plan, act: Act, *, dry_run: bool, as_json: bool) -> int:
+    if dry_run:
+        _show_plan(link, plan, as_json=as_json)
+        return 0
+
+    async def session(device: Device) -> tuple[Model, Outcome]:
+        return device.model, await act(device)
+
+    with waiting(f"waiting for {link.host} to show it", quiet=as_json):
+        model, outcome = with_device(link, session)
+    failure = _UNPROVEN.get(outcome.stage)
+    code = failure.exit_code if failure else 0
+    if as_json:
+        print_json(outcome_record(outcome, code))
+        return code
+    console = screen()
+    for row in outcome_lines(outcome, model, console):
+        console.print(row)
+    if failure:
+        screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
+    return code
+
+
+def outcome_lines(outcome: Outcome, model: Model, console: Console) -> Iterator[Text]:
+    """Yield what happened, one line for each stage that was reached or missed."""
+    good, bad, note = marks(console)
+    yield line(wanted_text(outcome.wanted, model), "bold")
+    match outcome.stage:
+        case Stage.REFUSED:
+            yield _stage(bad, "refused", "the device answered result: false")
+        case Stage.INTERRUPTED:
+            yield _stage(bad, "interrupted", "the device went away before anything was proven")
+        case Stage.ACCEPTED | Stage.CONFIRMED | Stage.EFFECTIVE:
+            yield _stage(good, "accepted", "the device took it")
+    if outcome.stage is Stage.ACCEPTED:
+        yield _stage(bad, "confirmed", f"not shown within {number_text(outcome.took_s, 1)} s")
+    if outcome.proven:
+        shown = {name: outcome.shown.get(name) for name in outcome.wanted}
+        yield _stage(good, "confirmed", f"after {number_text(outcome.took_s, 1)} s it shows {wanted_text(shown, model)}")
+    power = outcome.shown.get("battery_power")
+    if outcome.stage is Stage.EFFECTIVE:
+        yield _stage(good, "effective", f"battery_power is {phrase(power, 'W')}, positive when discharging")
+    for text in outcome.notes:
+        yield line(f"  {note} {text}", "yellow")
+
+
+def outcome_record(outcome: Outcome, code: int) -> dict[str, Any]:
+    """Return an outcome for ``--json``."""
+    return {
+        "stage": outcome.stage.value,
+        "proven": outcome.proven,
+        "wanted": _plain(outcome.wanted),
+        "before": _plain(outcome.before),
+        "shown": _plain(outcome.shown),
+        "took_s": round(outcome.took_s, 3),
+        "notes": list(outcome.notes),
+        "exit_code": code,
+    }
+
+
+def _plain(values: Mapping[str, Value | None]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in values.items()}
+
+
+def _stage(mark: str, word: str, fact: str) -> Text:
+    style = "red" if word in ("refused", "interrupted") or fact.startswith("not shown") else "green"
+    return Text.assemble("  ", (f"{mark} {word:<10}", style), " ", fact)
+
+
+# ---- only showing it -------------------------------------------------------------------------------------------------
+
+
+def _show_plan(link: Link, plan: Plan, *, as_json: bool) -> None:
+    address = parse_address(link.host)
+    model = _known_model(link)
+    if model is None:
+        with waiting(f"asking {link.host} what it is", quiet=as_json):
+            model = with_device(link, _model_of)
+    writes = plan(model)
+    if as_json:
+        print_json({"dry_run": True, "family": model.family, "requests": [_plan_record(write, address) for write in writes]})
+        return
+    console = screen()
+    console.print(line(f"Nothing is written. This would be sent to a {model.title} ({model.family}):"))
+    for row in _plan_lines(writes, address, model):
+        console.print(row, soft_wrap=True)
+
+
+async def _model_of(device: Device) -> Model:
+    return device.model
+
+
+def _known_model(link: Link) -> Model | None:
+    """Return the family that was named; then nothing needs to be asked of the device."""
+    if link.model is None:
+        return None
+    product = products().get(link.model)
+    return load(product.family if product else link.model)
+
+
+def _plan_lines(writes: Iterable[Write], address: Address, model: Model) -> Iterator[Text]:
+    for number, write in enumerate(writes, 1):
+        record = _plan_record(write, address)
+        yield line(f"{number}. {wanted_text(write.wanted, model)}", "bold")
+        yield line(f"   point {write.point}, values {list(write.values)}")
+        yield line(f"   {record['method']} {record['url']}")
+
+
+def _plan_record(write: Write, address: Address) -> dict[str, Any]:
+    call = encode_request(SetData(write.point, write.values))
+    return {
+        "point": write.point,
+        "values": list(write.values),
+        "wanted": _plain(write.wanted),
+        "method": call.method,
+        "url": f"{'https' if address.tls else 'http'}://{address}{call.target}",
+    }

@@ -1,0 +1,137 @@
+"""Options that several commands share, so that they are called and mean the same everywhere.
+
+The connection that they describe is made in ``session``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from indevolt.catalogue import families, load, products
+from indevolt.cli.page import ConnectionOption
+from indevolt.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a device is and how to reach it, as the options say."""
+
+    host: str
+    password: str | None = field(default=None, repr=False)
+    model: str | None = None
+    modules: int | None = None
+    timeout_s: float = 10.0
+    ca_file: Path | None = None
+    fingerprint: str | None = None
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SECONDS: Final = click.FloatRange(min=0, min_open=True)
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; errors too.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact request and write nothing.")
+
+
+def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+    """Complete product and family names."""
+    titles = {product.name: product.title for product in products().values()}
+    titles.update({family: load(family).title for family in families()})
+    return [CompletionItem(name, help=title) for name, title in titles.items() if name.startswith(incomplete)]
+
+
+def complete_readable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+    """Complete names of quantities that can be read."""
+    return _quantities(context, incomplete, settable=False)
+
+
+def complete_settable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+    """Complete names of settings."""
+    return _quantities(context, incomplete, settable=True)
+
+
+def complete_mode(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+    """Complete the words of the energy mode, as people type them."""
+    return [CompletionItem(word) for word in mode_words() if word.startswith(incomplete)]
+
+
+def mode_words() -> tuple[str, ...]:
+    """Return the words that ``mode`` takes, over all families."""
+    found: dict[str, None] = {}
+    for family in families():
+        for side in load(family).points["mode"].writes:
+            found.update(dict.fromkeys(word.replace("_", "-") for word in getattr(side.codec, "codes", ())))
+    return tuple(found)
+
+
+def _quantities(context: click.Context, incomplete: str, *, settable: bool) -> list[CompletionItem]:
+    chosen = context.params.get("model")
+    names: dict[str, str] = {}
+    for family in [_family_of(chosen)] if chosen else families():
+        for point in load(family).points.values():
+            if point.writes if settable else point.read:
+                names.setdefault(point.name, point.about)
+    return [CompletionItem(name, help=about) for name, about in names.items() if name.startswith(incomplete)]
+
+
+def _family_of(name: str) -> str:
+    product = products().get(name)
+    return product.family if product else name
+
+
+class ModelName(click.ParamType):
+    """A product or family by name; anything else is told apart from what there is."""
+
+    name = "MODEL"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's own signature
+        """Return the name if it exists."""
+        name = value.strip().lower()
+        if name not in products() and name not in families():
+            raise InvalidInput(f"no model {value!r}", remedy=f"Models: {', '.join([*products(), *families()])}.")
+        return name
+
+
+model_option = click.option("--model", type=ModelName(), shell_complete=complete_model, help="Product or family.")
+
+
+def _connection(*names: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - whatever an option takes
+    return click.option(*names, cls=ConnectionOption, **attributes)
+
+
+def device_options(command: Command) -> Callable[..., Any]:
+    """Add HOST and how to reach it; the command gets both as one :class:`Link`."""
+
+    @click.argument("host")
+    @_connection("--password", envvar="INDEVOLT_PASSWORD", show_envvar=True, help="Digest password; asked for where needed.")
+    @_connection("--model", type=ModelName(), shell_complete=complete_model, help="Product or family, where it cannot be told.")
+    @_connection(
+        "--modules", type=click.IntRange(1, 6), metavar="N", help="Battery modules, main unit included, where it cannot be told."
+    )
+    @_connection("--timeout", "timeout_s", type=_SECONDS, default=10.0, show_default=True, metavar="S", help="For one request.")
+    @_connection("--ca-file", type=_FILE, help="CA certificates to trust, for https.")
+    @_connection("--fingerprint", metavar="SHA256", help="Of the certificate that the device must have, for https.")
+    @wraps(command)
+    def reach(
+        *,
+        host: str,
+        password: str | None,
+        model: str | None,
+        modules: int | None,
+        timeout_s: float,
+        ca_file: Path | None,
+        fingerprint: str | None,
+        **rest: Any,  # noqa: ANN401 - the options of any command
+    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        link = Link(host, password or None, model, modules, timeout_s, ca_file, fingerprint)
+        return command(link, **rest)
+
+    return reach

@@ -1,0 +1,70 @@
+"""Captured state in files: making it anonymous before it is written, and loading it for a virtual device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, cast
+
+from indevolt.catalogue import families, load
+from indevolt.protocol.rpc import Data, Raw, Reply, Request, SysConfig, WifiStatus
+from indevolt.transport import ReplyT, Transport
+
+_SERIAL_WORD: Final = "sn"  # the word in a quantity's name that says serial number
+_TELLING: Final = ("sn", "mac", "bssid", "hostname", "ssid", "src")
+_ADDRESSES: Final = ("ip", "sta_ip", "ap_ip", "gateway")
+_NOWHERE: Final = "192.0.2.1"  # an address that no network has (RFC 5737)
+
+
+class Anonymous:
+    """A transport whose replies do not tell who and where the owner is.
+
+    Serial numbers, MAC address, host name, network name and addresses are replaced by numbers; equal ones by equal ones, and
+    what is empty stays empty, because that tells which packs are there.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._serials = {
+            point.read.key
+            for family in families()
+            for point in load(family).readable()
+            if point.read and _SERIAL_WORD in point.name.split("_")
+        }
+        self.replaced: dict[str, Raw] = {}
+
+    async def exchange(self, request: Request[ReplyT]) -> ReplyT:
+        """Send a request and return its reply without what is telling."""
+        return cast("ReplyT", self._scrub(await self._transport.exchange(request)))
+
+    async def close(self) -> None:
+        """Close the transport behind."""
+        await self._transport.close()
+
+    def _scrub(self, reply: Reply) -> Reply:
+        match reply:
+            case Data(values=values):
+                return Data({key: self._stand_in(raw) if key in self._serials else raw for key, raw in values.items()})
+            case SysConfig(device=device):
+                return replace(reply, device=self._scrub_fields(device))
+            case WifiStatus(src=src, params=params):
+                return WifiStatus(str(self._stand_in(src)), self._scrub_fields(params))
+            case _:
+                return reply
+
+    def _scrub_fields(self, fields: Mapping[str, Raw]) -> dict[str, Raw]:
+        return {
+            key: self._stand_in(value) if key in _TELLING else _NOWHERE if key in _ADDRESSES and value else value
+            for key, value in fields.items()
+        }
+
+    def _stand_in(self, raw: Raw) -> Raw:
+        """Return the same replacement for the same text, as long as it."""
+        if raw in (None, "", 0, "0") or not isinstance(raw, str | int | float):
+            return raw
+        known = self.replaced.get(str(raw))
+        if known is None:
+            number = len(self.replaced) + 1
+            known = f"{number:0{len(raw)}d}" if isinstance(raw, str) else number
+            self.replaced[str(raw)] = known
+        return known

@@ -1,0 +1,94 @@
+"""A virtual battery with a day of its own, and a client that reads it through a real socket: what `indevolt demo` shows.
+
+Here is only what belongs together; how it looks is up to the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from indevolt.clock import Clock, SystemClock
+from indevolt.device import Device, connect
+from indevolt.errors import InvalidInput
+from indevolt.protocol.discovery import API_PORT, PORT
+from indevolt.simulator import Simulator
+from indevolt.virtual import VirtualDevice
+
+
+class FastClock:
+    """A clock that runs ``speed`` times as fast as another one, from the same instant on."""
+
+    def __init__(self, real: Clock, speed: float) -> None:
+        self.speed = speed
+        self._real = real
+        self._start = real.now()
+        self._start_s = real.monotonic()
+
+    def now(self) -> datetime:
+        """Return the fast wall-clock time."""
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return the fast seconds since the start."""
+        return (self._real.monotonic() - self._start_s) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many fast seconds."""
+        await self._real.sleep(seconds / self.speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What is running: the device's inside, its place on the network, and the client."""
+
+    simulator: Simulator
+    virtual: VirtualDevice
+    battery: Device
+
+
+@asynccontextmanager
+async def running(
+    product: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    speed: float = 60.0,
+    clock: Clock | None = None,
+) -> AsyncIterator[Demo]:
+    """Start a virtual battery and open it with the client; both end with the ``async with``.
+
+    Args:
+        product: which one.
+        host: where it listens.
+        port: its TCP port; by default the usual one, or any free one where that is taken.
+        speed: how many times faster than real its day goes.
+        clock: real time.
+
+    Raises:
+        InvalidInput: no such product, or the port that was asked for is taken.
+    """
+    real = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        simulator = Simulator(product, clock=FastClock(real, speed))
+        virtual = await _first_that_opens(
+            stack,
+            [
+                lambda: VirtualDevice(simulator, host=host, port=API_PORT if port is None else port, discovery_port=PORT),
+                lambda: VirtualDevice(simulator, host=host, port=port or 0, discovery_port=None),
+            ],
+        )
+        battery = await stack.enter_async_context(connect(f"{host}:{virtual.port}", clock=real))
+        yield Demo(simulator, virtual, battery)
+
+
+async def _first_that_opens(stack: AsyncExitStack, ways: list[Callable[[], VirtualDevice]]) -> VirtualDevice:
+    """Open the first that can be opened: another virtual device may be using the usual ports."""
+    for way in ways[:-1]:
+        try:
+            return await stack.enter_async_context(way())
+        except InvalidInput:
+            continue
+    return await stack.enter_async_context(ways[-1]())
