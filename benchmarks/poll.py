@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from side_by_side import Child, Cores, Spread, arguments, importable, loops, machine, rounds_of, show_table, verdict
+from side_by_side import Child, Cores, Json, Spread, arguments, importable, loops, machine, rounds_of, show_table, verdict
 from wire_values import FAMILY, question
 
 HERE = Path(__file__).parent
@@ -39,10 +40,20 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Measured:
-    """CPU and wall seconds per poll, over the rounds."""
+    """CPU and wall seconds per poll, over the rounds; and the part of the CPU time that is not the kernel's."""
 
     cpu: Spread
+    user_share: float
     wall: Spread
+
+    @staticmethod
+    def of(found: Sequence[Json], polls: int) -> Measured:
+        """Return the sum of some rounds of so many polls; the system counts user time in ticks, so it needs them all."""
+        return Measured(
+            Spread.of(one["cpu_s"] / polls for one in found),
+            sum(one["user_s"] for one in found) / sum(one["cpu_s"] for one in found),
+            Spread.of(one["wall_s"] / polls for one in found),
+        )
 
 
 def contestants(rival: str | None) -> dict[Contestant, str]:
@@ -78,10 +89,7 @@ def rival_environment() -> str | None:
 def measure(rounds: int, running: dict[Contestant, Child], order: dict[str, int], polls: int) -> dict[Contestant, Measured]:
     """Give everybody the same order of so many polls, in turns, and return what a poll cost."""
     turns = {contestant: partial(child.ask, **order) for contestant, child in running.items()}
-    return {
-        contestant: Measured(Spread.of(one["cpu_s"] / polls for one in found), Spread.of(one["wall_s"] / polls for one in found))
-        for contestant, found in rounds_of(rounds, turns).items()
-    }
+    return {contestant: Measured.of(found, polls) for contestant, found in rounds_of(rounds, turns).items()}
 
 
 def report(title: str, results: dict[Contestant, Measured]) -> None:
@@ -101,6 +109,7 @@ def report(title: str, results: dict[Contestant, Measured]) -> None:
                 contestant.title,
                 f"{cpu.median * 1e6:.1f}",
                 f"{cpu.low * 1e6:.1f} - {cpu.high * 1e6:.1f}",
+                f"{min(measured.user_share, 1.0):.0%}",
                 f"{cost:.2f}",
                 "" if gain is None else f"1/{gain:.1f}",
                 f"{1 / measured.wall.median:,.0f}",
@@ -108,7 +117,7 @@ def report(title: str, results: dict[Contestant, Measured]) -> None:
             ]
         )
     print(title)
-    show_table(["client", "CPU µs/poll", "least - most", "x bare", "of indevolt-api", "polls/s", "goal"], rows)
+    show_table(["client", "CPU µs/poll", "least - most", "user", "x bare", "of indevolt-api", "polls/s", "goal"], rows)
 
 
 def start(contestant: Contestant, python: str, core: int | None) -> Child:

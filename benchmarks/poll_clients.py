@@ -12,7 +12,7 @@ import selectors
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeAlias
 
 from side_by_side import Json, Timing, answer_questions, raise_file_limit
@@ -262,7 +262,7 @@ def main() -> None:
                 contestant.one_after_the_other(question["polls"])
             else:
                 contestant.all_at_once(question["cycles"])
-        return {"cpu_s": timing.cpu_s, "wall_s": timing.wall_s}
+        return asdict(timing)
 
     answer_questions(answer)
     contestant.close()

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, TypeVar
 
 Json: TypeAlias = dict[str, Any]
@@ -165,20 +165,24 @@ def raise_file_limit() -> int:
 
 @dataclass
 class Timing:
-    """CPU and wall time of what ran inside a ``with``."""
+    """CPU and wall time of what ran inside a ``with``; ``user_s`` is the part of the CPU time that was not spent in the kernel."""
 
     cpu_s: float = 0.0
+    user_s: float = 0.0
     wall_s: float = 0.0
-    _started: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
 
     def __enter__(self) -> Self:
         gc.collect()
-        self._started = time.process_time(), time.perf_counter()
+        self.cpu_s, self.user_s, self.wall_s = self._now()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cpu_s = time.process_time() - self._started[0]
-        self.wall_s = time.perf_counter() - self._started[1]
+        cpu_s, user_s, wall_s = self._now()
+        self.cpu_s, self.user_s, self.wall_s = cpu_s - self.cpu_s, user_s - self.user_s, wall_s - self.wall_s
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        return time.process_time(), os.times().user, time.perf_counter()
 
 
 @dataclass(frozen=True)

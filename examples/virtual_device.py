@@ -9,18 +9,20 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from urllib.parse import quote
+
+from indevolt.virtual import VirtualDevice
 
 from indevolt.catalogue import load
 from indevolt.simulator import Simulator
-from indevolt.virtual import VirtualDevice
 
 
 def ask(port: int, point: int) -> str:
     """Read one point with nothing but the standard library, as any other program would."""
     config = json.dumps({"t": [point]}, separators=(",", ":"))  # no blanks: devices do not take them
-    url = f"http://127.0.0.1:{port}/rpc/Indevolt.GetData?config={urllib.request.quote(config)}"
+    url = f"http://127.0.0.1:{port}/rpc/Indevolt.GetData?config={quote(config)}"
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - the address is ours
+        with urllib.request.urlopen(url, timeout=5) as reply:
             return str(reply.read().decode())
     except (urllib.error.URLError, OSError) as error:
         return f"failed: {error}"

@@ -13,7 +13,7 @@ import indevolt
 from indevolt.battery import Quality, Reading
 from indevolt.catalogue import load
 from indevolt.clock import ManualClock
-from indevolt.errors import BadRequest, InvalidInput, NoReply, ServiceUnavailable, Unauthorized, Unreachable
+from indevolt.errors import BadRequest, InvalidInput, NoReply, ProtocolError, ServiceUnavailable, Unauthorized, Unreachable
 from indevolt.protocol.rpc import Data, GetData, Raw, Request
 from indevolt.simulator import Simulator
 from wiretap import Wiretap
@@ -175,6 +175,14 @@ async def test_a_pack_that_says_nothing_of_its_serial_number_but_has_values_is_t
     assert qualities(reading, ["pack2_soc", "pack3_soc"]) == {Quality.NOT_INSTALLED}
 
 
+async def test_which_packs_are_there_does_not_depend_on_how_the_points_were_batched(clock: ManualClock) -> None:
+    simulator = Simulator("powerflex2000", clock=clock, state={"6002": 50, "9032": "PACK1"})
+    async with indevolt.connect("sim", transport=simulator, clock=clock, max_points=10) as battery:
+        reading = await battery.read()
+    packs = {number: {reading[name].quality for name in reading if name.startswith(f"pack{number}_")} for number in (1, 2, 5)}
+    assert packs == {1: {Quality.LIVE, Quality.ABSENT}, 2: {Quality.NOT_INSTALLED}, 5: {Quality.NOT_INSTALLED}}
+
+
 # ---- bad points ------------------------------------------------------------------------------------------------------
 
 
@@ -295,7 +303,7 @@ async def test_one_passing_failure_blames_nobody(wire: Wiretap, simulator: Simul
     assert qualities(reading, reading) == qualities(single, single) == {Quality.LIVE}
 
 
-@pytest.mark.parametrize(("spec", "kind"), [("silent", NoReply), ("status:400", BadRequest), ("halfjson", Exception)])
+@pytest.mark.parametrize(("spec", "kind"), [("silent", NoReply), ("status:400", BadRequest), ("halfjson", ProtocolError)])
 async def test_a_dead_device_is_not_taken_for_many_bad_points(
     wire: Wiretap, simulator: Simulator, clock: ManualClock, spec: str, kind: type[Exception]
 ) -> None:

@@ -461,6 +461,18 @@ async def test_a_restart_in_the_middle_of_a_command_is_interrupted(wire: Wiretap
     assert "restarted in the middle" in outcome.notes[0]
 
 
+async def test_a_device_that_goes_away_in_the_middle_of_a_command_leaves_nothing_known(
+    wire: Wiretap, simulator: Simulator, clock: ManualClock
+) -> None:
+    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
+        wire.after = at_the_write(lambda: simulator.reboot(3600))
+        outcome = await battery.charge(700, 90)
+    assert outcome.stage is Stage.INTERRUPTED
+    assert outcome.before["mode"] == "self_use"
+    assert outcome.shown == {}
+    assert outcome.notes[-1] == "the rest of the command was not sent"
+
+
 # ---- a cluster -------------------------------------------------------------------------------------------------------
 
 

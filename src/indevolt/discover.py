@@ -177,7 +177,11 @@ class Discovery:
         try:
             asker.bind((host, port))
         except OSError as error:
-            asker.bind((host, 0))
+            try:
+                asker.bind((host, 0))
+            except OSError as failure:
+                asker.close()
+                raise InvalidInput(f"cannot ask from {host or 'any address'}: {failure.strerror}") from failure
             self._note(
                 f"UDP port {port} is taken ({error.strerror}), so another one is used; "
                 "devices that answer to that port only will not be heard"

@@ -18,6 +18,7 @@ from indevolt.protocol.rpc import (
     PlugGetData,
     PlugGetStatus,
     PlugSetStatus,
+    Raw,
     Result,
     SetData,
     SysConfig,
@@ -32,7 +33,7 @@ from indevolt.simulator import Simulator, State
 READ = GetData((6000, 6002))
 SELF_USE = SetData(47005, (1,))
 NOW = datetime(2025, 12, 18, 9, 44, 57, tzinfo=UTC)
-PRINTED = {
+PRINTED: dict[str, Raw] = {
     "hostname": "",
     "timezone": 480,
     "type": "CMS-SF2000",

@@ -21,6 +21,7 @@ from indevolt.protocol.rpc import (
     PlugGetData,
     PlugGetStatus,
     Raw,
+    Result,
     SetData,
     SysConfig,
     SysGetConfig,
@@ -159,11 +160,11 @@ def test_counters_go_on_and_today_starts_anew_at_midnight() -> None:
 
 
 def test_another_house_takes_over_from_a_captured_unit() -> None:
-    simulator = Simulator(
-        clock=ManualClock(NOW), state={"6000": 0, "6002": 50, "7101": 1}, house=steady_house(Surroundings(910, ()))
-    )
-    simulator.set("backup_soc", 5)
-    assert simulator.get("battery_power") == 1000
+    clock = ManualClock(NOW)
+    simulator = Simulator(clock=clock, state={"6000": 0, "6002": 50, "7101": 1}, house=steady_house(Surroundings(910, ())))
+    assert read(simulator, 6000) == {"6000": 0}
+    clock.tick(1)
+    assert read(simulator, 6000) == {"6000": 1000}
 
 
 @pytest.mark.parametrize(("capacity_kwh", "modules"), [(2.0, 1), (5.4, 3), (6.05, 3), (0.1, 1), (99.0, 6)])
@@ -179,7 +180,7 @@ def test_a_capture_that_nobody_can_read_is_answered_all_the_same(point: str, val
     assert same_json(simulator, GetData((int(point),)), {point: value})
     clock.tick(100)
     simulator.answer(SetData(47005, (4,)))
-    assert simulator.answer(SetData(47015, (1, 500, 90)))
+    assert simulator.answer(SetData(47015, (1, 500, 90))) == Result(result=True)
 
 
 # ---- found samples -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -150,9 +151,9 @@ def test_the_meter_shows_a_new_value_every_five_seconds_at_most() -> None:
     for _ in range(16):
         clock.tick(1)
         seen.append(device.get("meter_power"))
-    changes = [number for number, (before, after) in enumerate(zip(seen, seen[1:], strict=False)) if before != after]
+    changes = [number for number, (before, after) in enumerate(pairwise(seen)) if before != after]
     assert len(changes) >= 2
-    assert all(later - earlier >= 5 for earlier, later in zip(changes, changes[1:], strict=False))
+    assert all(later - earlier >= 5 for earlier, later in pairwise(changes))
 
 
 def test_without_a_meter_its_power_reads_zero() -> None:

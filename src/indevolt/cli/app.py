@@ -53,14 +53,21 @@ _MODULES: Final = {name: module for section in COMMANDS.values() for name, (modu
 class CommandLine(click.Group):
     """The group of all commands: imports them late, lists them by section, and ends every run in one place."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
-        """Run, report what went wrong, exit with the code that means it."""
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,  # noqa: ANN401 - click's own signature
+    ) -> NoReturn:
+        """Run, report what went wrong, exit with the code that means it; so it always ends the program, whatever the mode."""
+        del standalone_mode
         given = list(sys.argv[1:] if args is None else args)
         words = [word for word in given if word != "--debug"]  # so that it may stand anywhere, also behind a command
-        extra["standalone_mode"] = False
         run = super().main
         code = finish(
-            lambda: run(words, prog_name or "indevolt", **extra),
+            lambda: run(words, prog_name or "indevolt", complete_var, standalone_mode=False, **extra),
             as_json="--json" in words,
             debug="--debug" in given,
         )

@@ -40,6 +40,7 @@ SLOW_S: Final = 1.0  # the vendor promises a reply within this (protocol.md, sec
 PROBES: Final = 3
 DRIFT_S: Final = 120.0  # schedules run by the device's clock; below this nobody notices, and requests take up to some seconds
 WEAK_SIGNAL: Final = 40  # of 100; below, connections fail now and then (protocol.md, section 18)
+_RETRIES: Final = 1  # one lost packet is no illness, but more should not be hidden here
 _DISCOVERY_S: Final = 2.0  # answers take up to 1.1 s (protocol.md, section 5)
 
 
@@ -91,7 +92,7 @@ async def examine(link: Link, given: Environment) -> AsyncIterator[Finding]:
     except InvalidInput as error:
         yield _bad("TLS", str(error), error.remedy, InvalidInput)
         return
-    paced = Paced(http, given.clock, spacing_s=given.spacing_s)
+    paced = Paced(http, given.clock, spacing_s=given.spacing_s, retries=_RETRIES)
     try:
         system: SysConfig | None = None
         async for finding, answer in _check_api(paced, address, link, given):

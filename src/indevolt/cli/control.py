@@ -6,10 +6,10 @@ Typing the command is the owner's consent. How a write is proven is for ``device
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value
@@ -17,7 +17,7 @@ from indevolt.catalogue import Model, Write, load, products
 from indevolt.cli.options import Link, complete_mode, complete_settable, device_options, dry_run_option, json_option, mode_words
 from indevolt.cli.page import Subcommand
 from indevolt.cli.render import number_text, phrase, plain, wanted_text
-from indevolt.cli.screen import line, marks, print_json, screen, waiting
+from indevolt.cli.screen import hanging, line, marks, print_json, screen, waiting
 from indevolt.cli.session import with_device
 from indevolt.device import Device
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unconfirmed
@@ -178,13 +178,30 @@ def _carry_out_command(link: Link, command: Command, *, dry_run: bool, as_json: 
     async def act(device: Device) -> Outcome:
         return await device.command(command)
 
-    code = _carry_out(link, lambda model: model.spell(command), act, dry_run=dry_run, as_json=as_json)
+    title = _describe(command)
+    code = _carry_out(link, lambda model: model.spell(command), act, title=title, dry_run=dry_run, as_json=as_json)
     if code == 0 and not (dry_run or as_json) and not isinstance(command, SelfUse | Schedule):
         click.echo(f"It stays so until another command; `indevolt mode {link.host} self-use` ends it.")
     return code
 
 
-def _carry_out(link: Link, plan: Plan, act: Act, *, dry_run: bool, as_json: bool) -> int:
+def _describe(command: Command) -> str:
+    match command:
+        case Charge(power_w=power_w, soc_pct=soc_pct):
+            return f"charge with {power_w} W up to {soc_pct} %"
+        case Discharge(power_w=power_w, soc_pct=soc_pct):
+            return f"discharge with {power_w} W down to {soc_pct} %"
+        case Hold():
+            return "hold: neither charge nor discharge"
+        case SelfUse():
+            return "self-use: the device follows its meter"
+        case Schedule():
+            return "schedule: as saved in the app"
+        case _:
+            assert_never(command)
+
+
+def _carry_out(link: Link, plan: Plan, act: Act, *, title: str = "", dry_run: bool, as_json: bool) -> int:
     if dry_run:
         _show_plan(link, plan, as_json=as_json)
         return 0
@@ -200,34 +217,35 @@ def _carry_out(link: Link, plan: Plan, act: Act, *, dry_run: bool, as_json: bool
         print_json(outcome_record(outcome, code))
         return code
     console = screen()
-    for row in outcome_lines(outcome, model, console):
+    for row in outcome_lines(outcome, model, console, title):
         console.print(row)
     if failure:
         screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
     return code
 
 
-def outcome_lines(outcome: Outcome, model: Model, console: Console) -> Iterator[Text]:
+def outcome_lines(outcome: Outcome, model: Model, console: Console, title: str = "") -> Iterator[RenderableType]:
     """Yield what happened, one line for each stage that was reached or missed."""
     good, bad, note = marks(console)
-    yield line(wanted_text(outcome.wanted, model), "bold")
+    yield line(title or wanted_text(outcome.wanted, model), "bold")
+    took = f"{number_text(outcome.took_s, 1)} s"
     match outcome.stage:
         case Stage.REFUSED:
-            yield _stage(bad, "refused", "the device answered result: false")
+            yield _stage(bad, "refused", "the device answered result: false", "red")
         case Stage.INTERRUPTED:
-            yield _stage(bad, "interrupted", "the device went away before anything was proven")
+            yield _stage(bad, "interrupted", f"nothing was proven within {took}", "red")
         case Stage.ACCEPTED | Stage.CONFIRMED | Stage.EFFECTIVE:
-            yield _stage(good, "accepted", "the device took it")
+            yield _stage(good, "accepted", "the device took it", "green")
     if outcome.stage is Stage.ACCEPTED:
-        yield _stage(bad, "confirmed", f"not shown within {number_text(outcome.took_s, 1)} s")
+        yield _stage(bad, "confirmed", f"not shown within {took}", "red")
     if outcome.proven:
         shown = {name: outcome.shown.get(name) for name in outcome.wanted}
-        yield _stage(good, "confirmed", f"after {number_text(outcome.took_s, 1)} s it shows {wanted_text(shown, model)}")
+        yield _stage(good, "confirmed", f"after {took} the device shows {wanted_text(shown, model)}", "green")
     power = outcome.shown.get("battery_power")
     if outcome.stage is Stage.EFFECTIVE:
-        yield _stage(good, "effective", f"battery_power is {phrase(power, 'W')}, positive when discharging")
+        yield _stage(good, "effective", f"battery_power is {phrase(power, 'W')} (positive when discharging)", "green")
     for text in outcome.notes:
-        yield line(f"  {note} {text}", "yellow")
+        yield _stage(note, "note", text, "yellow")
 
 
 def outcome_record(outcome: Outcome, code: int) -> dict[str, Any]:
@@ -248,9 +266,8 @@ def _plain(values: Mapping[str, Value | None]) -> dict[str, Any]:
     return {name: plain(value) for name, value in values.items()}
 
 
-def _stage(mark: str, word: str, fact: str) -> Text:
-    style = "red" if word in ("refused", "interrupted") or fact.startswith("not shown") else "green"
-    return Text.assemble("  ", (f"{mark} {word:<10}", style), " ", fact)
+def _stage(mark: str, word: str, fact: str, style: str) -> RenderableType:
+    return hanging(Text(f"  {mark} {word:<11}", style=style), fact)
 
 
 # ---- only showing it -------------------------------------------------------------------------------------------------

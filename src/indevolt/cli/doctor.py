@@ -13,7 +13,7 @@ from rich.text import Text
 from indevolt.cli.checks import Finding, Result, examine
 from indevolt.cli.options import Link, device_options, json_option
 from indevolt.cli.page import Subcommand
-from indevolt.cli.screen import line, marks, print_json, screen
+from indevolt.cli.screen import hanging, line, marks, print_json, screen
 from indevolt.cli.session import environment
 
 _STYLES: Final = {Result.GOOD: "green", Result.NOTE: "yellow", Result.BAD: "red"}
@@ -62,6 +62,6 @@ def _print(console: Console, finding: Finding) -> None:
     good, bad, note = marks(console)
     mark = {Result.GOOD: good, Result.NOTE: note, Result.BAD: bad}[finding.result]
     style = _STYLES[finding.result]
-    console.print(Text.assemble((f"{mark:<2} {finding.step:<9} ", style), line(finding.fact)))
+    console.print(hanging(Text(f"{mark:<2} {finding.step:<9}", style=style), finding.fact))
     if finding.remedy:
-        console.print(Text.assemble(f"{'':<13}next: ", line(finding.remedy)))
+        console.print(hanging(Text(f"{'':<12} next:"), finding.remedy))

@@ -87,20 +87,19 @@ def _family_of(name: str) -> str:
     return product.family if product else name
 
 
-class ModelName(click.ParamType):
-    """A product or family by name; anything else is told apart from what there is."""
-
-    name = "MODEL"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's own signature
-        """Return the name if it exists."""
-        name = value.strip().lower()
-        if name not in products() and name not in families():
-            raise InvalidInput(f"no model {value!r}", remedy=f"Models: {', '.join([*products(), *families()])}.")
-        return name
+def check_model(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001 - click's own signature
+    """Return the name of a product or family, if there is one of that name."""
+    if value is None:
+        return None
+    name = value.strip().lower()
+    if name not in products() and name not in families():
+        raise InvalidInput(f"no model {value!r}", remedy=f"Models: {', '.join([*products(), *families()])}.")
+    return name
 
 
-model_option = click.option("--model", type=ModelName(), shell_complete=complete_model, help="Product or family.")
+model_option = click.option(
+    "--model", metavar="MODEL", callback=check_model, shell_complete=complete_model, help="Product or family."
+)
 
 
 def _connection(*names: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - whatever an option takes
@@ -112,7 +111,13 @@ def device_options(command: Command) -> Callable[..., Any]:
 
     @click.argument("host")
     @_connection("--password", envvar="INDEVOLT_PASSWORD", show_envvar=True, help="Digest password; asked for where needed.")
-    @_connection("--model", type=ModelName(), shell_complete=complete_model, help="Product or family, where it cannot be told.")
+    @_connection(
+        "--model",
+        metavar="MODEL",
+        callback=check_model,
+        shell_complete=complete_model,
+        help="Product or family, where it cannot be told.",
+    )
     @_connection(
         "--modules", type=click.IntRange(1, 6), metavar="N", help="Battery modules, main unit included, where it cannot be told."
     )

@@ -29,6 +29,7 @@ from indevolt.protocol.rpc import GetData, Raw
 
 _BATCH: Final = 50  # points in one request; more gave 400 on real devices (protocol.md, section 3.1)
 _TOLD: Final = ("mode", "battery_state", "battery_soc", "system_soc", "rated_capacity", "cluster_role")
+_LAST_FACT: Final = "State of charge"  # what comes after it are quantities by name
 
 
 @click.command(
@@ -124,6 +125,8 @@ def info_command(link: Link, *, as_json: bool) -> None:
     table = rows("", "?", headers=False)
     for label, text in _info_rows(device, reading, limits):
         table.add_row(Text(label, style="bold"), line(text))
+        if label == _LAST_FACT:
+            table.add_row()
     show(console, table)
     for warning in device.warnings:
         console.print(line(f"! {warning}", "yellow"))
@@ -138,12 +141,12 @@ def _info_rows(device: Device, reading: Reading, limits: Limits) -> Iterator[tup
     uptime = device.system.device.get("run_time")
     if isinstance(uptime, int | float):
         yield "Running for", duration_text(uptime)
+    yield "Charging", f"up to {_limit_text(limits.charge)}"
+    yield "Discharging", f"up to {_limit_text(limits.discharge)}"
+    yield _LAST_FACT, f"down to {_limit_text(limits.soc_min)}"
     for name, sample in reading.items():
         if sample.quality is Quality.LIVE:
             yield name, phrase(sample.value, sample.unit)
-    yield "Charging", _limit_text(limits.charge)
-    yield "Discharging", _limit_text(limits.discharge)
-    yield "State of charge", f"{_limit_text(limits.soc_min)}; up to {limits.soc_max.value:g} %"
 
 
 def _limit_text(limit: Limit) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, cast
 
 from indevolt.catalogue import families, load
+from indevolt.errors import InvalidInput, ProtocolError
 from indevolt.protocol.rpc import Data, Raw, Reply, Request, SysConfig, WifiStatus
-from indevolt.transport import ReplyT, Transport
+from indevolt.simulator import State
+from indevolt.transport import Recorded, ReplyT, Transport
 
 _SERIAL_WORD: Final = "sn"  # the word in a quantity's name that says serial number
 _TELLING: Final = ("sn", "mac", "bssid", "hostname", "ssid", "src")
@@ -68,3 +72,28 @@ class Anonymous:
             known = f"{number:0{len(raw)}d}" if isinstance(raw, str) else number
             self.replaced[str(raw)] = known
         return known
+
+
+def load_state(path: Path) -> State:
+    """Return the state in a file: a recording, or one JSON document of points and replies.
+
+    Raises:
+        InvalidInput: the file cannot be read, or holds neither.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot read {path}: {error}") from error
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        document = None  # several lines, each a document of its own: a recording
+    if isinstance(document, dict) and document.get("format") is None:
+        return State.parse(document)
+    try:
+        return State.of(Recorded.replay(path).exchanges())
+    except ProtocolError as error:
+        raise InvalidInput(
+            f"{path} is neither a recording nor a JSON document: {error}",
+            remedy='Make one with `indevolt record`, or write {"POINT": VALUE, ...}.',
+        ) from error

@@ -150,7 +150,7 @@ def not_live_lines(reading: Reading, model: Model) -> Iterator[tuple[str, str]]:
             continue
         names = [name for name, sample in reading.items() if sample.quality is quality]
         if quality is Quality.NOT_INSTALLED:
-            names = list(dict.fromkeys(model.points[name].part or name for name in names))
+            names = sorted({model.points[name].part or name for name in names})
         if names:
             yield quality.value, ", ".join(names)
 

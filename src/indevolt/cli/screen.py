@@ -62,6 +62,15 @@ def show(console: Console, table: Table) -> None:
     click.echo("\n".join(row.rstrip() for row in captured.get().splitlines()))
 
 
+def hanging(lead: Text, text: str, style: str = "") -> Table:
+    """Return a line whose text, where it has to wrap, stays to the right of what leads it."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(lead, line(text, style))
+    return grid
+
+
 def line(text: str, style: str = "") -> Text:
     """Return text of any origin, harmless and styled."""
     return Text(printable(text), style=style)

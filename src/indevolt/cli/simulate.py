@@ -27,7 +27,7 @@ from indevolt.cli.traffic import Answered
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
 from indevolt.protocol.discovery import PORT
-from indevolt.simulator import DEVICE_KEY, FAULT_FORMS, Accessory, Api, Board, Simulator, Sort, State, parse_fault
+from indevolt.simulator import DEVICE_KEY, FAULT_FORMS, Accessory, Api, Board, Simulator, Sort, State
 from indevolt.virtual import VirtualDevice
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -132,37 +132,62 @@ class Wanted:
 @click.option("--quiet", is_flag=True, help="Do not print a line for each request.")
 @json_option
 def simulate_command(
-    *, state: Path | None, latency_ms: float, cert: Path | None, key: Path | None, quiet: bool, as_json: bool, **options: Any
+    *,
+    model: str,
+    modules: int | None,
+    state: Path | None,
+    seed: int,
+    host: str,
+    port: int,
+    api: str,
+    password: str | None,
+    factory_default: bool,
+    cert: Path | None,
+    key: Path | None,
+    latency_ms: float,
+    strict: bool,
+    faults: tuple[str, ...],
+    discovery: bool,
+    discovery_port: int,
+    announce_s: float | None,
+    push_s: float | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Start a virtual device that any OpenData client can talk to, and print what it answers, until Ctrl-C.
 
     It lives a small day of its own: sun, house, meter. Everything that it says is made up.
     """
-    for spec in options["faults"]:
-        parse_fault(spec)
-    given = environment()
+    clock = environment().clock
     wanted = Wanted(
+        model=model,
+        host=host,
+        port=port,
+        api=Api.parse(api),
+        password=password,
+        factory_default=factory_default,
         state=load_state(state) if state else None,
+        modules=modules,
+        seed=seed,
         latency_s=latency_ms / 1000,
-        **{name: options[name] for name in ("model", "host", "port", "password", "factory_default", "modules", "seed", "faults")},
-        api=Api(options["api"]),
+        faults=faults,
     )
-    tls, fingerprint = _tls(wanted, cert, key, given.clock)
-    board = wanted.build(given.clock)
+    tls, fingerprint = _tls(wanted, cert, key, clock)
+    board = wanted.build(clock)
     show = _printer(board, screen(), as_json=as_json)
 
     def observe(peer: str, method: str, target: str, status: int, took_s: float) -> None:
-        show(Answered(given.clock.now(), peer, method, target, status, took_s))
+        show(Answered(clock.now(), peer, method, target, status, took_s))
 
     device = VirtualDevice(
         board,
-        host=wanted.host,
-        port=wanted.port,
+        host=host,
+        port=port,
         ssl=tls,
-        strict=options["strict"],
-        discovery_port=options["discovery_port"] if options["discovery"] else None,
-        announce_s=options["announce_s"],
-        push_s=options["push_s"],
+        strict=strict,
+        discovery_port=discovery_port if discovery else None,
+        announce_s=announce_s,
+        push_s=push_s,
         observe=None if quiet else observe,
     )
 

@@ -112,8 +112,9 @@ class Batches:
         healthy = tuple(point for point in asked if point not in self.quarantine)
         # Asked apart, so that a point that still is bad does not spoil the others again.
         due = tuple(point for point in asked if point in self.quarantine and self.quarantine[point].due <= now)
-        batches = (*self._split(healthy), *self._split(due))
-        answers = [answer for batch in batches for answer in await self._fetch_batch(batch)]
+        answers = [answer for batch in self._split(healthy) for answer in await self._fetch_batch(batch)]
+        for batch in self._split(due):
+            answers += await self._retry(batch, alive=bool(answers))
         for answer in answers:
             for point in answer.points:
                 self.quarantine.pop(point, None)
@@ -127,6 +128,18 @@ class Batches:
         size = -(-len(points) // count)
         for start in range(0, len(points), size):
             yield points[start : start + size]
+
+    async def _retry(self, batch: tuple[int, ...], *, alive: bool) -> list[Answer]:
+        """Ask again for what was in quarantine; a single point that fails again goes back without a search."""
+        if len(batch) > 1 or not alive:
+            return await self._fetch_batch(batch)
+        try:
+            return [await self.ask(batch)]
+        except IndevoltError as error:
+            if not _may_be_a_point(error):
+                raise
+            self._lock_away(batch, error)
+            return []
 
     async def _fetch_batch(self, batch: tuple[int, ...]) -> list[Answer]:
         try:

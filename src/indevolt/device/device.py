@@ -25,7 +25,7 @@ from indevolt.battery import (
     Stage,
     Value,
 )
-from indevolt.catalogue import LIMITING, Model, Product, Verdict, Write, effective_limits
+from indevolt.catalogue import LIMITING, Firmware, Model, Product, Verdict, Write, effective_limits
 from indevolt.clock import Clock
 from indevolt.device.batches import Batches, Quarantined
 from indevolt.device.commands import effect_of, readable, require_leader, situation, within_limits
@@ -56,6 +56,23 @@ class Device:
     """A battery. Made by :func:`indevolt.connect`.
 
     Any number of tasks may use it at once: reads share requests, writes and commands go one after the other.
+
+    >>> import asyncio, indevolt
+    >>> from indevolt.simulator import Simulator
+    >>> clock = indevolt.ManualClock(auto=True)
+    >>> simulator = Simulator("powerflex2000", clock=clock)
+    >>> async def show() -> None:
+    ...     async with indevolt.connect("a simulator", transport=simulator, clock=clock) as battery:
+    ...         reading = await battery.read("battery_soc", "pack2_soc")
+    ...         print(reading.value("battery_soc"), "%;", reading["pack2_soc"].quality)
+    ...         outcome = await battery.write("backup_soc", 20)
+    ...         print(outcome.stage, outcome.before, "->", outcome.shown)
+    ...         outcome = await battery.charge(power_w=2400, soc_pct=90)
+    ...         print(outcome.stage, *outcome.notes)
+    >>> asyncio.run(show())
+    55 %; not installed
+    confirmed {'backup_soc': 10} -> {'backup_soc': 20}
+    effective power lowered from 2400 W to 2000 W: 2 battery modules of a PowerFlex 2000
     """
 
     def __init__(
@@ -97,9 +114,9 @@ class Device:
         return self.model.family
 
     @property
-    def firmware(self) -> str:
-        """The firmware as the device spells it; empty when it does not say."""
-        return self.system.text("f_ver") or self.system.text("fw")
+    def firmware(self) -> Firmware | None:
+        """The CMS firmware, comparable; None where it does not say, or in a spelling that is unknown."""
+        return self._verdict.firmware
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -131,7 +148,8 @@ class Device:
 
     def _firmware_problem(self) -> str:
         minimum = self.model.identity.minimum_firmware
-        return f"firmware {self.firmware} is older than {minimum}, the vendor's minimum for this API"
+        spelled = self.system.text("f_ver") or self.system.text("fw")
+        return f"firmware {spelled} is older than {minimum}, the vendor's minimum for this API"
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
         """Send any request of :mod:`indevolt.protocol.rpc` and return its reply, for what the other methods do not offer."""
@@ -246,11 +264,12 @@ class Device:
         started = self._clock.monotonic()
         wanted = {name: value for step in steps for name, value in step.wanted.items()}
         told = {name: before.value(name) for name in wanted if name in before}
-        done = Outcome(Stage.CONFIRMED, wanted, told, told, 0.0, notes)
+        done = Outcome(Stage.CONFIRMED, wanted, told, notes=notes)
         effect = effect_of(command, limits)
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             if set(step.wanted) == {"mode"} and same(before.value("mode"), step.wanted["mode"]):
+                done = replace(done, shown=step.wanted)
                 continue  # change-only: which settings wear out the flash is not published
             outcome = await self._prover.prove(step, before, effect if last else None)
             notes = (*done.notes, *outcome.notes)
@@ -297,6 +316,8 @@ class Device:
 
     async def change_password(self, new: str) -> None:
         """Change the Digest password; afterwards this connection uses the new one.
+
+        Requests of other tasks that wait meanwhile fail.
 
         Raises:
             InvalidInput: no password was given when connecting, or the new one is not 1 to 16 bytes; nothing was sent.

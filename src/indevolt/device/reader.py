@@ -126,10 +126,11 @@ class Reader:
         return tuple(self._model.points[name] for name in self._model.presence.values())
 
     def _learn_parts(self, answers: list[Answer]) -> None:
+        if not any(answer.values for answer in answers):
+            return  # a wholly empty reply tells nothing (protocol.md, section 8)
         asked: dict[int, object] = {}
         for answer in answers:
-            if answer.values:  # a wholly empty reply tells nothing (protocol.md, section 8)
-                asked.update({number: answer.values.get(str(number), _MISSING) for number in answer.points})
+            asked.update({number: answer.values.get(str(number), _MISSING) for number in answer.points})
         telling = {part: self._model.points[name].read for part, name in self._model.presence.items()}
         found = {part: asked[side.at] for part, side in telling.items() if side and side.at in asked}
         if found and len(found) == len(telling):

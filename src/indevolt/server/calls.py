@@ -6,7 +6,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from indevolt.protocol.rpc import AnyRequest
+from indevolt.protocol.rpc import AnyRequest, Reply
 
 HEAD_LIMIT: Final = 8 * 1024
 """Bytes of a request's head; a GetData of 1000 points has about 7 KiB, and what real devices take is far below that."""
@@ -16,9 +16,12 @@ _SLICE: Final = 1024  # how finely the limits are kept
 
 
 class Call:
-    """One request as it came over the wire; ``request`` is what it means, once somebody has found out."""
+    """One request as it came over the wire, and what has been found out about it since: what it means, what it was last answered.
 
-    __slots__ = ("authorization", "keep", "method", "request", "target")
+    Pollers send the same bytes for ever, so a call outlives the connection it came by.
+    """
+
+    __slots__ = ("authorization", "keep", "method", "reply", "reply_bytes", "request", "target")
 
     def __init__(self, method: bytes, target: bytes, authorization: str | None, *, keep: bool) -> None:
         self.method = method
@@ -26,6 +29,8 @@ class Call:
         self.authorization = authorization
         self.keep = keep  # whether the connection can serve another one afterwards
         self.request: AnyRequest | None = None
+        self.reply: Reply | None = None
+        self.reply_bytes = b""
 
 
 class CallReader:

@@ -32,7 +32,8 @@ from indevolt.server.connection import Connection
 from indevolt.server.replies import ok_reply, status_reply
 
 Backend: TypeAlias = Callable[[AnyRequest], Reply | Awaitable[Reply]]
-"""What answers. A reply given at once is the fast way; an awaitable makes everybody else wait for it."""
+"""What answers. A reply given at once is the fast way; an awaitable makes everybody else wait for it. Replies are values: who has
+nothing new to say may return the very same object again, and its bytes are sent again without another encoding."""
 
 Guard: TypeAlias = Callable[[AnyRequest, str, str, str | None], AnyRequest | None]
 """Given request, method, target and Authorization header, returns the request to serve (a password change completed
@@ -240,11 +241,13 @@ class Server:
     # ---- what becomes of it ------------------------------------------------------------------------------------------------------
 
     def _deliver(self, connection: Connection, call: Call, reply: Reply) -> None:
-        try:
-            body = encode_reply(reply)
-        except InvalidInput as error:
-            raise TypeError(f"no device says {reply!r:.200}") from error
-        connection.reply(ok_reply(body, keep=call.keep), keep=call.keep)
+        if reply is not call.reply:
+            try:
+                body = encode_reply(reply)
+            except InvalidInput as error:
+                raise TypeError(f"no device says {reply!r:.200}") from error
+            call.reply, call.reply_bytes = reply, ok_reply(body, keep=call.keep)
+        connection.reply(call.reply_bytes, keep=call.keep)
         if self._observe is not None:
             self._tell(self._observe, connection, call, HTTPStatus.OK)
 

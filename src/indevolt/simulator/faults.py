@@ -107,7 +107,8 @@ class Faults:
 
     def __init__(self, seed: int = 1) -> None:
         self._faults: list[Fault] = []
-        self._random = random.Random(seed)  # noqa: S311 - chance in a simulation, reproducible by its seed
+        self._seed = seed
+        self._random: random.Random | None = None  # kilobytes, which a device without such faults need not carry
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -131,7 +132,7 @@ class Faults:
         """Return the faults that hit a request, and count it against them."""
         hits: list[Fault] = []
         for fault in self._faults:
-            if not fault.concerns(request) or (fault.chance < 1 and self._random.random() >= fault.chance):
+            if not fault.concerns(request) or self._is_lucky(fault):
                 continue
             hits.append(fault)
             if fault.left is not None:
@@ -139,6 +140,13 @@ class Faults:
         if hits:
             self._faults = [fault for fault in self._faults if fault.left != 0]
         return tuple(hits)
+
+    def _is_lucky(self, fault: Fault) -> bool:
+        if fault.chance >= 1:
+            return False
+        if self._random is None:
+            self._random = random.Random(self._seed)  # noqa: S311 - chance in a simulation, reproducible by its seed
+        return self._random.random() >= fault.chance
 
 
 def parse_fault(spec: str) -> Fault:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from indevolt.battery import Value
-from indevolt.catalogue import Model, Point, Product
+from indevolt.catalogue import Model, Point, Product, WriteSide, load
 from indevolt.catalogue.codec import Codec, Number
 from indevolt.errors import InvalidInput, ProtocolError
 from indevolt.protocol.rpc import Raw
@@ -42,7 +43,7 @@ class Registers:
         self.raw = dict(raw)
         self.written: dict[str, Value] = {}
         self._points = model.points
-        self._write_sides = {side.at: (point, side) for point in model.points.values() for side in point.writes}
+        self._write_sides = _write_sides(model.family)
 
     def has(self, name: str) -> bool:
         """Return whether a quantity exists here: it is readable, and not left out."""
@@ -83,6 +84,12 @@ class Registers:
             return None
         value = side.codec.decode(whole)
         return None if value is None else Setting(point, value, whole)
+
+
+@cache
+def _write_sides(family: str) -> Mapping[int, tuple[Point, WriteSide]]:
+    """Return point and side by the number that is written; one table for all devices of a family."""
+    return {side.at: (point, side) for point in load(family).points.values() for side in point.writes}
 
 
 def read_orders(registers: Registers, product: Product, *, modules: int, command_stands: bool) -> Orders:

@@ -73,9 +73,9 @@ class State:
     def parse(cls, document: Mapping[str, Any]) -> State:
         """Return the state that a JSON document spells.
 
-        Known are, side by side: points (``"POINT": value`` in any number), the ``device`` of Sys.GetConfig, ``src`` and ``params`` of
-        WiFi.GetStatus, and the replies of an accessory under the name of their RPC. A documented example, with its ``request`` and
-        ``response``, is its response; a Sys.GetConfig without the wrapper is known by its ``sn`` and ``fw``.
+        Known are, side by side: points (``"POINT": value`` in any number), the ``device`` of Sys.GetConfig, ``src`` and ``params``
+        of WiFi.GetStatus, and the replies of an accessory under the name of their RPC. A documented example, with its ``request``
+        and ``response``, is its response; a Sys.GetConfig without the wrapper is known by its ``sn`` and ``fw``.
 
         Raises:
             InvalidInput: names the key that does not belong there.

@@ -3,21 +3,16 @@
 ::
 
     Paced(HttpTransport(parse_address("192.168.1.20")), clock)     a device on the network, politely
-    Recorded.capture(transport, path, clock)                       the same, writing down what it says
-    Recorded.replay(path)                                          what it said, without the device
+    Recorded.capture(transport, file, clock)                       the same, writing down what it says
+    Recorded.replay(file)                                          what it said, without the device
 
 What requests and replies look like is in ``protocol.rpc``; what their numbers mean is in ``catalogue``.
 """
 
 from indevolt.transport.address import Address, parse_address
-from indevolt.transport.http import MAX_REPLY_BYTES, HttpTransport
+from indevolt.transport.http import HttpTransport
 from indevolt.transport.interface import ReplyT, Transport
+from indevolt.transport.paced import Paced
+from indevolt.transport.recorded import Recorded
 
-__all__ = [
-    "MAX_REPLY_BYTES",
-    "Address",
-    "HttpTransport",
-    "ReplyT",
-    "Transport",
-    "parse_address",
-]
+__all__ = ["Address", "HttpTransport", "Paced", "Recorded", "ReplyT", "Transport", "parse_address"]

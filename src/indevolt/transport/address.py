@@ -37,8 +37,8 @@ class Address:
 def parse_address(text: str) -> Address:
     """Return the address that a person typed.
 
-    Accepts ``host``, ``host:port``, ``1.2.3.4``, ``::1``, ``[::1]:port`` and the same with ``http://`` or ``https://`` before it. Without
-    a port it is 8080, for ``https://`` too: where a device will offer HTTPS is not documented yet (protocol.md, section 1).
+    Accepts ``host``, ``host:port``, ``1.2.3.4``, ``::1``, ``[::1]:port``, and the same with ``http://`` or ``https://`` before
+    it. Without a port it is 8080, for ``https://`` too: where a device will offer HTTPS is not documented (protocol.md, section 1).
 
     Raises:
         InvalidInput: naming what is wrong.

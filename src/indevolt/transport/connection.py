@@ -1,8 +1,8 @@
 """One TCP or TLS connection of the client: bytes of a request out, one whole HTTP reply in.
 
-``httptools`` does the framing: Content-Length, chunks, and interim ``1xx`` replies. What it cannot do is end a reply that lasts until the
-peer closes; that is done here. Only two of its callbacks are used, because each one costs on every poll; the rare reply whose headers
-matter (a ``401``, or one without a length) is read a second time from the bytes kept.
+``httptools`` does the framing: Content-Length, chunks, and interim ``1xx`` replies. What it cannot do is end a reply that lasts
+until the peer closes; that is done here. Only two of its callbacks are used, because each one costs on every poll; the rare reply
+whose headers matter (a ``401``, or one without a length) is read a second time from the bytes kept.
 
 Opening connections, deadlines and what to send belong to ``http``.
 """
@@ -24,8 +24,8 @@ Answer: TypeAlias = tuple[int, bytes, str | None]
 class Connection(asyncio.Protocol):
     """Sends one request at a time and hands out its :data:`Answer`.
 
-    Every way in which this can go wrong arrives at the awaiting side as an error of the family: :class:`NoReply` when the answer does
-    not come whole, :class:`ProtocolError` when it is not HTTP or larger than ``max_bytes``, head included.
+    Every way in which this can go wrong arrives at the awaiting side as an error of the family: :class:`NoReply` when the answer
+    does not come whole, :class:`ProtocolError` when it is not HTTP or larger than ``max_bytes``, head included.
     """
 
     __slots__ = ("_answer", "_body", "_max_bytes", "_parser", "_peer", "_received", "_transport", "reusable")

@@ -1,7 +1,7 @@
 """Deadlines for exchanges, all of one transport on a single timer.
 
-``asyncio.timeout_at`` means the same, but it arms and disarms a timer for each exchange, and with that costs about a tenth of a poll.
-Here the timer stays armed while exchanges come and go, and looks when it fires whether one is overdue.
+``asyncio.timeout_at`` means the same, but it arms and disarms a timer for each exchange, and with that costs about a tenth of
+a poll. Here the timer stays armed while exchanges come and go, and looks when it fires whether one is overdue.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Deadlines:
 
 
 class Deadline:
-    """``with Deadline(deadlines, at):`` ends what the current task does there at ``at``, a time of the event loop, with :class:`TimeoutError`.
+    """``with Deadline(deadlines, at):`` ends with :class:`TimeoutError` what the current task does there.
 
-    A cancellation from elsewhere stays a cancellation, also when both come at once.
+    ``at`` is on the event loop's time. A cancellation from elsewhere stays a cancellation, also when both come at once.
     """
 
     __slots__ = ("_cancelling", "_expired", "_owner", "_task", "at")

@@ -1,11 +1,11 @@
 """A device on the network: OpenData over HTTP or HTTPS, on asyncio (uvloop works as well).
 
-A fresh connection for each request and ``Connection: close``, as real devices need it: they serve one client at a time and fail when a
-connection is used again (protocol.md, section 18). This is also the one place where errors of sockets, names and TLS become errors of
-the family, with the facts.
+A fresh connection for each request and ``Connection: close``, as real devices need it: they serve one client at a time and fail
+when a connection is used again (protocol.md, section 18). This is also the one place where errors of sockets, names and TLS become
+errors of the family, with the facts.
 
-Pacing is not done here but in ``paced``. The deadline runs on the event loop's own time, since it bounds what a socket does; everything
-that a test would want to speed up takes a clock and is elsewhere.
+Pacing is not done here but in ``paced``. The deadline runs on the event loop's own time, since it bounds what a socket does;
+everything that a test would want to speed up takes a clock and is elsewhere.
 """
 
 from __future__ import annotations

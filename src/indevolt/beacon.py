@@ -1,0 +1,172 @@
+"""The UDP side of a served device: it answers who asks for devices, announces itself, and broadcasts measurements.
+
+What is in a datagram is in ``protocol.discovery`` and ``protocol.push``. A device whose local API is off does not answer
+(protocol.md, section 5): whoever owns the beacon says so by identifying as nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from indevolt.clock import Clock
+from indevolt.errors import InvalidInput
+from indevolt.protocol.discovery import PORT, Identification, encode_reply, is_request
+
+Endpoint: TypeAlias = tuple[str, int]
+"""Address and UDP port."""
+
+REPEAT_GAP_S: Final = 0.03  # between repeated replies: real devices send up to three within 0.1 s (protocol.md, section 5)
+MAX_WAITING: Final = 32  # replies that wait to be sent; whoever asks faster than that goes without
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A datagram that goes out by itself, first at the start: an announcement, or a measurement of an accessory.
+
+    ``datagram`` is called each time; None skips this one. Accessories push every 150 to 500 ms (protocol.md, section 6), how often
+    devices announce themselves is not published.
+    """
+
+    datagram: Callable[[], bytes | None]
+    destination: Endpoint
+    period_s: float
+
+
+class Beacon:
+    """Makes one device visible on the network.
+
+    Args:
+        identify: returns who the device is, None while it must not be found.
+        clock: what delays and periods are measured with.
+        delay_s: from the question to the first reply; real devices take 0.4 to 1.1 s (protocol.md, section 5).
+        repeats: how often each reply is sent, at least once.
+        claimed_ip: what replies say instead of the true address, as some real ones do (protocol.md, section 5).
+        broadcasts: what is sent unasked.
+    """
+
+    def __init__(
+        self,
+        identify: Callable[[], Identification | None],
+        clock: Clock,
+        *,
+        delay_s: float = 0.0,
+        repeats: int = 1,
+        claimed_ip: str | None = None,
+        broadcasts: Sequence[Broadcast] = (),
+    ) -> None:
+        self._identify = identify
+        self._clock = clock
+        self._delay_s = delay_s
+        self._repeats = repeats
+        self._claimed_ip = claimed_ip
+        self._broadcasts = broadcasts
+        self._socket: _Socket | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str = "0.0.0.0", port: int = PORT) -> None:  # noqa: S104 - questions come as broadcasts
+        """Listen for questions; port 0 takes a free one, which :attr:`port` tells.
+
+        Raises:
+            InvalidInput: the address is not this machine's, or the port is taken or not allowed.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            _, self._socket = await loop.create_datagram_endpoint(
+                lambda: _Socket(self._answer), local_addr=(host, port), allow_broadcast=True
+            )
+        except (OSError, OverflowError) as error:
+            raise InvalidInput(
+                f"cannot listen on UDP port {port} of {host}: {getattr(error, 'strerror', None) or error}",
+                remedy="Another virtual device or a discovery tool may have it: choose another port, or go without discovery.",
+            ) from error
+        for broadcast in self._broadcasts:
+            self._spawn(self._repeat(self._socket, broadcast))
+
+    @property
+    def port(self) -> int:
+        """The UDP port that is listened on.
+
+        Raises:
+            InvalidInput: not started, or closed.
+        """
+        if self._socket is None:
+            raise InvalidInput("the beacon is not running")
+        return self._socket.port
+
+    async def close(self) -> None:
+        """Fall silent and let go of the port; a second call does nothing."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._socket is not None:
+            await self._socket.close()
+            self._socket = None
+
+    def _answer(self, sender: Endpoint) -> None:
+        identification = self._identify()
+        if identification is None or self._socket is None:
+            return
+        if self._claimed_ip is not None:
+            identification = replace(identification, ip=self._claimed_ip)
+        reply = encode_reply(identification)
+        if self._delay_s <= 0 and self._repeats <= 1:
+            self._socket.send(reply, sender)
+        elif len(self._tasks) - len(self._broadcasts) < MAX_WAITING:
+            self._spawn(self._send_later(self._socket, reply, sender))
+
+    async def _send_later(self, socket: _Socket, reply: bytes, sender: Endpoint) -> None:
+        await self._clock.sleep(self._delay_s)
+        for count in range(self._repeats):
+            if count:
+                await self._clock.sleep(REPEAT_GAP_S)
+            socket.send(reply, sender)
+
+    async def _repeat(self, socket: _Socket, broadcast: Broadcast) -> None:
+        while True:
+            datagram = broadcast.datagram()
+            if datagram is not None:
+                socket.send(datagram, broadcast.destination)
+            await self._clock.sleep(broadcast.period_s)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """The UDP socket; passes on who asked."""
+
+    def __init__(self, asked: Callable[[Endpoint], None]) -> None:
+        self._asked = asked
+        self._closed = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.DatagramTransport
+
+    @property
+    def port(self) -> int:
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
+
+    def send(self, datagram: bytes, destination: Endpoint) -> None:
+        self._transport.sendto(datagram, destination)
+
+    async def close(self) -> None:
+        self._transport.close()
+        await self._closed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # a datagram protocol is only ever given a datagram transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
+        self._closed.set_result(None)
+
+    def datagram_received(self, data: bytes, addr: Endpoint) -> None:
+        if is_request(data):
+            self._asked(addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """Do nothing: a datagram that could not be delivered is lost like any other."""
