@@ -17,6 +17,9 @@ from typing import Any, TypeAlias
 from poll_clients import loop_factory
 from side_by_side import Json, raise_file_limit
 
+PRODUCT = "powerflex2000"  # of the family that the benchmarks ask about
+MOST_POINTS = 100  # real devices take about 50 in a request; here the virtual one shall not mind
+
 Running: TypeAlias = AbstractAsyncContextManager[list[tuple[str, int]]]
 """A server that runs inside ``async with`` and says at which addresses."""
 
@@ -48,6 +51,22 @@ async def indevolt(values: Mapping[str, Any], devices: int, *, keep_alive: bool)
 
 
 @contextlib.asynccontextmanager
+async def device(devices: int, *, keep_alive: bool) -> AsyncIterator[list[tuple[str, int]]]:
+    """Run whole virtual devices: a simulator that lives its day, behind the same server; discovery off."""
+    from indevolt.simulator import Simulator  # noqa: PLC0415 - each contestant imports its own
+    from indevolt.virtual import VirtualDevice  # noqa: PLC0415 - each contestant imports its own
+
+    async with contextlib.AsyncExitStack() as stack:
+        addresses = []
+        for index in range(devices):
+            simulator = Simulator(PRODUCT, seed=index + 1, max_points=MOST_POINTS)
+            virtual = VirtualDevice(simulator, loopback(index), 0, keep_alive=keep_alive, discovery_port=None)
+            await stack.enter_async_context(virtual)
+            addresses.append((virtual.host, virtual.port))
+        yield addresses
+
+
+@contextlib.asynccontextmanager
 async def aiohttp(values: Mapping[str, Any]) -> AsyncIterator[list[tuple[str, int]]]:
     """Run an aiohttp handler that does the same work."""
     import orjson  # noqa: PLC0415 - each contestant imports its own
@@ -74,6 +93,7 @@ def chosen(server: str, order: Json) -> Running:
     """Return the server that was asked for."""
     makers: dict[str, Callable[[], Running]] = {
         "indevolt": lambda: indevolt(order["values"], order.get("devices", 1), keep_alive=order.get("keep_alive", False)),
+        "device": lambda: device(order.get("devices", 1), keep_alive=order.get("keep_alive", False)),
         "aiohttp": lambda: aiohttp(order["values"]),
     }
     return makers[server]()
@@ -89,7 +109,7 @@ async def serve(server: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("server", choices=["indevolt", "aiohttp"])
+    parser.add_argument("server", choices=["indevolt", "device", "aiohttp"])
     parser.add_argument("--loop", default="asyncio")
     arguments = parser.parse_args()
     raise_file_limit()

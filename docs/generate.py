@@ -14,7 +14,7 @@ import click
 from indevolt import errors
 from indevolt.battery import Value
 from indevolt.catalogue import Model, Point, families, load, products
-from indevolt.cli import main as command_line
+from indevolt.cli.app import cli as command_line
 
 REFERENCE = Path(__file__).parent / "reference"
 HEAD = ["name", "read", "write", "unit", "values", "meaning", "source", "notes and doubts"]
@@ -46,21 +46,14 @@ def points() -> Iterator[str]:
     for family in families():
         model = load(family)
         yield f"## {model.title} (`{family}`)\n"
-        if base := extended(model):
-            yield from differences(model, base)
+        if model.extends:
+            yield from differences(model, load(model.extends))
         else:
             for group in dict.fromkeys(point.group for point in model.points.values()):
                 members = [point for point in model.points.values() if point.group == group]
                 yield f"### {family}: {group}\n"
                 yield from table(HEAD, map(row, members))
                 yield ""
-
-
-def extended(model: Model) -> Model | None:
-    """Return the family whose table this one shares, if any."""
-    shared = load("gen2")
-    same = sum(name in shared.points for name in model.points)
-    return shared if model is not shared and same > len(model.points) // 2 else None
 
 
 def differences(model: Model, base: Model) -> Iterator[str]:
@@ -159,7 +152,7 @@ def error_family() -> Iterator[str]:
             [
                 str(each.exit_code),
                 f"`{each.__name__}`",
-                (each.__doc__ or "").partition("\n")[0],
+                (each.__doc__ or "").partition("\n")[0].replace("``", "`").replace(":attr:", ""),
                 "yes" if each.transient else "",
                 each.default_remedy,
             ]
@@ -172,7 +165,12 @@ def error_family() -> Iterator[str]:
 def commands() -> Iterator[str]:
     """Help texts of the command line."""
     yield "# Command line\n"
-    yield from help_of(command_line, click.Context(command_line, info_name="indevolt"))
+    yield from help_of(command_line, context_of(command_line, "indevolt"))
+
+
+def context_of(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    """Return what a command needs to print its help, 100 columns wide."""
+    return click.Context(command, parent, name, terminal_width=100, max_content_width=100, help_option_names=["-h", "--help"])
 
 
 def help_of(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -183,7 +181,7 @@ def help_of(command: click.Command, context: click.Context) -> Iterator[str]:
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
-                yield from help_of(below, click.Context(below, info_name=name, parent=context))
+                yield from help_of(below, context_of(below, name, context))
 
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {

@@ -26,7 +26,8 @@ async def main() -> None:
         reading = await battery.read("battery_soc", "battery_power", "meter_power", "pack1_soc", "pack5_soc")
         for name, sample in reading.items():
             # A value is there only if the quality is "live": what is not installed is not 0.
-            print(f"  {name:<14} {'unknown' if sample.value is None else sample.value} {sample.unit}  ({sample.quality})")
+            value = "unknown" if sample.value is None else f"{sample.value} {sample.unit}"
+            print(f"  {name:<14} {value} ({sample.quality})")
 
         limits = await battery.limits()
         print(f"It may charge with {limits.charge.value:g} W: {limits.charge.cause}")

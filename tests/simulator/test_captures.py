@@ -55,7 +55,7 @@ CAPTURE: dict[str, Raw] = {
     "11009": 50.2,
     "11011": 85,
     "6105": 5,
-    "11008": [6666, 1809, 1563],
+    "11008": [26 * 256 + 10, 7 * 256 + 19, 6 * 256 + 27],
     "64999": None,  # no catalogue has it
     "1532": 150,
 }
@@ -181,6 +181,24 @@ def test_a_capture_that_nobody_can_read_is_answered_all_the_same(point: str, val
     clock.tick(100)
     simulator.answer(SetData(47005, (4,)))
     assert simulator.answer(SetData(47015, (1, 500, 90))) == Result(result=True)
+
+
+def test_captured_nonsense_about_limits_does_not_turn_the_battery_round() -> None:
+    simulator = device({"142": -5, "11009": -100, "11011": -100, "6000": 0, "6002": 50, "7101": 4})
+    simulator.answer(SetData(47015, (1, 500, 90)))
+    assert simulator.get("battery_power") == 0
+    assert simulator.plant.capacity_wh == 4000
+
+
+def test_a_captured_clock_goes_on_from_where_it_was() -> None:
+    clock = ManualClock(NOW)
+    simulator = device(clock=clock)
+    before = simulator.get("device_time")
+    clock.tick(86)
+    after = simulator.get("device_time")
+    assert isinstance(before, datetime)
+    assert isinstance(after, datetime)
+    assert (after - before).total_seconds() == 86
 
 
 # ---- found samples -------------------------------------------------------------------------------------------------------

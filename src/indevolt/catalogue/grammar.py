@@ -107,6 +107,7 @@ def build(document: Mapping[str, Any]) -> Model:
     return Model(
         family=family,
         title=document["title"],
+        extends=document.get("extends", ""),
         points=points,
         commands=commands,
         identity=_identity(document["identity"]),

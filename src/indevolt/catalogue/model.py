@@ -129,6 +129,7 @@ class Model:
 
     family: str
     title: str
+    extends: str  # the family whose table it shares, or empty
     points: Mapping[str, Point]
     commands: Mapping[str, tuple[Mapping[str, Value], ...]]
     identity: Identity

@@ -67,8 +67,8 @@ async def _draw(demo: Demo, console: Console, names: tuple[str, ...], count: int
 
         def redraw(device: Device, reading: Reading) -> None:
             picture.take(reading, device.trouble)
-            virtual = f"{demo.simulator.clock.now().astimezone(UTC):%H:%M}"
-            live.update(picture.draw(console, f"in its own day: {virtual}"), refresh=True)
+            its_own = demo.simulator.clock.now().astimezone(UTC)
+            live.update(picture.draw(console, f", for it {its_own:%H:%M}"), refresh=True)
 
         await follow(demo.battery, names, _EVERY_S, count, redraw)
 
@@ -77,6 +77,8 @@ def _notes(demo: Demo) -> list[str]:
     address = f"{demo.virtual.host}:{demo.virtual.port}"
     product, modules = demo.simulator.product.title, demo.simulator.modules
     return [
-        f"virtual {product} with {modules} battery modules, at {address}",
-        f"in another terminal: indevolt get {address}    indevolt charge {address} --power 800    (Ctrl-C stops it)",
+        f"virtual {product}, {modules} battery modules",
+        "Sun, house and battery are made up. Ctrl-C stops it. In another terminal:",
+        f"  indevolt get {address}",
+        f"  indevolt charge {address} --power 800",
     ]

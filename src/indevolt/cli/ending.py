@@ -45,7 +45,8 @@ def finish(run: Callable[[], object], *, as_json: bool, debug: bool) -> int:
     except click.exceptions.Exit as wanted:
         return wanted.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("")  # the terminal has just printed ^C
+        if sys.stderr.isatty():
+            _say("")  # behind the ^C that the terminal has just printed
         return INTERRUPTED
     except (click.ClickException, IndevoltError) as error:
         if debug:

@@ -24,33 +24,27 @@ HISTORY: Final = 40  # readings a trend shows; at 5 s some three minutes, and it
 _TREND_ROOM: Final = 24  # columns of the trend in a narrow terminal
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 
-USUAL: Final = (
-    "mode",
-    "battery_soc",
-    "system_soc",
-    "battery_state",
-    "battery_power",
-    "pv_power_total",
-    "total_dc_output_power",
-    "pv1_power",
-    "pv2_power",
-    "pv3_power",
-    "pv4_power",
-    "meter_power",
-    "ac_power",
-    "ac_input_power",
-    "ac_output_power",
-    "bypass_power",
-    "battery_charge_energy_today",
-    "battery_discharge_energy_today",
-    "pv_energy_today",
+_USUAL: Final = (
+    ("mode",),
+    ("battery_state",),
+    ("battery_soc",),
+    ("battery_power",),
+    ("pv_power_total", "total_dc_output_power"),
+    ("home_load_power", "load_power"),
+    ("meter_power",),
+    ("ac_power", "ac_output_power"),
+    ("battery_charge_energy_today",),
+    ("battery_discharge_energy_today",),
+    ("pv_energy_today",),
 )
-"""What most people watch, as far as a family has it; with the rest of one request still to spare."""
+"""What most people watch; of several names the first that a family has. It fits a small terminal, and one request."""
 
 
 def usual(model: Model) -> tuple[str, ...]:
-    """Return what to watch where nothing is named; it fits into one request."""
-    return tuple(name for name in USUAL if (point := model.points.get(name)) and point.read)
+    """Return what to watch where nothing is named."""
+    readable = {point.name for point in model.readable()}
+    found = (next((name for name in names if name in readable), None) for names in _USUAL)
+    return tuple(name for name in found if name is not None)
 
 
 class Picture:
@@ -80,7 +74,7 @@ class Picture:
         if self._reading is None:
             return Text(self._title, style="bold")
         at = self._reading.at.astimezone(UTC)
-        head = Text.assemble((printable(self._title), "bold"), f"  {at:%H:%M:%S} UTC", (f"  {extra}" if extra else "", "dim"))
+        head = Text.assemble((printable(self._title), "bold"), f"  {at:%H:%M:%S} UTC{extra}")
         table = rows("Quantity", ">Value", "Unit", "Trend", *(["What it is?"] if console.width >= 110 else []))
         room = HISTORY if console.width >= 110 else _TREND_ROOM
         for name in self._reading:

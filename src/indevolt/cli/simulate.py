@@ -241,7 +241,7 @@ def _introduction(device: VirtualDevice, wanted: Wanted, fingerprint: str) -> It
     else:
         yield f"API: {_url(device, wanted)}"
         if device.discovery_port is not None:
-            yield f"discovery: UDP port {device.discovery_port}"
+            yield f"discovery: UDP {wanted.host}:{device.discovery_port}"
     if fingerprint:
         yield f"certificate: --fingerprint {fingerprint}"
     if wanted.api is Api.DIGEST:

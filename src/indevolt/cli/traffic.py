@@ -42,7 +42,7 @@ class Answered:
         """Return the line for a person; the model gives numbers their names."""
         request = self.request
         what = request.rpc if request is not None else f"{self.method} {self.target[:_TARGET]}"
-        status, style = ("no reply", "red") if self.status == 0 else (str(self.status), "green" if self.status == 200 else "red")
+        status, style = ("none", "red") if self.status == 0 else (str(self.status), "green" if self.status == 200 else "red")
         return Text.assemble(
             (f"{self.at.astimezone():%H:%M:%S}.{self.at.microsecond // 1000:03d}  ", "dim"),
             f"{self.peer:<21} ",

@@ -118,7 +118,7 @@ class Plant:
         charge_max = min(
             orders.charge_max_w,
             max(0.0, orders.ceiling_pct - self.soc_pct) * wh_per_pct / hours,
-            orders.ac_in_max_w * EFFICIENCY + pv,
+            max(0.0, orders.ac_in_max_w) * EFFICIENCY + pv,
         )
         battery = min(discharge_max, max(-charge_max, self._wanted(around.load_w, pv, orders)))
         # What neither battery, house nor grid may take, the inputs do not deliver.

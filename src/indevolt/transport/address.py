@@ -13,7 +13,8 @@ from typing import Final
 from indevolt.errors import InvalidInput
 from indevolt.protocol.discovery import API_PORT
 
-_NAME: Final = re.compile(r"(?=.{1,253}\.?$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")  # RFC 1123, and "_"
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # RFC 1123, and the "_" of many routers' names
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\.?$){_LABEL}(?:\.{_LABEL})*\.?")
 _REMEDY: Final = "Write HOST, HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT."
 
 

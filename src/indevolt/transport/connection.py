@@ -160,6 +160,17 @@ class Connection(asyncio.Protocol):
         return bytes(self._received[:4096])  # enough for a report to show what answered
 
 
+class KeptConnection(Connection):
+    """One that may serve again, which takes a closer look at where a reply ends."""
+
+    __slots__ = ()
+
+    def on_message_begin(self) -> None:
+        """Notice a second reply to one request: nobody could tell whose the next one would be."""
+        if self._answer.done():
+            self.reusable = False
+
+
 class _HeadReader:
     """Collects the headers of the last reply in a run of bytes."""
 

@@ -25,7 +25,7 @@ from indevolt.errors import IndevoltError, InvalidInput, NoReply, Unreachable
 from indevolt.protocol.digest import digest_flow
 from indevolt.protocol.rpc import Request, UserSetConfig, decode_reply, encode_request
 from indevolt.transport.address import Address
-from indevolt.transport.connection import Answer, Connection
+from indevolt.transport.connection import Answer, Connection, KeptConnection
 from indevolt.transport.deadline import Deadline, Deadlines
 from indevolt.transport.interface import ReplyT
 
@@ -153,7 +153,8 @@ class HttpTransport:
                         raise
                     # The peer closed while idle: a fresh connection tells whether it is still there.
             connection.close()
-        return await self._ask(Connection(self._peer, self._max_reply_bytes), message, until)
+        kind = KeptConnection if self._keep_alive else Connection
+        return await self._ask(kind(self._peer, self._max_reply_bytes), message, until)
 
     async def _ask(self, connection: Connection, message: bytes, until: float) -> Answer:
         try:
@@ -161,7 +162,7 @@ class HttpTransport:
                 if not connection.connected:
                     await self._connect(connection)
                 answer = await connection.ask(message)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise self._translate(error, connection) from error
         else:
             if self._keep_alive and connection.reusable and not self._closed and self._idle is None:
@@ -186,7 +187,7 @@ class HttpTransport:
 
     # ---- what went wrong ---------------------------------------------------------------------------------------------------------
 
-    def _translate(self, error: OSError, connection: Connection) -> IndevoltError:
+    def _translate(self, error: OSError | UnicodeError, connection: Connection) -> IndevoltError:
         """Return the family's error for one of a socket, a name, TLS or the deadline."""
         peer, host = self._peer, self.address.host
         match error:
@@ -202,8 +203,8 @@ class HttpTransport:
                     f"TLS with {peer} failed: {error.reason or error}",
                     remedy="Does this port speak HTTPS? Try http:// instead.",
                 )
-            case socket.gaierror():
-                return Unreachable(f"the name {host} cannot be looked up: {error.strerror}")
+            case socket.gaierror() | UnicodeError():
+                return Unreachable(f"the name {host} cannot be looked up: {getattr(error, 'strerror', None) or error}")
             case ConnectionRefusedError():
                 return Unreachable(f"{peer} refused the connection")
             case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH):
