@@ -12,7 +12,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start a virtual battery and show its values live, until Ctrl-C
-	@$(VENV)/bin/indevolt demo
+	@$(VENV)/bin/indevolt demo || [ $$? -eq 130 ] # which is Ctrl-C
 
 test: $(READY) ## run the tests
 	@$(PY) -m pytest

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from side_by_side import Child, Cores, Json, Spread, arguments, importable, loops, machine, rounds_of, show_table, verdict
-from wire_values import FAMILY, question
+from wire_values import FAMILY, everything, question
 
 HERE = Path(__file__).parent
 RIVAL = "indevolt-api==1.8.8"
@@ -24,6 +24,7 @@ OWN_ENVIRONMENT = HERE.parent / ".venv" / "bench-indevolt-api"  # inside .venv, 
 COUNTS = (10, 100)
 DEVICES = 1000
 POLLS = 1000  # a round of one device; even bare sockets then take some 15 ms, far above the resolution of the CPU clock
+TICK_S = 0.01  # in which systems count user and kernel time
 LEAST_GAIN = 5.0  # the goals of the project: a fifth of indevolt-api's CPU ...
 MOST_COST = 2.5  # ... and at most so many times that of bare sockets
 
@@ -43,15 +44,16 @@ class Measured:
     """CPU and wall seconds per poll, over the rounds; and the part of the CPU time that is not the kernel's."""
 
     cpu: Spread
-    user_share: float
+    user_share: float | None
     wall: Spread
 
     @staticmethod
     def of(found: Sequence[Json], polls: int) -> Measured:
-        """Return the sum of some rounds of so many polls; the system counts user time in ticks, so it needs them all."""
+        """Return what some rounds of so many polls say. The system counts user time in ticks, so a share needs many of them."""
+        total_s = sum(one["cpu_s"] for one in found)
         return Measured(
             Spread.of(one["cpu_s"] / polls for one in found),
-            sum(one["user_s"] for one in found) / sum(one["cpu_s"] for one in found),
+            sum(one["user_s"] for one in found) / total_s if total_s > 100 * TICK_S else None,
             Spread.of(one["wall_s"] / polls for one in found),
         )
 
@@ -109,7 +111,7 @@ def report(title: str, results: dict[Contestant, Measured]) -> None:
                 contestant.title,
                 f"{cpu.median * 1e6:.1f}",
                 f"{cpu.low * 1e6:.1f} - {cpu.high * 1e6:.1f}",
-                f"{min(measured.user_share, 1.0):.0%}",
+                f"{measured.user_share:.0%}" if measured.user_share is not None else "",
                 f"{cost:.2f}",
                 "" if gain is None else f"1/{gain:.1f}",
                 f"{1 / measured.wall.median:,.0f}",
@@ -137,12 +139,11 @@ def main() -> None:
     print(f"CPU of the client per GetData poll, median of {rounds} rounds in turns.")
     print(f"{machine()}, {cores.describe()}.")
     print(f"Goal for raw points: at most 1/{LEAST_GAIN:g} of indevolt-api, and at most {MOST_COST:g} x bare sockets.\n", flush=True)
-    everything = question(max(COUNTS)).values
     with ExitStack() as stack:
         server = stack.enter_context(
             Child([sys.executable, str(HERE / "servers.py"), "indevolt", "--loop", loops()[0]], cores.server)
         )
-        targets = server.ask(values=everything, devices=devices)["addresses"]
+        targets = server.ask(values=everything(), devices=devices)["addresses"]
         running = {who: stack.enter_context(start(who, python, cores.client)) for who, python in rows.items()}
         for count in COUNTS:
             asked = question(count)

@@ -227,12 +227,12 @@ async def connect_indevolt_api(targets: Sequence[Target], batch: Batch, stack: A
 async def connect_reading(targets: Sequence[Target], batch: Batch, stack: AsyncExitStack) -> list[Poll]:
     """Return polls of our device as ``indevolt.connect`` opens it, with all it does: pacing (of 0 s), codecs, qualities, a Reading.
 
-    The family is told, so that nothing but the polls goes over the wire, and so is a batch size that lets one request be enough.
+    The family is told, so that nothing is asked to find it out, and so is a batch size that lets one request be enough for a poll.
     """
     import indevolt  # noqa: PLC0415 - not in everybody's environment
 
     async def poll_of(host: str, port: int) -> Poll:
-        opening = indevolt.connect(f"{host}:{port}", model=batch.family, spacing_s=0, max_points=len(batch.points))
+        opening = indevolt.connect(f"{host}:{port}", model=batch.family, spacing_s=0, max_points=2 * len(batch.points))
         device = await stack.enter_async_context(opening)
         return lambda: device.read(*batch.names)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from indevolt.catalogue import Point, load
-from indevolt.catalogue.codec import Number, Switch, Words
+from indevolt.catalogue.codec import Number, Switch, Text, Words
 
 FAMILY = "gen2"  # the family with the most points
 USUAL = 1234  # a number of the usual length; no family uses it as a sentinel
+SERIAL = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ def question(count: int) -> Question:
     asked = list(islice(found, count))
     sides = [(point.name, point.read, raw) for point, raw in asked if point.read is not None]
     return Question([name for name, _, _ in sides], [side.at for _, side, _ in sides], {side.key: raw for _, side, raw in sides})
+
+
+def everything() -> dict[str, int | str]:
+    """Return the raw values that a server needs: of all quantities, and the serial numbers by which a client knows the packs."""
+    serials = {point.read.key: SERIAL for point in load(FAMILY).readable() if point.read and isinstance(point.read.codec, Text)}
+    numbers = {point.read.key: raw for point in load(FAMILY).readable() if point.read and (raw := usual(point)) is not None}
+    return {**serials, **numbers}
 
 
 def usual(point: Point) -> int | str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -258,11 +258,12 @@ async def test_the_time_in_quarantine_doubles_with_each_failure_up_to_hours(
     wire: Wiretap, simulator: Simulator, clock: ManualClock
 ) -> None:
     simulator.faults.add(f"poison:{RATED_CAPACITY}")
-    waits = []
+    waits, since = [], clock.now()
     async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
         for _ in range(8):
             await battery.read("battery_soc", "rated_capacity")
             locked = battery.quarantine["rated_capacity"]
+            assert locked.since == since
             waits.append((locked.retry_at - clock.now()).total_seconds())
             clock.tick(waits[-1] + 1)
     assert waits == [600, 1200, 2400, 4800, 9600, 19200, 21600, 21600]
@@ -303,33 +304,72 @@ async def test_one_passing_failure_blames_nobody(wire: Wiretap, simulator: Simul
     assert qualities(reading, reading) == qualities(single, single) == {Quality.LIVE}
 
 
-@pytest.mark.parametrize(("spec", "kind"), [("silent", NoReply), ("status:400", BadRequest), ("halfjson", ProtocolError)])
+@pytest.mark.parametrize(
+    ("spec", "kind", "most"),
+    [("silent", NoReply, 2), ("status:400", BadRequest, 4), ("halfjson", ProtocolError, 4)],
+    ids=["silence, which costs a deadline each time", "refusals", "nonsense"],
+)
 async def test_a_dead_device_is_not_taken_for_many_bad_points(
-    wire: Wiretap, simulator: Simulator, clock: ManualClock, spec: str, kind: type[Exception]
+    wire: Wiretap, simulator: Simulator, spec: str, kind: type[Exception], most: int
 ) -> None:
-    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
-        wire.requests.clear()
+    async with indevolt.connect("sim", transport=wire, clock=simulator.clock) as battery:
         simulator.faults.add(spec)
         with pytest.raises(kind):
             await battery.read()
         assert battery.quarantine == {}
-        assert len(wire.reads) <= 4
+        assert len(wire.reads) <= most
 
 
-async def test_a_device_that_dies_during_the_search_is_not_taken_for_many_bad_points(
+@pytest.mark.parametrize("moment", range(2, 18))
+async def test_whenever_a_device_dies_during_a_search_no_good_point_is_blamed(
+    wire: Wiretap, simulator: Simulator, clock: ManualClock, moment: int
+) -> None:
+    names = [point.name for point in load("gen2").readable() if not point.part][:50]
+    simulator.faults.add(f"poison:{RATED_CAPACITY}")
+
+    def die(_: Request[Any]) -> None:
+        if len(wire.reads) == moment:
+            simulator.faults.add("status:400")
+
+    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
+        wire.before = die
+        with suppress(BadRequest):
+            await battery.read(*names, "rated_capacity")
+        assert set(battery.quarantine) <= {"rated_capacity"}
+        assert len(wire.reads) - moment <= 9, "two halves on two levels fail before the question is asked, then nobody answers"
+
+
+async def test_a_point_that_was_good_and_turns_bad_is_found(wire: Wiretap, simulator: Simulator, clock: ManualClock) -> None:
+    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
+        assert (await battery.read("rated_capacity")).value("rated_capacity") == 4000
+        simulator.faults.add(f"poison:{RATED_CAPACITY}:silent")
+        reading = await battery.read("rated_capacity", "battery_soc")
+        assert list(battery.quarantine) == ["rated_capacity"]
+    assert reading.value("battery_soc") == 55
+
+
+async def test_a_bad_point_that_is_read_alone_is_asked_twice_and_found(
     wire: Wiretap, simulator: Simulator, clock: ManualClock
 ) -> None:
     simulator.faults.add(f"poison:{RATED_CAPACITY}")
-
-    def die_in_the_middle(_: Request[Any]) -> None:
-        if len(wire.reads) == 5:
-            simulator.faults.add("silent")
-
     async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
-        wire.before = die_in_the_middle
-        with pytest.raises(BadRequest):
-            await battery.read("battery_soc", "battery_power", "mode", "rated_capacity", "pv1_power", "pv2_power")
-        assert battery.quarantine == {}
+        reading = await battery.read("rated_capacity")
+    assert reading["rated_capacity"].quality is Quality.QUARANTINED
+    assert wire.reads == [(RATED_CAPACITY,), (0,), (RATED_CAPACITY,), (0,)], "each failure is followed by a proof of life"
+
+
+async def test_a_device_that_is_dead_when_a_quarantine_ends_adds_no_strike(
+    wire: Wiretap, simulator: Simulator, clock: ManualClock
+) -> None:
+    simulator.faults.add(f"poison:{RATED_CAPACITY}")
+    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
+        await battery.read("battery_soc", "rated_capacity")
+        clock.tick(601)
+        simulator.faults.clear()
+        simulator.faults.add("silent")
+        with pytest.raises(NoReply):
+            await battery.read("rated_capacity")
+        assert battery.quarantine["rated_capacity"].strikes == 1
 
 
 @pytest.mark.parametrize(
@@ -349,7 +389,8 @@ async def test_what_concerns_the_whole_device_is_raised_without_a_search(
 # ---- again and again -------------------------------------------------------------------------------------------------
 
 
-async def test_watching_yields_a_reading_every_few_seconds(simulator: Simulator, clock: ManualClock) -> None:
+async def test_watching_yields_a_reading_every_few_seconds_however_long_one_takes(simulator: Simulator, clock: ManualClock) -> None:
+    simulator.latency_s = 2
     times = []
     async with (
         indevolt.connect("sim", transport=simulator, clock=clock) as battery,

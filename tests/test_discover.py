@@ -196,8 +196,8 @@ async def test_a_device_that_announces_itself_and_answers_is_on() -> None:
 async def test_our_own_question_is_no_device() -> None:
     clock = ManualClock()
     port = free_port()
-    discovery = searching(clock, port=port, passive=True)  # asks its own listener
-    assert await search_to_the_end(clock, discovery) == []
+    assert await search_to_the_end(clock, searching(clock, port=port, passive=True)) == []  # asks its own listener
+    assert await search_to_the_end(clock, searching(clock, port=port, local_port=port)) == []  # asks itself
 
 
 # ---- what hampers a search -------------------------------------------------------------------------------------------

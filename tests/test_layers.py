@@ -110,9 +110,7 @@ def offences(source: str, module: str, *, where: str, is_package: bool = False) 
     """Return a sentence for each import of a module that its layer may not have."""
     layer = layer_of(module)
     if layer not in MAY_IMPORT:
-        return [
-            f"{where}: {layer} is a new module of {PACKAGE}; give it its place in MAY_IMPORT of tests/test_layers.py"
-        ]
+        return [f"{where}: {layer} is a new module of {PACKAGE}; give it its place in MAY_IMPORT of tests/test_layers.py"]
     allowed = MAY_IMPORT[layer] | {layer}
     package = module if is_package else module.rpartition(".")[0]
     found = []

@@ -28,6 +28,7 @@ MODELS = SOURCE / "catalogue" / "models"
 LEAST_DIGITS = 3  # points 0, 1 and 4 exist as well, but nobody could write a program without these numbers
 NO_POINT: dict[tuple[str, int], str] = {
     # (file under src/indevolt, number): why this is no point
+    ("beacon.py", 150): "milliseconds between two pushes of an accessory",
 }
 
 NO_IO = [

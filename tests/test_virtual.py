@@ -263,8 +263,10 @@ class Ear(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self.sender = ("", 0)
 
-    def datagram_received(self, data: bytes, _: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.sender = addr
         self.heard.put_nowait(data)
 
 
@@ -294,6 +296,7 @@ async def test_discovery_answers_the_one_who_asked(clock: ManualClock) -> None:
     assert told["sn"] == "A673AI2HIX02185S"
     assert told["ip"] == "10.184.208.119"
     assert told["opendata_ver"] == "V1.0.1"
+    assert told["port"] == device.port  # real devices have only the one port, and do not say so
 
 
 async def test_nobody_answers_discovery_while_the_api_is_off(clock: ManualClock) -> None:
@@ -328,6 +331,16 @@ async def test_announcements_and_pushes_go_where_they_are_sent(clock: ManualCloc
     assert len(pushed) >= 10
     assert {each.sn for each in pushed} == {"P1READER"}
     assert sorted({each.sequence for each in pushed}) == [each.sequence for each in pushed]
+
+
+async def test_a_device_that_only_announces_itself_answers_nobody(clock: ManualClock) -> None:
+    async with (
+        ear() as (listener, transport, port),
+        virtual(Simulator(clock=clock), announce_s=5, destination="127.0.0.1", announce_port=port),
+    ):
+        assert (await hear(listener, clock)).startswith(b"BCF-D")
+        transport.sendto(b"AT+IGDEVICEIP", listener.sender)
+        assert all([(await hear(listener, clock)).startswith(b"BCF-D") for _ in range(5)])
 
 
 async def test_a_battery_has_nothing_to_push(board: Simulator) -> None:

@@ -74,8 +74,7 @@ class Peer:
                 if script.end is not End.STAY:
                     break
             if script.end is End.RESET:
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.transport.abort()
+                reset(writer)
 
     async def _send(self, writer: asyncio.StreamWriter, script: Script) -> None:
         step = script.step or len(script.data) or 1
@@ -100,6 +99,12 @@ class Peer:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await server.wait_closed()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Break a connection, so that the other end sees a reset and not an end."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def talk(port: int, data: bytes, *, half_close: bool = False) -> bytes:

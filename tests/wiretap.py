@@ -51,3 +51,15 @@ class Wiretap:
     def writes(self) -> list[tuple[int, tuple[int | float, ...]]]:
         """Point and values of each SetData so far."""
         return [(request.point, request.values) for request in self.requests if isinstance(request, SetData)]
+
+
+def at_the_write(act: Callable[[], None]) -> Callable[[Request[Any]], None]:
+    """Return what a wiretap calls, so that something happens at the first write only."""
+    done: list[bool] = []
+
+    def strike(request: Request[Any]) -> None:
+        if isinstance(request, SetData) and not done:
+            done.append(True)
+            act()
+
+    return strike

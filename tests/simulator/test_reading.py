@@ -67,6 +67,12 @@ def test_a_quantity_can_be_missing_as_in_older_firmware() -> None:
     device.remove("system_soc", "load_source")
     clock.tick(60)
     assert list(read(device, 9405, 6002)) == ["6002"]
+    poll = GetData((6002, 11016))
+    for missing, shown in ([], ["6002", "11016"]), (["meter_power"], ["6002"]):
+        device.remove(*missing)
+        answer = device.answer(poll)
+        assert isinstance(answer, Data)
+        assert list(answer.values) == shown
     with pytest.raises(InvalidInput):
         device.remove("nonsense")
 

@@ -117,7 +117,9 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + BODY[:
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + BODY, End.CLOSE, id="until it closes"),
         pytest.param(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + BODY, End.CLOSE, id="HTTP/1.0 until it closes"),
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http_reply(BODY), End.STAY, id="after an interim reply"),
-        pytest.param(b"HTTP/1.1 103 Hints\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\n\r\n" + BODY, End.CLOSE, id="interim, close"),
+        pytest.param(
+            b"HTTP/1.1 103 Hints\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\n\r\n" + BODY, End.CLOSE, id="interim, close"
+        ),
         pytest.param(http_reply(BODY) + b"and more", End.CLOSE, id="with bytes behind it"),
     ],
 )
@@ -147,7 +149,9 @@ async def test_a_reply_of_ten_megabytes_is_refused_as_soon_as_it_is_too_long() -
 # ---- statuses ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "kind"), [("400 Bad Request", BadRequest), ("401 Unauthorized", Unauthorized), ("418 Tea", StatusError)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [("400 Bad Request", BadRequest), ("401 Unauthorized", Unauthorized), ("418 Tea", StatusError)]
+)
 async def test_an_error_status_is_a_typed_error(status: str, kind: type[StatusError]) -> None:
     error = await failure_of(Script(http_reply(b"<html>", status)))
     assert type(error) is kind
@@ -164,7 +168,9 @@ async def test_an_error_status_is_a_typed_error(status: str, kind: type[StatusEr
         pytest.param(Script(b"SSH-2.0-OpenSSH_9.2\r\n", first=True), ProtocolError, "not HTTP", id="SSH"),
         pytest.param(Script(b"hello\r\n"), ProtocolError, "not HTTP", id="chatter"),
         pytest.param(Script(b"\x15\x03\x03\x00\x02\x02F"), ProtocolError, "that is TLS, try https://", id="TLS"),
-        pytest.param(Script(b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), ProtocolError, "switch", id="upgrade"),
+        pytest.param(
+            Script(b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), ProtocolError, "switch", id="upgrade"
+        ),
         pytest.param(Script(http_reply(b"[1]")), ProtocolError, "no JSON object", id="another document"),
         pytest.param(Script(http_reply(b'{"1664":1')), ProtocolError, "not JSON", id="half a document"),
         pytest.param(Script(), NoReply, "closed the connection before it sent anything", id="silent close"),
@@ -186,7 +192,9 @@ async def test_a_peer_that_misbehaves_is_reported_with_the_facts(script: Script,
         assert f"127.0.0.1:{peer.port}" in str(caught.value)
 
 
-@pytest.mark.parametrize(("sent", "facts"), [(b"", "stayed silent for 0.1 s"), (http_reply(BODY)[:60], "sent 60 bytes and no whole reply within 0.1 s")])
+@pytest.mark.parametrize(
+    ("sent", "facts"), [(b"", "stayed silent for 0.1 s"), (http_reply(BODY)[:60], "sent 60 bytes and no whole reply within 0.1 s")]
+)
 async def test_silence_ends_at_the_deadline(sent: bytes, facts: str) -> None:
     error = await failure_of(Script(sent, End.STAY), deadline_s=SHORT_S)
     assert isinstance(error, NoReply)
@@ -319,7 +327,10 @@ async def test_a_write_never_goes_over_a_kept_connection() -> None:
 
 
 async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
-    async with Peer(Script(KEPT.data + b"HTTP/1.1 200 OK\r\n", End.STAY), KEPT).run() as peer, client(peer, keep_alive=True) as transport:
+    async with (
+        Peer(Script(KEPT.data + b"HTTP/1.1 200 OK\r\n", End.STAY), KEPT).run() as peer,
+        client(peer, keep_alive=True) as transport,
+    ):
         for _ in range(2):
             assert (await transport.exchange(READ)).values == VALUES
         assert peer.connections == 2
@@ -366,7 +377,9 @@ async def test_a_challenge_is_answered_once() -> None:
         assert (answer.realm, answer.nonce) == ("here", "once")
 
 
-@pytest.mark.parametrize("headers", [(), (CHALLENGE,), ('WWW-Authenticate: Basic realm="x"',), ("WWW-Authenticate: Basic realm=x", CHALLENGE)])
+@pytest.mark.parametrize(
+    "headers", [(), (CHALLENGE,), ('WWW-Authenticate: Basic realm="x"',), ("WWW-Authenticate: Basic realm=x", CHALLENGE)]
+)
 async def test_a_wrong_password_is_unauthorized_after_one_more_try_at_most(headers: tuple[str, ...]) -> None:
     async with Peer(Script(http_reply(b"", "401 No", *headers))).run() as peer, client(peer, password=PASSWORD) as transport:
         with pytest.raises(Unauthorized):

@@ -41,8 +41,9 @@ def effective_limits(
         cluster: the unit leads a cluster, so limits of a single unit do not bind.
     """
     candidates = [product] if product else list(model.products.values())
-    charge = [max((_by_modules(each.charge_w, each, modules) for each in candidates), key=lambda limit: limit.value)]
-    discharge = [max((_by_modules(each.discharge_w, each, modules) for each in candidates), key=lambda limit: limit.value)]
+    name = f"a {product.title}" if product else f"any product of the {model.title}"
+    charge = [max((_by_modules(each.charge_w, name, modules) for each in candidates), key=lambda limit: limit.value)]
+    discharge = [max((_by_modules(each.discharge_w, name, modules) for each in candidates), key=lambda limit: limit.value)]
     if cluster:
         widest = model.points["realtime_power"].writes[0].accepts
         charge = discharge = [Limit(widest[1] if widest else charge[0].value, "W", "the widest range documented for a cluster")]
@@ -61,12 +62,12 @@ def effective_limits(
     )
 
 
-def _by_modules(steps: tuple[float, ...], product: Product, modules: int | None) -> Limit:
+def _by_modules(steps: tuple[float, ...], name: str, modules: int | None) -> Limit:
     """Return the step for a number of modules; the last one stands for more."""
     if modules is None or len(steps) == 1:
-        return Limit(steps[-1], "W", f"what a {product.title} can do")
+        return Limit(steps[-1], "W", f"what {name} can do")
     step = steps[min(max(modules, 1), len(steps)) - 1]
-    return Limit(step, "W", f"{modules} battery module{'s' if modules > 1 else ''} of a {product.title}")
+    return Limit(step, "W", f"{modules} battery module{'s' if modules > 1 else ''} of {name}")
 
 
 def _reported(reports: Mapping[str, str], shown: Mapping[str, Value | None]) -> Iterable[Limit]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from indevolt.cli.ending import exit_codes, finish
+from indevolt.cli.ending import ReaderLeft, exit_codes, finish
 from indevolt.cli.page import write_examples
 
 COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and name: module, summary
@@ -72,6 +72,13 @@ class CommandLine(click.Group):
             debug="--debug" in given,
         )
         sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click would end the program itself, and with another code, if the output was closed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderLeft from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
         """Return all names, in the order of the help page."""

@@ -33,7 +33,7 @@ from indevolt.errors import (
     UnknownModel,
     Unreachable,
 )
-from indevolt.protocol.rpc import GetData, SysConfig, SysGetConfig, WifiGetStatus
+from indevolt.protocol.rpc import GetData, SysGetConfig, WifiGetStatus
 from indevolt.transport import Address, HttpTransport, Paced, Transport, parse_address
 
 SLOW_S: Final = 1.0  # the vendor promises a reply within this (protocol.md, section 7)
@@ -94,13 +94,11 @@ async def examine(link: Link, given: Environment) -> AsyncIterator[Finding]:
         return
     paced = Paced(http, given.clock, spacing_s=given.spacing_s, retries=_RETRIES)
     try:
-        system: SysConfig | None = None
-        async for finding, answer in _check_api(paced, address, link, given):
+        async for finding in _check_api(paced, address, link, given):
             yield finding
-            system = answer or system
             if finding.result is Result.BAD:
                 return
-        async for finding in _check_device(paced, http, link, given, system):
+        async for finding in _check_device(paced, http, link, given):
             yield finding
     finally:
         await paced.close()
@@ -180,21 +178,19 @@ async def _explain_closed_port(address: Address, given: Environment) -> Finding:
 # ---- who answers, and whether it lets us in --------------------------------------------------------------------------
 
 
-async def _check_api(
-    transport: Transport, address: Address, link: Link, given: Environment
-) -> AsyncIterator[tuple[Finding, SysConfig | None]]:
+async def _check_api(transport: Transport, address: Address, link: Link, given: Environment) -> AsyncIterator[Finding]:
     try:
         system = await transport.exchange(SysGetConfig())
     except Unauthorized as error:
-        yield _good("API", "an INDEVOLT API answers, set to HTTP + Digest"), None
-        yield _explain_401(link, error), None
+        yield _good("API", "an INDEVOLT API answers, set to HTTP + Digest")
+        yield _explain_401(link, error)
         return
     except IndevoltError as error:
-        yield _explain_no_api(error, address), None
+        yield _explain_no_api(error, address)
         return
     kind = system.text("type") or "a device that does not tell its type"
-    yield _good("API", f"Sys.GetConfig answers: {kind}, firmware {system.text('fw') or 'not told'}"), system
-    yield await _check_access(address, link, given), None
+    yield _good("API", f"Sys.GetConfig answers: {kind}, firmware {system.text('fw') or 'not told'}")
+    yield await _check_access(address, link, given)
 
 
 def _explain_401(link: Link, error: Unauthorized) -> Finding:
@@ -212,7 +208,8 @@ def _explain_401(link: Link, error: Unauthorized) -> Finding:
 def _explain_no_api(error: IndevoltError, address: Address) -> Finding:
     match error:
         case NoReply():
-            return _bad("API", str(error), error.remedy, NoReply)
+            https = "" if address.tls else " If its API is set to HTTPS, write https:// before the address."
+            return _bad("API", str(error), error.remedy + https, NoReply)
         case ProtocolError() | StatusError():
             fact = f"something else than an INDEVOLT device answers: {error}"
             return _bad(
@@ -247,9 +244,7 @@ async def _check_access(address: Address, link: Link, given: Environment) -> Fin
 # ---- the battery -----------------------------------------------------------------------------------------------------
 
 
-async def _check_device(
-    paced: Transport, http: Transport, link: Link, given: Environment, system: SysConfig | None
-) -> AsyncIterator[Finding]:
+async def _check_device(paced: Transport, http: Transport, link: Link, given: Environment) -> AsyncIterator[Finding]:
     try:
         async with connect(link.host, transport=paced, clock=given.clock, spacing_s=given.spacing_s) as device:
             yield _check_family(device, link)
@@ -263,8 +258,7 @@ async def _check_device(
         yield _bad("Reading", str(error), error.remedy, type(error))
         return
     yield await _check_wifi(paced)
-    if system is not None:
-        yield _check_clock(system, given)
+    yield await _check_clock(paced, given)
 
 
 def _check_family(device: Device, link: Link) -> Finding:
@@ -297,6 +291,7 @@ async def _check_speed(device: Device, http: Transport, given: Environment) -> F
         started = given.clock.monotonic()
         await http.exchange(probe)
         times.append(given.clock.monotonic() - started)
+    await given.clock.sleep(given.spacing_s)  # these went past the pacing, so that it is not measured
     told = ", ".join(f"{seconds * 1000:.0f}" for seconds in times)
     if sorted(times)[PROBES // 2] > SLOW_S:
         return _bad(
@@ -334,7 +329,11 @@ async def _check_wifi(transport: Transport) -> Finding:
     return _good("Wi-Fi", f"signal {signal:g} of 100")
 
 
-def _check_clock(system: SysConfig, given: Environment) -> Finding:
+async def _check_clock(transport: Transport, given: Environment) -> Finding:
+    try:
+        system = await transport.exchange(SysGetConfig())
+    except IndevoltError as error:
+        return _bad("Clock", str(error), error.remedy, type(error))  # it has just answered this
     stamp = system.device.get("time_stamp")
     if not isinstance(stamp, int | float):
         return _good("Clock", "this device does not tell its time")

@@ -17,7 +17,7 @@ from indevolt.catalogue import Model, Write, load, products
 from indevolt.cli.options import Link, complete_mode, complete_settable, device_options, dry_run_option, json_option, mode_words
 from indevolt.cli.page import Subcommand
 from indevolt.cli.render import number_text, phrase, plain, wanted_text
-from indevolt.cli.screen import hanging, line, marks, print_json, screen, waiting
+from indevolt.cli.screen import hanging, line, marks, print_json, screen
 from indevolt.cli.session import with_device
 from indevolt.device import Device
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unconfirmed
@@ -209,8 +209,7 @@ def _carry_out(link: Link, plan: Plan, act: Act, *, title: str = "", dry_run: bo
     async def session(device: Device) -> tuple[Model, Outcome]:
         return device.model, await act(device)
 
-    with waiting(f"waiting for {link.host} to show it", quiet=as_json):
-        model, outcome = with_device(link, session)
+    model, outcome = with_device(link, session, doing=f"waiting for {link.host} to show it", quiet=as_json)
     failure = _UNPROVEN.get(outcome.stage)
     code = failure.exit_code if failure else 0
     if as_json:
@@ -277,8 +276,7 @@ def _show_plan(link: Link, plan: Plan, *, as_json: bool) -> None:
     address = parse_address(link.host)
     model = _known_model(link)
     if model is None:
-        with waiting(f"asking {link.host} what it is", quiet=as_json):
-            model = with_device(link, _model_of)
+        model = with_device(link, _model_of, doing=f"asking {link.host} what it is", quiet=as_json)
     writes = plan(model)
     if as_json:
         print_json({"dry_run": True, "family": model.family, "requests": [_plan_record(write, address) for write in writes]})

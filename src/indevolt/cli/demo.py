@@ -68,7 +68,7 @@ async def _draw(demo: Demo, console: Console, names: tuple[str, ...], count: int
         def redraw(device: Device, reading: Reading) -> None:
             picture.take(reading, device.trouble)
             its_own = demo.simulator.clock.now().astimezone(UTC)
-            live.update(picture.draw(console, f", for it {its_own:%H:%M}"), refresh=True)
+            live.update(picture.draw(console, f", {its_own:%H:%M} in its own day"), refresh=True)
 
         await follow(demo.battery, names, _EVERY_S, count, redraw)
 

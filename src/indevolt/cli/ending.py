@@ -5,10 +5,11 @@ What each error means, its remedy and its exit code belong to ``indevolt.errors`
 
 from __future__ import annotations
 
-import errno
 import json
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -20,7 +21,12 @@ from indevolt.errors import IndevoltError, InvalidInput
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 BROKEN_PIPE: Final = 141  # 128 + SIGPIPE: whoever read our output has left
+_LEAST_WIDTH: Final = 40  # columns; wrapping into less reads worse than what the terminal does by itself
 REPORT_TO: Final = "the issue tracker of indevolt"
+
+
+class ReaderLeft(Exception):
+    """Whoever read our output closed it. No error of the family, because nobody is left to be told."""
 
 
 def exit_codes() -> tuple[tuple[int, str], ...]:
@@ -45,19 +51,15 @@ def finish(run: Callable[[], object], *, as_json: bool, debug: bool) -> int:
     except click.exceptions.Exit as wanted:
         return wanted.exit_code
     except (KeyboardInterrupt, click.Abort):
-        if sys.stderr.isatty():
-            _say("")  # behind the ^C that the terminal has just printed
         return INTERRUPTED
     except (click.ClickException, IndevoltError) as error:
         if debug:
             traceback.print_exc()
         return _report(error if isinstance(error, IndevoltError) else _as_input_error(error), as_json=as_json)
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            # Later flushes, at the latest the interpreter's own, must not fail again (Python docs, signal: note on SIGPIPE).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return BROKEN_PIPE
-        return _report_defect(error, as_json=as_json, debug=debug)
+    except (ReaderLeft, BrokenPipeError):
+        # Later flushes, at the latest the interpreter's own, must not fail again (Python docs, signal: note on SIGPIPE).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line: a person never sees a traceback that was not asked for
         return _report_defect(error, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else 0
@@ -83,9 +85,9 @@ def _report(error: IndevoltError, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"error": error_record(error)}, ensure_ascii=False), flush=True)  # noqa: T201 - the output of a command
     else:
-        _say(f"error: {printable(str(error))}")
+        _say("error: ", str(error))
         if error.remedy:
-            _say(f"  next: {printable(error.remedy)}")
+            _say("  next: ", error.remedy)
     return error.exit_code
 
 
@@ -107,7 +109,12 @@ def _as_input_error(error: click.ClickException) -> InvalidInput:
     return InvalidInput(facts[:1].lower() + facts[1:].removesuffix("."), remedy=remedy)
 
 
-def _say(line: str) -> None:
+def _say(lead: str, text: str) -> None:
+    """Write one line to stderr, wrapped behind its lead where a person reads it on a terminal."""
+    line = lead + printable(text)
+    if sys.stderr.isatty():
+        width = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+        line = textwrap.fill(line, width, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False)
     click.echo(line, err=True)
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
+from indevolt.cli.render import UNKNOWN
 from indevolt.cli.screen import line, print_json_line, screen, waiting
 from indevolt.cli.session import environment
 from indevolt.discover import Api, Discovery, Found, discover
@@ -22,7 +23,7 @@ _NOBODY: Final = (
     "A device answers only after its local API was enabled in the INDEVOLT app (device settings, API), and only within the same "
     "network: no guest Wi-Fi, no other subnet. Where you know its address, ask it alone: `indevolt doctor HOST`."
 )
-_HEADS: Final = f"{'Address':<22}{'Serial number':<19}{'Firmware':<37}API"
+_HEADS: Final = f"{'Address':<22}{'Serial number':<18}{'Firmware':<35}API"
 
 
 @click.command(
@@ -89,7 +90,8 @@ async def _list(search: Discovery, *, as_json: bool) -> int:
 
 def _print_found(console: Console, found: Found) -> None:
     address = found.host if found.port == API_PORT else f"{found.host}:{found.port}"
-    row = f"{address:<22}{found.sn or '–':<19}{found.firmware or '–':<37}{found.api}"
+    api = "on" if found.api is Api.ON else "off?"
+    row = f"{address:<22}{found.sn or UNKNOWN:<18}{found.firmware or UNKNOWN:<35}{api}"
     console.print(line(row, "yellow" if found.api is Api.PROBABLY_OFF else ""), soft_wrap=True)
     if found.reported_ip not in ("", found.host):
         console.print(

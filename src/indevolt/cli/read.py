@@ -22,7 +22,7 @@ from indevolt.cli.render import (
     plain,
     reading_record,
 )
-from indevolt.cli.screen import line, print_json, rows, screen, show, waiting
+from indevolt.cli.screen import line, print_json, rows, screen, show
 from indevolt.cli.session import with_device
 from indevolt.device import Device
 from indevolt.protocol.rpc import GetData, Raw
@@ -53,14 +53,13 @@ def get_command(link: Link, names: tuple[str, ...], *, raw: bool, as_json: bool)
     """
     console = screen()
     if raw:
-        _show_raw(*_read_raw(link, names), console, as_json=as_json)
+        _show_raw(*_read_raw(link, names, quiet=as_json), console, as_json=as_json)
         return
 
     async def read(device: Device) -> tuple[Device, Reading]:
         return device, await device.read(*names)
 
-    with waiting(f"reading {link.host}", quiet=as_json):
-        device, reading = with_device(link, read)
+    device, reading = with_device(link, read, doing=f"reading {link.host}", quiet=as_json)
     if as_json:
         print_json(reading_record(reading))
     elif names:
@@ -74,7 +73,7 @@ def get_command(link: Link, names: tuple[str, ...], *, raw: bool, as_json: bool)
             console.print(line(f"{name} spoils whole replies: {why}", "yellow"))
 
 
-def _read_raw(link: Link, names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, Raw]]:
+def _read_raw(link: Link, names: tuple[str, ...], *, quiet: bool) -> tuple[dict[str, str], dict[str, Raw]]:
     async def read(device: Device) -> tuple[dict[str, str], dict[str, Raw]]:
         points = [device.model.point(name) for name in names] if names else device.model.readable()
         wanted = {point.read.key: point.name for point in points if point.read}
@@ -84,8 +83,7 @@ def _read_raw(link: Link, names: tuple[str, ...]) -> tuple[dict[str, str], dict[
             values.update((await device.exchange(GetData(tuple(numbers[start : start + _BATCH])))).values)
         return wanted, values
 
-    with waiting(f"reading {link.host}"):
-        return with_device(link, read)
+    return with_device(link, read, doing=f"reading {link.host}", quiet=quiet)
 
 
 def _show_raw(wanted: dict[str, str], values: dict[str, Raw], console: Console, *, as_json: bool) -> None:
@@ -116,8 +114,7 @@ def info_command(link: Link, *, as_json: bool) -> None:
         names += [name for name in _TOLD if name in device.model.points]
         return device, await device.read(*names), await device.limits()
 
-    with waiting(f"asking {link.host}", quiet=as_json):
-        device, reading, limits = with_device(link, ask)
+    device, reading, limits = with_device(link, ask, doing=f"asking {link.host}", quiet=as_json)
     if as_json:
         print_json(_info_record(device, reading, limits))
         return

@@ -18,7 +18,7 @@ from indevolt.catalogue import families, identify, load
 from indevolt.cli.options import Link, device_options, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.recording import Anonymous
-from indevolt.cli.screen import line, print_json, screen, waiting
+from indevolt.cli.screen import line, print_json, screen
 from indevolt.cli.session import Environment, environment, with_password
 from indevolt.device.batches import Batches
 from indevolt.errors import InvalidInput, NotFound, UnknownModel
@@ -68,8 +68,7 @@ def record_command(link: Link, file: Path, *, keep_identity: bool, force: bool, 
         return await _capture(chosen, part, given, keep_identity=keep_identity)
 
     try:
-        with waiting(f"recording {link.host}", quiet=as_json):
-            recording = with_password(link, session)
+        recording = with_password(link, session, doing=f"recording {link.host}", quiet=as_json)
         part.replace(file)
     finally:
         with suppress(OSError):

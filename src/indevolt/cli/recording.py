@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
-from indevolt.catalogue import families, load
-from indevolt.errors import InvalidInput, ProtocolError
-from indevolt.protocol.rpc import Data, Raw, Reply, Request, SysConfig, WifiStatus
-from indevolt.simulator import State
+from indevolt.catalogue import families, identify, load
+from indevolt.errors import InvalidInput, ProtocolError, UnknownModel
+from indevolt.protocol.rpc import Data, MeterJsonData, P1JsonData, PlugGetData, Raw, Reply, Request, SysConfig, WifiStatus
+from indevolt.simulator import Sort, State
 from indevolt.transport import Recorded, ReplyT, Transport
 
+DEFAULT_MODEL: Final = "powerflex2000"
+_ACCESSORY_OF: Final = {P1JsonData.rpc: Sort.P1, PlugGetData.rpc: Sort.PLUG}
 _SERIAL_WORD: Final = "sn"  # the word in a quantity's name that says serial number
 _TELLING: Final = ("sn", "mac", "bssid", "hostname", "ssid", "src")
 _ADDRESSES: Final = ("ip", "sta_ip", "ap_ip", "gateway")
@@ -97,3 +99,26 @@ def load_state(path: Path) -> State:
             f"{path} is neither a recording nor a JSON document: {error}",
             remedy='Make one with `indevolt record`, or write {"POINT": VALUE, ...}.',
         ) from error
+
+
+def model_of(state: State) -> str:
+    """Return the product or accessory that a state was captured from, as far as it shows.
+
+    Raises:
+        InvalidInput: it fits no family, or several.
+    """
+    for rpc, document in state.documents.items():
+        if rpc == MeterJsonData.rpc:
+            return Sort.METER3 if "data" in document else Sort.METER
+        return _ACCESSORY_OF[rpc]
+    if state.system is None and not state.points:
+        return Sort.PLUG if state.switch_on is not None else DEFAULT_MODEL
+    device = state.system.device if state.system else {}
+    try:
+        found = load(identify(device, state.points).family).products
+    except UnknownModel as error:
+        if state.system is None:
+            return DEFAULT_MODEL  # a handful of points tells nothing, and need not
+        raise InvalidInput(f"the model of the state is not known: {error}", remedy="Name it with --model.") from error
+    same = (product.name for product in found.values() if product.system["fw"] == device.get("fw"))
+    return next(same, next(iter(found)))

@@ -24,6 +24,7 @@ _KILO: Final = {"Wh": ("kWh", 1_000), "W": ("kW", 10_000)}
 
 _TITLES: Final = {"pv": "PV", "ac": "AC", "main": "Main unit battery", "pack": "Extension packs", "curve": "Custom load curve"}
 _STYLE: Final = {True: "bold", False: "dim"}  # live or not
+_MANY: Final = 20  # names in a line; more are counted
 _SERIES: Final = re.compile(r"^(?P<stem>.+_)(?P<index>\d{2})$")
 
 
@@ -152,7 +153,8 @@ def not_live_lines(reading: Reading, model: Model) -> Iterator[tuple[str, str]]:
         if quality is Quality.NOT_INSTALLED:
             names = sorted({model.points[name].part or name for name in names})
         if names:
-            yield quality.value, ", ".join(names)
+            rest = f", and {len(names) - _MANY} more (--json tells them all)" if len(names) > _MANY else ""
+            yield quality.value, ", ".join(names[:_MANY]) + rest
 
 
 def _add(table: Table, label: str, sample: Sample, model: Model) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from indevolt.cli.options import Link
+from indevolt.cli.screen import waiting
 from indevolt.clock import Clock, SystemClock
 from indevolt.device import Device, connect
 from indevolt.errors import Unauthorized
@@ -70,30 +71,32 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def with_device(link: Link, action: Callable[[Device], Awaitable[T]]) -> T:
-    """Connect, do something, hang up."""
+def with_device(link: Link, action: Callable[[Device], Awaitable[T]], *, doing: str, quiet: bool = False) -> T:
+    """Connect, do something, hang up; the terminal shows meanwhile what is being done, unless it is to be quiet."""
     given = environment()
 
     async def session(chosen: Link) -> T:
         async with open_device(chosen, given) as device:
             return await action(device)
 
-    return with_password(link, session)
+    return with_password(link, session, doing=doing, quiet=quiet)
 
 
-def with_password(link: Link, session: Callable[[Link], Awaitable[T]]) -> T:
+def with_password(link: Link, session: Callable[[Link], Awaitable[T]], *, doing: str, quiet: bool = False) -> T:
     """Run a session; where the device wants a password and a person is there, ask for it and run the session again.
 
     The second run starts from the beginning. Nothing was done in the first one, because the device served nothing.
     """
 
-    async def run(chosen: Link) -> T:
+    async def attempt(chosen: Link) -> T:
         return await session(chosen)
 
     try:
-        return asyncio.run(run(link))
+        with waiting(doing, quiet=quiet):
+            return asyncio.run(attempt(link))
     except Unauthorized:
         if link.password is not None or not sys.stdin.isatty():
             raise
     password = click.prompt(f"Password of {link.host}", hide_input=True, err=True)
-    return asyncio.run(run(replace(link, password=password)))
+    with waiting(doing, quiet=quiet):
+        return asyncio.run(attempt(replace(link, password=password)))

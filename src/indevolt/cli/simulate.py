@@ -20,7 +20,7 @@ from indevolt.catalogue import products
 from indevolt.cli.certificate import fingerprint_of, self_signed, server_context
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
-from indevolt.cli.recording import load_state
+from indevolt.cli.recording import DEFAULT_MODEL, load_state, model_of
 from indevolt.cli.screen import line, print_json_line, screen
 from indevolt.cli.session import environment, run
 from indevolt.cli.traffic import Answered
@@ -93,9 +93,8 @@ class Wanted:
 )
 @click.option(
     "--model",
-    default="powerflex2000",
-    show_default=True,
-    type=click.Choice([*products(), *Sort]),
+    show_default="powerflex2000, or what the state shows",
+    type=click.Choice([*products(), *(sort.value for sort in Sort)]),
     metavar="MODEL",
     help=f"A battery ({', '.join(products())}) or an accessory ({', '.join(Sort)}).",
 )
@@ -105,7 +104,11 @@ class Wanted:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
 @click.option("--port", type=_ANY, default=8080, show_default=True, help="TCP port of the API; 0 takes a free one.")
 @click.option(
-    "--api", type=click.Choice(list(Api)), default=Api.HTTP, show_default=True, help="The setting of the local API in the app."
+    "--api",
+    type=click.Choice([each.value for each in Api]),
+    default=Api.HTTP.value,
+    show_default=True,
+    help="The setting of the local API in the app.",
 )
 @click.option("--password", envvar="INDEVOLT_PASSWORD", help="Digest password; else the device key that the documents print.")
 @click.option("--factory-default", is_flag=True, help="The password was never changed: only changing it is possible.")
@@ -133,7 +136,7 @@ class Wanted:
 @json_option
 def simulate_command(
     *,
-    model: str,
+    model: str | None,
     modules: int | None,
     state: Path | None,
     seed: int,
@@ -159,14 +162,15 @@ def simulate_command(
     It lives a small day of its own: sun, house, meter. Everything that it says is made up.
     """
     clock = environment().clock
+    start = load_state(state) if state else None
     wanted = Wanted(
-        model=model,
+        model=model or (model_of(start) if start else DEFAULT_MODEL),
         host=host,
         port=port,
         api=Api.parse(api),
         password=password,
         factory_default=factory_default,
-        state=load_state(state) if state else None,
+        state=start,
         modules=modules,
         seed=seed,
         latency_s=latency_ms / 1000,

@@ -80,7 +80,7 @@ def watch_command(link: Link, names: tuple[str, ...], every_s: float, *, fast: b
 
             await follow(device, wanted, every_s, count, redraw)
 
-    with_device(link, watch)
+    with_device(link, watch, doing=f"asking {link.host} what it is", quiet=True)
 
 
 def title_of(device: Device) -> str:

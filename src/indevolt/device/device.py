@@ -278,8 +278,8 @@ class Device:
             blind = outcome.stage is Stage.ACCEPTED and not any(name in outcome.shown for name in step.wanted)
             if not last and not (outcome.proven or blind):
                 return replace(done, notes=(*notes, "the rest of the command was not sent"))
-            if not last:
-                await self._clock.sleep(self._interval_s)
+            if blind:
+                await self._clock.sleep(self._interval_s)  # as no look has taken its time
         return done
 
     async def self_use(self) -> Outcome:

@@ -219,8 +219,6 @@ def _proven_notes(trail: _Trail, effect: Effect | None) -> list[str]:
 
 def same(shown: Value | None, wanted: Value) -> bool:
     """Whether a value that was read back is the one that was written."""
-    if isinstance(shown, bool) or isinstance(wanted, bool):
-        return shown is wanted
     if isinstance(shown, int | float) and isinstance(wanted, int | float):
         # Decimal fractions are not exact; the steps of devices are far coarser than this.
         return math.isclose(shown, wanted, rel_tol=0, abs_tol=1e-6)

@@ -133,9 +133,8 @@ class Reader:
             asked.update({number: answer.values.get(str(number), _MISSING) for number in answer.points})
         telling = {part: self._model.points[name].read for part, name in self._model.presence.items()}
         found = {part: asked[side.at] for part, side in telling.items() if side and side.at in asked}
-        if found and len(found) == len(telling):
-            self._parts_at = self._clock.monotonic()
         if found:
+            self._parts_at = self._clock.monotonic()
             self._parts.update({part: not (raw is _MISSING or _is_nothing(raw)) for part, raw in found.items()})
             self._parts_told = self._parts_told or any(raw is not _MISSING for raw in found.values())
 

@@ -20,7 +20,7 @@ What comes                                             What happens
 a path that names no RPC                               404
 ``config`` unusable or with blanks                     ``200 {}`` as observed, or 400 as documented (``strict``)
 a method other than GET and POST                       405
-not HTTP/1.0 or 1.1, or larger than the limits         400, then the connection closes (413 and 431 are not in the specification)
+not HTTP, or larger than the limits                    400, then the connection closes (413 and 431 are not in the specification)
 no whole request in time                               the connection closes
 the backend raises ``StatusError``                     that status; a 401 brings a challenge
 the backend raises ``InvalidInput``                    400

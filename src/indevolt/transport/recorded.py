@@ -223,8 +223,8 @@ def _parse(lines: Iterable[bytes], name: str) -> dict[_Asked, deque[dict[str, An
 def _is_exchange(fields: dict[str, Any]) -> bool:
     texts = [fields.get("method"), fields.get("target")]
     if "error" in fields:
-        texts += [fields.get("facts"), fields.get("raw", "")]
-        known = fields["error"] in _KINDS
+        texts += [fields["error"], fields.get("facts"), fields.get("raw", "")]
+        known = str(fields["error"]) in _KINDS
     else:
         texts.append(fields.get("body", fields.get("body_base64")))
         known = type(fields.get("status")) is int
