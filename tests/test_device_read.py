@@ -118,6 +118,15 @@ async def test_a_sentinel_and_a_null_are_not_available_and_not_0(clock: ManualCl
     assert reading.value("battery_soc") is None
 
 
+async def test_a_meter_that_is_not_there_measures_nothing_rather_than_0_watts(simulator: Simulator, clock: ManualClock) -> None:
+    simulator.set("meter_power", 0)
+    async with indevolt.connect("virtual", transport=simulator, clock=clock) as battery:
+        simulator.set("meter_connected", True)
+        assert (await battery.read("meter_power")).value("meter_power") == 0
+        simulator.set("meter_connected", False)
+        assert (await battery.read("meter_power"))["meter_power"].quality is Quality.NOT_AVAILABLE
+
+
 async def test_what_the_catalogue_cannot_read_is_unreadable_and_spoils_nothing_else(clock: ManualClock) -> None:
     raw: dict[str, Raw] = {"6000": "plenty", "6002": 55.5, "7101": [1, 2]}
     simulator = Simulator("powerflex2000", clock=clock, state=raw)

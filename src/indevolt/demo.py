@@ -5,7 +5,7 @@ Here is only what belongs together; how it looks is up to the command line.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +55,7 @@ async def running(
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
+    discovery: bool = True,
     speed: float = 60.0,
     clock: Clock | None = None,
 ) -> AsyncIterator[Demo]:
@@ -64,6 +65,7 @@ async def running(
         product: which one.
         host: where it listens.
         port: its TCP port; by default the usual one, or any free one where that is taken.
+        discovery: whether it answers discovery, at the usual port and where that is free.
         speed: how many times faster than real its day goes.
         clock: real time.
 
@@ -76,19 +78,20 @@ async def running(
         virtual = await _first_that_opens(
             stack,
             [
-                lambda: VirtualDevice(simulator, host=host, port=API_PORT if port is None else port, discovery_port=PORT),
-                lambda: VirtualDevice(simulator, host=host, port=port or 0, discovery_port=None),
+                VirtualDevice(simulator, host=host, port=wanted_port, discovery_port=wanted_discovery)
+                for wanted_port in ([API_PORT, 0] if port is None else [port])
+                for wanted_discovery in ([PORT, None] if discovery else [None])
             ],
         )
         battery = await stack.enter_async_context(connect(f"{host}:{virtual.port}", clock=real))
         yield Demo(simulator, virtual, battery)
 
 
-async def _first_that_opens(stack: AsyncExitStack, ways: list[Callable[[], VirtualDevice]]) -> VirtualDevice:
+async def _first_that_opens(stack: AsyncExitStack, devices: Sequence[VirtualDevice]) -> VirtualDevice:
     """Open the first that can be opened: another virtual device may be using the usual ports."""
-    for way in ways[:-1]:
+    for device in devices[:-1]:
         try:
-            return await stack.enter_async_context(way())
+            return await stack.enter_async_context(device)
         except InvalidInput:
             continue
-    return await stack.enter_async_context(ways[-1]())
+    return await stack.enter_async_context(devices[-1])

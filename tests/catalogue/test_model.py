@@ -138,6 +138,19 @@ def test_a_lower_setting_is_the_limit_and_says_so() -> None:
     assert limits.soc_min.value == 20
 
 
+def test_the_master_of_a_cluster_is_not_held_to_what_one_unit_can_do() -> None:
+    limits = effective_limits(GEN2, None, 1, {"battery_max_charge_power": 1000}, cluster=True)
+
+    assert limits.charge.value == limits.discharge.value == 10_800
+    assert "cluster" in limits.charge.cause
+
+
+def test_without_a_product_the_widest_of_the_family_holds_and_says_so() -> None:
+    assert (
+        effective_limits(GEN2, None, 1, {}).charge.cause == "1 battery module of any product of the SolidFlex/PowerFlex 2000 series"
+    )
+
+
 def test_a_family_of_its_own_is_one_table_of_data() -> None:
     model = build(
         {

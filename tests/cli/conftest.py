@@ -63,7 +63,7 @@ def indevolt(clock: ManualClock) -> Program:
     def run(*words: str, **variables: str) -> Ran:
         outside = Environment(clock, discovery_port=closed_udp_port(), discovery_local_port=0)
         settings = {"INDEVOLT_PASSWORD": None, "INDEVOLT_NEW_PASSWORD": None, "COLUMNS": None, **variables}
-        result = CliRunner().invoke(cli, words, obj=outside, env=settings)
+        result = CliRunner().invoke(cli, words, prog_name="indevolt", obj=outside, env=settings)
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     return run

@@ -100,7 +100,15 @@ def test_help_needs_neither_the_client_nor_tables() -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = set(out.splitlines()[-1].split())
     assert "indevolt.cli.app" in loaded
-    assert not loaded & {"rich", "asyncio", "cryptography", "httptools", "indevolt.catalogue", "indevolt.device", "indevolt.simulator"}
+    assert not loaded & {
+        "rich",
+        "asyncio",
+        "cryptography",
+        "httptools",
+        "indevolt.catalogue",
+        "indevolt.device",
+        "indevolt.simulator",
+    }
 
 
 def test_without_click_and_rich_one_line_tells_what_to_install() -> None:

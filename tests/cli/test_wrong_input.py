@@ -100,11 +100,7 @@ def words_for(command: list[str], host: str) -> list[str]:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (
-            b"HTTP/1.1 404 Not Found\r\nServer: nginx\r\nContent-Length: 9\r\n\r\nnot found",
-            5,
-            "is a web server, but no INDEVOLT device",
-        ),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot found", (5, "is a web server, but no INDEVOLT device")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n<html>hello</html>", (5, "is no INDEVOLT device")),
         (b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", (6, "HTTP 302")),
         (b"SSH-2.0-OpenSSH_9.6\r\n", (5, "not HTTP")),

@@ -20,7 +20,7 @@ from indevolt.server import BODY_LIMIT, HEAD_LIMIT, Server
 GOOD = b'GET /rpc/Indevolt.GetData?config={"t":[1]} HTTP/1.1\r\n\r\n'
 REPLY = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{"1":1}'
 BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-SLACK = 1024  # how finely limits are kept
+SLACK = 2048  # above how finely limits are kept
 SHORT_S = 0.1
 PATIENCE_S = 10
 

@@ -21,6 +21,8 @@ A SIDE is a point number or a table:
 ``count``      so many points in a row, named ``NAME_01`` and up; ``{time}`` in ``about`` becomes their half hour
 =============  ==============================================================================================================
 
+A row may have ``needs = "OTHER"``: its 0 means nothing while that switch is off (a meter's power without a meter).
+
 ``extends`` names another family whose points and commands hold here too, but for those ``without``. ``[high]`` sets upper bounds.
 ``[parts]`` tells by which quantity a pack is known to be there, ``[commands]`` spells commands as ordered writes (the names of one
 step are consecutive points and go out together), ``[identity]`` says which reports mean this family, ``[products.NAME]`` what a
@@ -52,7 +54,7 @@ _KINDS: Final[Mapping[str, Codec]] = {
 _SIDE_KEYS: Final = frozenset(
     ("at", "scale", "sign", "words", "quoted", "on", "off", "kind", "missing", "min", "max", "accepts", "count")
 )
-_ROW_KEYS: Final = frozenset(("read", "write", "unit", "about", "source", "note"))
+_ROW_KEYS: Final = frozenset(("read", "write", "unit", "needs", "about", "source", "note"))
 
 
 class CatalogueError(ValueError):
@@ -157,6 +159,7 @@ def _points_of(family: str, group: str, name: str, row: Mapping[str, Any], sourc
             read=next((ReadSide(numbers[index], codec) for numbers, codec, _ in reads), None),
             writes=tuple(WriteSide(numbers[index], codec, **bounds) for numbers, codec, bounds in writes),
             source=row.get("source", source),
+            needs=row.get("needs", ""),
             note=row.get("note", ""),
         )
 

@@ -38,17 +38,20 @@ def effective_limits(
         product: the product, where known; else the widest of the family holds.
         modules: installed battery modules, main unit included; None where unknown.
         shown: quantities read from the unit; those that set a limit are used, the rest ignored.
-        cluster: the unit leads a cluster, so limits of a single unit do not bind.
+        cluster: the unit leads a cluster, so that what this one unit can do and is set to does not bind (protocol.md, section 14:
+            a pair took 4000 W through its master).
     """
-    candidates = [product] if product else list(model.products.values())
-    name = f"a {product.title}" if product else f"any product of the {model.title}"
-    charge = [max((_by_modules(each.charge_w, name, modules) for each in candidates), key=lambda limit: limit.value)]
-    discharge = [max((_by_modules(each.discharge_w, name, modules) for each in candidates), key=lambda limit: limit.value)]
     if cluster:
-        widest = model.points["realtime_power"].writes[0].accepts
-        charge = discharge = [Limit(widest[1] if widest else charge[0].value, "W", "the widest range documented for a cluster")]
-    charge = [*charge, *_reported(_CHARGE_REPORTS, shown)]
-    discharge = [*discharge, *_reported(_DISCHARGE_REPORTS, shown)]
+        widest = model.points["realtime_power"].writes[0].accepts or (0, 0)
+        charge = discharge = [Limit(widest[1], "W", "the widest range documented for a cluster; its units limit themselves")]
+    else:
+        candidates = [product] if product else list(model.products.values())
+        name = f"a {product.title}" if product else f"any product of the {model.title}"
+        charge = [_widest([_by_modules(each.charge_w, name, modules) for each in candidates]), *_reported(_CHARGE_REPORTS, shown)]
+        discharge = [
+            _widest([_by_modules(each.discharge_w, name, modules) for each in candidates]),
+            *_reported(_DISCHARGE_REPORTS, shown),
+        ]
     reserve = shown.get("backup_soc")
     floor = model.points["realtime_target_soc"].writes[0].low or 0
     soc_min = Limit(floor, "%", "the lowest target that is documented")
@@ -60,6 +63,10 @@ def effective_limits(
         soc_min=soc_min,
         soc_max=Limit(100, "%", "a full battery"),
     )
+
+
+def _widest(limits: list[Limit]) -> Limit:
+    return max(limits, key=lambda limit: limit.value)
 
 
 def _by_modules(steps: tuple[float, ...], name: str, modules: int | None) -> Limit:

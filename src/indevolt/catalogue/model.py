@@ -64,7 +64,8 @@ class Point:
     writes: tuple[WriteSide, ...]  # in order of preference
     source: str
     note: str = ""  # doubts, contradictions between sources, what is inferred
-    part: str = ""  # the pack or PV input it belongs to
+    part: str = ""  # the pack it belongs to
+    needs: str = ""  # the switch without which its 0 means nothing
 
     @property
     def settable(self) -> bool:

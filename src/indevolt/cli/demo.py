@@ -35,9 +35,10 @@ _EVERY_S = 1.0  # a virtual device has no other clients to starve
     show_default=True,
     help="How many times faster than real its day goes.",
 )
+@click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N readings.")
 @json_option
-def demo_command(model: str, host: str, port: int | None, speed: float, count: int | None, *, as_json: bool) -> None:
+def demo_command(model: str, host: str, port: int | None, speed: float, count: int | None, *, discovery: bool, as_json: bool) -> None:
     """Start a virtual battery, read it through a real socket, and show its values live until Ctrl-C.
 
     Everything shown is simulated: sun, house and battery. Other programs may talk to it meanwhile.
@@ -45,7 +46,7 @@ def demo_command(model: str, host: str, port: int | None, speed: float, count: i
     clock = environment().clock
 
     async def show() -> None:
-        async with running(model, host=host, port=port, speed=speed, clock=clock) as demo:
+        async with running(model, host=host, port=port, discovery=discovery, speed=speed, clock=clock) as demo:
             console = screen()
             names = usual(demo.battery.model)
             if as_json:

@@ -35,7 +35,7 @@ class Link:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; errors too.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact request and write nothing.")

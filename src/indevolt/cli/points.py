@@ -74,7 +74,7 @@ def points_command(
         console = screen()
         if long_form:
             _show_long(found, console)
-        else:
+        elif found:
             _show(found, console, one_family=model is not None)
         hint = "" if found else "; `indevolt points` alone lists all"
         console.print(Text(f"{len(found)} quantities{hint}", style="dim"))

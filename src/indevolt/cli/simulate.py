@@ -30,7 +30,7 @@ from indevolt.protocol.discovery import PORT
 from indevolt.simulator import DEVICE_KEY, FAULT_FORMS, Accessory, Api, Board, Simulator, Sort, State
 from indevolt.virtual import VirtualDevice
 
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _ANY: Final = click.IntRange(0, 65535)
 
 

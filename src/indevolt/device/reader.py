@@ -1,6 +1,6 @@
 """From raw values to a reading: names in, samples with value, unit, time and quality out.
 
-Knows which packs are not there, so that their zeros are not taken for values. How points are fetched is in ``batches``.
+Knows which packs and meters are not there, so that their zeros are not taken for values. How points are fetched is in ``batches``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Reader:
             IndevoltError: the device as a whole does not answer as it should.
         """
         points = self.resolve(names)
-        wanted = (*points, *self._unknown_parts(points))
+        switches = (self._model.points[point.needs] for point in points if point.needs)
+        wanted = (*points, *switches, *self._unknown_parts(points))
         answers = await self._batches.fetch([point.read.at for point in wanted if point.read])
         self._learn_parts(answers)
         return self._compose(points, answers)
@@ -108,7 +109,7 @@ class Reader:
             quality = Quality.NOT_INSTALLED
         elif raw is _MISSING:
             quality = Quality.ABSENT
-        elif raw is None:
+        elif raw is None or (point.needs and _is_nothing(raw) and self._is_off(point.needs, homes)):
             quality = Quality.NOT_AVAILABLE
         else:
             try:
@@ -117,6 +118,17 @@ class Reader:
             except ProtocolError:
                 quality = Quality.UNREADABLE
         return Sample(point.name, value, point.unit, answer.at, quality)
+
+    def _is_off(self, switch: str, homes: Mapping[int, Answer]) -> bool:
+        """Whether the same reading shows a switch to be off; what was not read is not assumed."""
+        side = self._model.points[switch].read
+        answer = None if side is None else homes.get(side.at)
+        if side is None or answer is None or side.key not in answer.values:
+            return False
+        try:
+            return side.codec.decode(answer.values[side.key]) is False
+        except ProtocolError:
+            return False
 
     def _unknown_parts(self, points: Iterable[Point]) -> tuple[Point, ...]:
         """Return the quantities that tell which packs are there, if that matters for these points and is not known."""

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Unreachable
 from indevolt.protocol.digest import digest_flow
-from indevolt.protocol.rpc import Request, UserSetConfig, decode_reply, encode_request
+from indevolt.protocol.rpc import GetData, Request, UserSetConfig, decode_reply, encode_request
 from indevolt.transport.address import Address
 from indevolt.transport.connection import Answer, Connection, KeptConnection
 from indevolt.transport.deadline import Deadline, Deadlines
@@ -31,7 +31,7 @@ from indevolt.transport.interface import ReplyT
 
 MAX_REPLY_BYTES: Final = 1 << 20
 """Above the largest honest reply (some thousand points are about 100 KB), below what would hurt."""
-MAX_HEADS: Final = 512  # request heads kept; a poller repeats a few batches for ever, written values come on top
+MAX_HEADS: Final = 64  # request heads kept; a poller repeats a few batches for ever
 
 
 class HttpTransport:
@@ -121,9 +121,10 @@ class HttpTransport:
             lines.append("Content-Length: 0")
         lines.append(f"Connection: {'keep-alive' if self._keep_alive else 'close'}")
         head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
-        if len(self._heads) >= MAX_HEADS:
-            self._heads.clear()
-        self._heads[request] = head
+        if isinstance(request, GetData):  # writes are rare, may hold a password, and 1 == 1.0 would share one head
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[request] = head
         return head
 
     async def _send_authorized(self, request: Request[Any], head: bytes, password: str, until: float) -> tuple[int, bytes]:
