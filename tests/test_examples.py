@@ -11,7 +11,12 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PROMISES = {
-    "read_values.py": ["recognized by board R00D", "battery_soc    55 % (live)", "unknown (not installed)", "may charge with 2000 W"],
+    "read_values.py": [
+        "recognized by board R00D",
+        "battery_soc    55 % (live)",
+        "unknown (not installed)",
+        "may charge with 2000 W",
+    ],
     "charge_until.py": ["charging is effective after", "-2400.0 W", "70.0 %", "self-use is confirmed"],
     "virtual_device.py": ['as set:         {"6002":42}', "failed: HTTP Error 503", 'and once again: {"6002":42}'],
 }

@@ -32,9 +32,7 @@ def test_a_wrong_present_password_changes_nothing(indevolt: Program, virtual: Vi
 
 
 def test_a_password_that_cannot_be_is_refused_before_anything_is_sent(indevolt: Program, closed_port: int) -> None:
-    ran = indevolt(
-        "password", f"127.0.0.1:{closed_port}", INDEVOLT_PASSWORD="a", INDEVOLT_NEW_PASSWORD="longer than sixteen bytes"
-    )
+    ran = indevolt("password", f"127.0.0.1:{closed_port}", INDEVOLT_PASSWORD="a", INDEVOLT_NEW_PASSWORD="longer than sixteen bytes")
     assert ran.code == 2
     assert "1 to 16 bytes" in ran.err
     assert "longer than" not in ran.err

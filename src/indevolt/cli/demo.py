@@ -38,7 +38,9 @@ _EVERY_S = 1.0  # a virtual device has no other clients to starve
 @click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N readings.")
 @json_option
-def demo_command(model: str, host: str, port: int | None, speed: float, count: int | None, *, discovery: bool, as_json: bool) -> None:
+def demo_command(
+    model: str, host: str, port: int | None, speed: float, count: int | None, *, discovery: bool, as_json: bool
+) -> None:
     """Start a virtual battery, read it through a real socket, and show its values live until Ctrl-C.
 
     Everything shown is simulated: sun, house and battery. Other programs may talk to it meanwhile.
