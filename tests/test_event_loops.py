@@ -7,12 +7,11 @@ import gc
 import hashlib
 import socket
 import ssl
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import pytest
 import trustme
-from wire_oracle import talk
 
 from indevolt.beacon import Beacon, Broadcast
 from indevolt.clock import SystemClock
@@ -21,8 +20,10 @@ from indevolt.protocol.discovery import Identification
 from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply
 from indevolt.server import Server
 from indevolt.transport import Address, HttpTransport
+from wire_oracle import talk
 
 NewLoop: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
+Run: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
 def loops() -> dict[str, NewLoop]:
@@ -34,13 +35,12 @@ def loops() -> dict[str, NewLoop]:
     return {**found, "uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(params=loops().values(), ids=loops().keys())
-def run(request: pytest.FixtureRequest) -> Callable[..., object]:
-    def run(work: Callable[[], object]) -> object:
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            result = runner.run(work())  # type: ignore[arg-type]  # every test gives a coroutine function
+@pytest.fixture(params=sorted(loops()))
+def run(request: pytest.FixtureRequest) -> Run:
+    def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with asyncio.Runner(loop_factory=loops()[request.param]) as runner:
+            runner.run(work())
         gc.collect()  # what was left open says so now, and warnings are errors
-        return result
 
     return run
 
@@ -58,7 +58,7 @@ def battery(request: AnyRequest) -> Reply:
     assert isinstance(request, GetData)
     if request.points[0] in FATES:
         raise FATES[request.points[0]]
-    return Data({key: 7 for key in request.keys})
+    return Data(dict.fromkeys(request.keys, 7))
 
 
 async def fate_of(transport: HttpTransport, point: int) -> str:
@@ -67,11 +67,7 @@ async def fate_of(transport: HttpTransport, point: int) -> str:
     return f"{type(caught.value).__name__}: {caught.value}"
 
 
-async def test_they_are_all_here() -> None:
-    assert "asyncio" in loops()
-
-
-def test_a_conversation_in_plain_http(run: Callable[..., object]) -> None:
+def test_a_conversation_in_plain_http(run: Run) -> None:
     async def work() -> None:
         server = Server(battery, lifelike=True, slow_client_s=0.1)
         await server.start()
@@ -95,7 +91,7 @@ def test_a_conversation_in_plain_http(run: Callable[..., object]) -> None:
     run(work)
 
 
-def test_a_conversation_over_kept_connections(run: Callable[..., object]) -> None:
+def test_a_conversation_over_kept_connections(run: Run) -> None:
     async def work() -> None:
         seen: list[tuple[str, str, str, int, float]] = []
         server = Server(battery, keep_alive=True, observe=lambda *facts: seen.append(facts))
@@ -111,7 +107,7 @@ def test_a_conversation_over_kept_connections(run: Callable[..., object]) -> Non
     run(work)
 
 
-def test_a_conversation_over_tls(run: Callable[..., object]) -> None:
+def test_a_conversation_over_tls(run: Run) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -142,7 +138,7 @@ def test_a_conversation_over_tls(run: Callable[..., object]) -> None:
     run(work)
 
 
-def test_a_beacon(run: Callable[..., object]) -> None:
+def test_a_beacon(run: Run) -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:

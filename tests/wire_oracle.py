@@ -1,7 +1,7 @@
-"""The other end of the wire, told apart from ours: plain sockets, ``http.client`` and ``ssl``, and nothing that knows what we send.
+"""The other end of the wire: plain sockets, ``http.client`` and ``ssl``, and nothing that knows what we send.
 
-:class:`Peer` is a TCP server that sends what a test says, whatever HTTP thinks of it. :func:`talk` sends bytes to a server and returns
-all that comes back. :func:`ask` is ``http.client``, an HTTP client that others wrote.
+:class:`Peer` is a TCP server that sends what a test says, whatever HTTP thinks of it. :func:`talk` sends bytes to a server and
+returns all that comes back. :func:`ask` is ``http.client``, an HTTP client that others wrote.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 PATIENCE_S = 10.0  # of a test that fails; one that succeeds never waits
 
@@ -99,6 +99,13 @@ class Peer:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await server.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let everybody else run until something has happened."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await asyncio.sleep(0)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -38,6 +38,12 @@ def test_a_password_that_cannot_be_is_refused_before_anything_is_sent(indevolt: 
     assert "longer than" not in ran.err
 
 
+def test_a_device_that_cannot_be_reached_was_told_nothing(indevolt: Program, closed_port: int) -> None:
+    ran = indevolt("password", f"127.0.0.1:{closed_port}", INDEVOLT_PASSWORD="a", INDEVOLT_NEW_PASSWORD="b")
+    assert ran.code == 3
+    assert "refused the connection" in ran.err
+
+
 def test_scripts_are_told_where_passwords_come_from(indevolt: Program, closed_port: int) -> None:
     ran = indevolt("password", f"127.0.0.1:{closed_port}")
     assert ran.code == 2

@@ -160,13 +160,11 @@ def test_programs_get_their_errors_as_json(indevolt: Program, words: list[str], 
     assert error["message"]
 
 
-def test_a_defect_of_the_program_is_one_line_too_and_debug_shows_where(
-    indevolt: Program, virtual: Virtual, clock: ManualClock
-) -> None:
-    simulator = Simulator("powerflex2000", clock=clock)
-    host = virtual(simulator)
-    words = ("record", host, "/dev/null/not-a-folder/file")
-    ran = indevolt(*words)
-    assert ran.code in (1, 2)
-    assert "Traceback" not in ran.err
-    assert "Traceback" in indevolt(*words, "--debug").err
+def test_debug_shows_where_an_error_came_from_and_may_stand_anywhere(indevolt: Program, closed_port: int) -> None:
+    words = ("get", f"127.0.0.1:{closed_port}")
+    assert "Traceback" not in indevolt(*words).err
+    for debugging in (("--debug", *words), (*words, "--debug")):
+        ran = indevolt(*debugging)
+        assert ran.code == 3
+        assert "Traceback" in ran.err
+        assert "refused the connection" in ran.err

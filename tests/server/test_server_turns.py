@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
-from wire_oracle import End, Peer, Script, reset, talk
 
 from indevolt.errors import (
     BadGateway,
@@ -20,9 +20,10 @@ from indevolt.errors import (
     Unauthorized,
     Unreachable,
 )
-from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply
+from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply, Request
 from indevolt.server import Backend, Server
 from indevolt.transport import Address, HttpTransport
+from wire_oracle import End, Peer, Script, reset, talk, until
 
 PATIENCE_S = 10  # of a test that fails; one that succeeds never waits
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -64,12 +65,14 @@ class Slow:
             raise
         finally:
             self.answering -= 1
-        return Data({key: 1 for key in request.keys})
+        return Data(dict.fromkeys(request.keys, 1))
 
     async def is_asked(self, times: int) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while len(self.asked) < times:
-                await asyncio.sleep(0)
+        await until(lambda: len(self.asked) >= times)
+
+
+def in_line(server: Server, count: int) -> bool:
+    return len(server._line) == count
 
 
 def raising(error: BaseException, *, later: bool) -> Backend:
@@ -85,18 +88,17 @@ def raising(error: BaseException, *, later: bool) -> Backend:
     return after_a_while if later else at_once
 
 
-# ---- one at a time -----------------------------------------------------------------------------------------------------------------
+# ---- one at a time ---------------------------------------------------------------------------------------------------
 
 
 async def test_clients_are_served_one_after_the_other_in_the_order_they_asked() -> None:
     slow = Slow()
     async with serving(slow) as server:
-        clients = []
-        for number in range(5):
+        clients = [asyncio.create_task(talk(server.port, get(0)))]
+        await slow.is_asked(1)
+        for number in range(1, 5):
             clients.append(asyncio.create_task(talk(server.port, get(number))))
-            await slow.is_asked(1)
-            while number and len(server._line) < number:
-                await asyncio.sleep(0)
+            await until(partial(in_line, server, number))
         assert slow.asked == [0]
         for number in range(5):
             slow.go.release()
@@ -112,12 +114,10 @@ async def test_a_client_that_leaves_the_line_is_not_served() -> None:
         await slow.is_asked(1)
         _, impatient = await asyncio.open_connection("127.0.0.1", server.port)
         impatient.write(get(2))
-        while not server._line:
-            await asyncio.sleep(0)
+        await until(partial(in_line, server, 1))
         reset(impatient)
         last = asyncio.create_task(talk(server.port, get(3)))
-        while len(server._line) < 2 or len(server._connections) > 2:
-            await asyncio.sleep(0)
+        await until(lambda: in_line(server, 2) and len(server._connections) == 2)
         slow.go.release()
         slow.go.release()
         assert OK in await first
@@ -145,8 +145,7 @@ async def test_who_sends_ahead_is_served_in_order_while_others_get_their_turn() 
         )
         await slow.is_asked(1)
         other = asyncio.create_task(talk(server.port, get(9).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))
-        while not server._line:
-            await asyncio.sleep(0)
+        await until(partial(in_line, server, 1))
         for _ in range(4):
             slow.go.release()
         received = await ahead
@@ -167,7 +166,7 @@ async def test_a_flood_sent_ahead_waits_outside_and_is_served_in_the_end() -> No
         assert (await client).count(OK) == 6_001
 
 
-# ---- what the backend raises -------------------------------------------------------------------------------------------------------
+# ---- what the backend raises -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -199,7 +198,12 @@ async def test_a_real_device_can_stand_behind_it() -> None:
         Script(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"1": 17}'), Script(b"nonsense"), Script(end=End.RESET)
     ).run() as device:
         transport = HttpTransport(Address("127.0.0.1", device.port))
-        async with serving(transport.exchange) as server:
+
+        async def forward(request: AnyRequest) -> Reply:
+            reply: Reply = await transport.exchange(cast("Request[Any]", request))
+            return reply
+
+        async with serving(forward) as server:
             assert (await talk(server.port, get(1))).endswith(b'\r\n\r\n{"1":17}')
             assert (await talk(server.port, get(1))).startswith(b"HTTP/1.1 502 ")
             assert (await talk(server.port, get(1))).startswith(b"HTTP/1.1 504 ")
@@ -217,10 +221,10 @@ async def test_a_virtual_device_sends_garbage_when_it_is_told_to(later: bool) ->
 async def test_a_virtual_device_resets_a_connection_when_it_is_told_to(later: bool) -> None:
     async with serving(raising(Unreachable("x"), later=later), lifelike=True) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        with closing(writer), pytest.raises(ConnectionResetError):
+        with closing(writer):
             writer.write(get(1))
-            async with asyncio.timeout(PATIENCE_S):
-                await reader.read()
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(reader.read(), PATIENCE_S)
 
 
 async def test_a_virtual_device_stays_silent_until_the_client_leaves_and_serves_others_meanwhile() -> None:
@@ -300,7 +304,7 @@ async def test_an_observer_that_fails_does_not_stop_the_line() -> None:
     assert told
 
 
-# ---- closing -----------------------------------------------------------------------------------------------------------------------
+# ---- closing ---------------------------------------------------------------------------------------------------------
 
 
 async def test_closing_ends_what_is_being_answered_and_who_waits() -> None:
@@ -309,8 +313,7 @@ async def test_closing_ends_what_is_being_answered_and_who_waits() -> None:
     await server.start()
     clients = [asyncio.create_task(talk(server.port, get(number))) for number in range(3)]
     await slow.is_asked(1)
-    while len(server._line) < 2:
-        await asyncio.sleep(0)
+    await until(partial(in_line, server, 2))
     await server.close()
     assert [await client for client in clients] == [b"", b"", b""]
     assert (slow.asked, slow.cancelled) == ([0], 1)
@@ -320,8 +323,7 @@ async def test_closing_leaves_no_idle_client_behind() -> None:
     server = Server(lambda _: Data({}), keep_alive=True)
     await server.start()
     clients = [asyncio.create_task(talk(server.port, data)) for data in (b"", b"GET /rpc", get(1))]
-    while len(server._connections) < 3:
-        await asyncio.sleep(0)
+    await until(lambda: len(server._connections) == 3)
     await server.close()
     assert [OK in await client for client in clients[:2]] == [False, False]
     await clients[2]

@@ -13,17 +13,17 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 import trustme
-from wire_oracle import ask, talk
 from yarl import URL
 
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, StatusError
-from indevolt.protocol.digest import Authorization, authorize, parse_authorization, parse_challenge, verify
+from indevolt.protocol.digest import authorize, parse_authorization, parse_challenge, verify
 from indevolt.protocol.rpc import (
     AnyRequest,
     Data,
     GetData,
     P1GetData,
+    Raw,
     Reply,
     Result,
     SetData,
@@ -32,8 +32,9 @@ from indevolt.protocol.rpc import (
     Text,
 )
 from indevolt.server import Backend, Server
+from wire_oracle import ask, talk
 
-STATE = {"1664": 100, "1665": 251, "606": "1000", "11008": [4638, 1, 2]}
+STATE: dict[str, Raw] = {"1664": 100, "1665": 251, "606": "1000", "11008": [4638, 1, 2]}
 READ = '/rpc/Indevolt.GetData?config={"t":[1664,1665]}'
 WRITE = '/rpc/Indevolt.SetData?config={"f":16,"t":47005,"v":[4]}'
 SYSTEM = "/rpc/Sys.GetConfig"
@@ -75,7 +76,7 @@ def reply(body: bytes, status: str = "200 OK", connection: str = "close", extra:
     return head + extra + f"Connection: {connection}\r\n\r\n".encode() + body
 
 
-# ---- the shape of replies ----------------------------------------------------------------------------------------------------------
+# ---- the shape of replies --------------------------------------------------------------------------------------------
 
 
 async def test_an_accepted_write_is_answered_with_the_105_bytes_of_a_real_device() -> None:
@@ -153,7 +154,7 @@ async def test_an_offer_to_speak_http2_or_websocket_is_ignored() -> None:
         assert await talk(port, upgrade) == reply(b'{"1664":100,"1665":251}')
 
 
-# ---- what the request may carry ----------------------------------------------------------------------------------------------------
+# ---- what the request may carry --------------------------------------------------------------------------------------
 
 
 async def test_a_request_body_is_read_and_ignored() -> None:
@@ -210,7 +211,7 @@ async def test_tls_is_served() -> None:
         assert (await ask(port, READ, tls=trusting)).status == 200
 
 
-# ---- connections that are kept -----------------------------------------------------------------------------------------------------
+# ---- connections that are kept ---------------------------------------------------------------------------------------
 
 
 async def test_by_default_a_connection_serves_once_whatever_the_client_would_like() -> None:
@@ -258,7 +259,7 @@ async def test_nonsense_behind_good_requests_does_not_spoil_them() -> None:
     assert received == good + good + reply(b"", "400 Bad Request")
 
 
-# ---- the same request again --------------------------------------------------------------------------------------------------------
+# ---- the same request again ------------------------------------------------------------------------------------------
 
 
 async def test_the_same_bytes_get_the_values_of_their_own_time() -> None:
@@ -280,18 +281,20 @@ async def test_more_different_requests_than_are_remembered_are_all_answered() ->
     assert received.count(b'{"1664":100}') == 600
 
 
-# ---- who may ask -------------------------------------------------------------------------------------------------------------------
+# ---- who may ask -----------------------------------------------------------------------------------------------------
+
+
+PASSWORD = "secret"
 
 
 def guard(request: AnyRequest, method: str, target: str, authorization: str | None) -> AnyRequest | None:
-    if authorization is None or not verify(parse_authorization(authorization), method, target, "secret"):
+    if authorization is None or not verify(parse_authorization(authorization), method, target, PASSWORD):
         return None
     return request
 
 
-def credentials(target: str, password: str = "secret", method: str = "GET") -> str:
-    header: Authorization = authorize(method, target, password, realm="r", nonce="n", cnonce="c")
-    return f"Authorization: {header.header()}"
+def credentials(target: str, password: str = PASSWORD) -> str:
+    return f"Authorization: {authorize('GET', target, password, realm='r', nonce='n', cnonce='c').header()}"
 
 
 async def test_the_guard_sees_credentials_and_refusal_brings_a_fresh_challenge() -> None:
@@ -328,7 +331,7 @@ async def test_without_a_guard_credentials_are_ignored() -> None:
         assert await talk(port, get(READ, credentials(READ, "wrong"))) == reply(b'{"1664":100,"1665":251}')
 
 
-# ---- who looks on ------------------------------------------------------------------------------------------------------------------
+# ---- who looks on ----------------------------------------------------------------------------------------------------
 
 
 async def test_an_observer_is_told_of_everything_that_was_answered() -> None:
@@ -359,7 +362,7 @@ async def test_an_observer_is_told_of_everything_that_was_answered() -> None:
     ]
 
 
-# ---- life --------------------------------------------------------------------------------------------------------------------------
+# ---- life ------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_port_that_is_taken_is_named_with_a_way_out() -> None:

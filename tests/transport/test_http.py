@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from wire_oracle import End, Peer, Script, http_reply
 
 from indevolt.errors import (
     BadRequest,
@@ -25,6 +24,7 @@ from indevolt.errors import (
 from indevolt.protocol.digest import parse_authorization, seal, verify
 from indevolt.protocol.rpc import Data, GetData, P1GetData, Result, SetData, SysGetConfig, Text, UserSetConfig
 from indevolt.transport import Address, HttpTransport
+from wire_oracle import End, Peer, Script, http_reply, until
 
 READ = GetData((1664, 1665))
 BODY = b'{"1664":100,"1665":251}'
@@ -53,7 +53,7 @@ async def failure_of(*scripts: Script, **options: Any) -> IndevoltError:
     return caught.value
 
 
-# ---- what is sent ------------------------------------------------------------------------------------------------------------------
+# ---- what is sent ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_post_is_sent_as_real_devices_need_it() -> None:
@@ -102,7 +102,7 @@ async def test_ipv6_works() -> None:
         assert b"Host: [::1]:%d\r\n" % peer.port in peer.requests[0]
 
 
-# ---- replies in every framing ------------------------------------------------------------------------------------------------------
+# ---- replies in every framing ----------------------------------------------------------------------------------------
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + BODY[:5] + b"\r\n12;x=y\r\n" + BODY[5:] + b"\r\n0\r\n\r\n"
 
@@ -146,7 +146,7 @@ async def test_a_reply_of_ten_megabytes_is_refused_as_soon_as_it_is_too_long() -
         assert len(caught.value.raw) <= 4096, "a report shows the start, not the flood"
 
 
-# ---- statuses ----------------------------------------------------------------------------------------------------------------------
+# ---- statuses --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ async def test_an_error_status_is_a_typed_error(status: str, kind: type[StatusEr
     assert error.code == int(status[:3])
 
 
-# ---- peers that misbehave ----------------------------------------------------------------------------------------------------------
+# ---- peers that misbehave --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,7 @@ async def test_giving_up_hangs_up() -> None:
 async def test_a_caller_that_is_cancelled_stays_cancelled_and_hangs_up() -> None:
     async with Peer(Script(b"", End.STAY)).run() as peer, client(peer) as transport:
         task = asyncio.create_task(transport.exchange(READ))
-        while not peer.requests:
-            await asyncio.sleep(0)
+        await until(lambda: bool(peer.requests))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -255,7 +254,7 @@ async def test_a_connection_that_nobody_accepts_ends_at_the_deadline() -> None:
 
 async def test_an_address_without_a_route_is_unreachable() -> None:
     # A broadcast address has no TCP route; the kernel says so at once, and nothing leaves the machine.
-    with pytest.raises(Unreachable, match="^no route to 255.255.255.255:8080$"):
+    with pytest.raises(Unreachable, match=r"^no route to 255\.255\.255\.255:8080$"):
         await HttpTransport(Address("255.255.255.255")).exchange(READ)
 
 
@@ -283,7 +282,7 @@ async def test_any_body_gives_a_value_or_an_error_of_the_family(body: bytes) -> 
     assert isinstance(reply, Data)
 
 
-# ---- connections that are kept -----------------------------------------------------------------------------------------------------
+# ---- connections that are kept ---------------------------------------------------------------------------------------
 
 KEPT = Script(b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n" + BODY, End.STAY)
 
@@ -346,7 +345,7 @@ async def test_a_closed_transport_refuses_and_closes_twice() -> None:
             await transport.exchange(READ)
 
 
-# ---- credentials -------------------------------------------------------------------------------------------------------------------
+# ---- credentials -----------------------------------------------------------------------------------------------------
 
 PASSWORD = "qwertyui"
 CHALLENGE = 'WWW-Authenticate: Digest realm="here", nonce="once", qop="auth", algorithm=MD5'

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 import trustme
-from wire_oracle import End, Peer, Script, http_reply
 
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, ProtocolError, Unreachable
 from indevolt.protocol.rpc import GetData
 from indevolt.transport import Address, HttpTransport
+from wire_oracle import End, Peer, Script, http_reply
 
 READ = GetData((1664,))
 GOOD = Script(http_reply(b'{"1664":100}'))
@@ -106,7 +106,7 @@ async def test_another_certificate_than_the_pinned_one_is_shown_and_told_nothing
 
 async def test_a_peer_without_tls_is_unreachable_by_https() -> None:
     async with Peer(Script(http_reply(b"{}"), first=True)).run() as peer:
-        with pytest.raises(Unreachable, match="TLS with .* failed") as caught:
+        with pytest.raises(Unreachable, match=r"TLS with .* failed") as caught:
             await to(peer).exchange(READ)
         assert "http://" in caught.value.remedy
 
@@ -143,9 +143,9 @@ def test_options_that_cannot_work_are_invalid_input(tmp_path: Path) -> None:
     garbage.write_text("garbage")
     with pytest.raises(InvalidInput, match="no SHA-256 fingerprint"):
         HttpTransport(secure, fingerprint="AB:CD")
-    with pytest.raises(InvalidInput, match="missing.pem cannot be used: No such file"):
+    with pytest.raises(InvalidInput, match=r"missing\.pem cannot be used: No such file"):
         HttpTransport(secure, ca_file=tmp_path / "missing.pem")
-    with pytest.raises(InvalidInput, match="garbage.pem cannot be used"):
+    with pytest.raises(InvalidInput, match=r"garbage\.pem cannot be used"):
         HttpTransport(secure, ca_file=garbage)
     with pytest.raises(InvalidInput, match="without TLS"):
         HttpTransport(Address("battery"), fingerprint="00" * 32)

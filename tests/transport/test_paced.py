@@ -92,7 +92,7 @@ def read(*points: int) -> GetData:
     return GetData(points)
 
 
-# ---- spacing -----------------------------------------------------------------------------------------------------------------------
+# ---- spacing ---------------------------------------------------------------------------------------------------------
 
 
 async def test_the_first_request_goes_at_once_and_the_next_a_second_after_its_end(
@@ -129,7 +129,7 @@ async def test_however_requests_come_each_is_answered_and_the_device_rests_betwe
     clock = ManualClock()
     device = SlowDevice(clock)
     paced = Paced(device, clock, spacing_s=spacing_s, rng=random.Random(1))
-    tasks = []
+    tasks: list[asyncio.Task[Any]] = []
     for wait_s, is_write in steps:
         await clock.advance(wait_s)
         tasks += ask(paced, WRITE if is_write else read(len(tasks)))
@@ -140,7 +140,7 @@ async def test_however_requests_come_each_is_answered_and_the_device_rests_betwe
     await paced.close()
 
 
-# ---- order -------------------------------------------------------------------------------------------------------------------------
+# ---- order -----------------------------------------------------------------------------------------------------------
 
 
 async def test_writes_go_first_in_their_order(paced: Paced, device: SlowDevice, clock: ManualClock) -> None:
@@ -160,7 +160,7 @@ async def test_a_write_that_comes_during_the_pause_still_goes_first(paced: Paced
     assert device.order == [SysGetConfig(), WRITE, read(1)]
 
 
-# ---- joined readings ---------------------------------------------------------------------------------------------------------------
+# ---- joined readings -------------------------------------------------------------------------------------------------
 
 
 async def test_readings_that_wait_go_out_as_one_and_each_caller_gets_its_own_points(
@@ -219,7 +219,7 @@ async def test_a_device_that_cannot_be_reached_is_not_asked_for_each_caller_alon
     assert [type(task.exception()) for task in tasks] == [Unreachable, Unreachable]
 
 
-# ---- trying again ------------------------------------------------------------------------------------------------------------------
+# ---- trying again ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_reading_is_repeated_after_longer_and_longer_pauses(paced: Paced, device: SlowDevice, clock: ManualClock) -> None:
@@ -283,7 +283,7 @@ async def test_jitter_differs_between_clients() -> None:
     assert len({await retry_at(seed) for seed in range(5)}) == 5
 
 
-# ---- leaving -----------------------------------------------------------------------------------------------------------------------
+# ---- leaving ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_caller_that_leaves_the_line_is_not_asked_for(paced: Paced, device: SlowDevice, clock: ManualClock) -> None:

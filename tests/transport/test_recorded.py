@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire_oracle import Peer, Script, http_reply
 
 from indevolt.clock import ManualClock
 from indevolt.errors import (
@@ -24,6 +23,7 @@ from indevolt.errors import (
 from indevolt.protocol.digest import seal
 from indevolt.protocol.rpc import Data, GetData, P1GetData, Request, Result, SetData, SysConfig, SysGetConfig, Text, UserSetConfig
 from indevolt.transport import Address, HttpTransport, Recorded, ReplyT
+from wire_oracle import Peer, Script, http_reply
 
 READ = GetData((1664, 1665))
 BODY = b'{"1664":100,"1665":251}'
@@ -37,6 +37,7 @@ class Told:
         self.closed = False
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
+        assert isinstance(request, Request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -55,7 +56,7 @@ async def outcome(transport: Any, request: Request[Any]) -> Any:
 
 async def test_what_a_device_said_is_said_again_in_the_same_order(tmp_path: Path) -> None:
     path = tmp_path / "battery.jsonl"
-    requests = [READ, SysGetConfig(), READ, SetData(47005, (4,)), P1GetData(), READ, READ, READ, READ, READ]
+    requests: list[Request[Any]] = [READ, SysGetConfig(), READ, SetData(47005, (4,)), P1GetData(), READ, READ, READ, READ, READ]
     told = Told(
         Data({"1664": 1, "1665": [1, 2]}),
         SysConfig({"sn": "7", "name": "süß"}, wrapped=False),

@@ -209,7 +209,13 @@ def _carry_out(link: Link, plan: Plan, act: Act, *, title: str = "", dry_run: bo
     async def session(device: Device) -> tuple[Model, Outcome]:
         return device.model, await act(device)
 
-    model, outcome = with_device(link, session, doing=f"waiting for {link.host} to show it", quiet=as_json)
+    try:
+        model, outcome = with_device(link, session, doing=f"waiting for {link.host} to show it", quiet=as_json)
+    except KeyboardInterrupt:
+        screen(stderr=True).print(
+            line("! stopped while waiting; what was sent by then holds: ask the device what it shows", "yellow")
+        )
+        raise
     failure = _UNPROVEN.get(outcome.stage)
     code = failure.exit_code if failure else 0
     if as_json:

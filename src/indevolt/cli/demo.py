@@ -26,11 +26,16 @@ _EVERY_S = 1.0  # a virtual device has no other clients to starve
 @click.option(
     "--model", default="powerflex2000", show_default=True, type=click.Choice(list(products())), metavar="MODEL", help="Product."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the virtual battery listens on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Its TCP port; else 8080, or a free one where that is taken.")
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address that the virtual battery listens on."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Its TCP port; else 8080, or a free one where that is taken."
+)
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 3600),
+    metavar="FACTOR",
     default=60.0,
     show_default=True,
     help="How many times faster than real its day goes.",

@@ -45,10 +45,18 @@ _HEADS: Final = f"{'Address':<22}{'Serial number':<18}{'Firmware':<35}API"
     metavar="S",
     help="How long to wait for answers.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="UDP port that devices listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    default=PORT,
+    show_default=True,
+    help="UDP port that devices listen on.",
+)
 @click.option(
     "--local-port",
     type=click.IntRange(0, 65535),
+    metavar="PORT",
     default=REPLY_PORT,
     show_default=True,
     help="UDP port to ask from; devices may answer to the usual one only.",

@@ -121,7 +121,9 @@ def device_options(command: Command) -> Callable[..., Any]:
     @_connection(
         "--modules", type=click.IntRange(1, 6), metavar="N", help="Battery modules, main unit included, where it cannot be told."
     )
-    @_connection("--timeout", "timeout_s", type=_SECONDS, default=10.0, show_default=True, metavar="S", help="For one request.")
+    @_connection(
+        "--timeout", "timeout_s", type=_SECONDS, default=10.0, show_default=True, metavar="S", help="Seconds for one request."
+    )
     @_connection("--ca-file", type=_FILE, help="CA certificates to trust, for https.")
     @_connection("--fingerprint", metavar="SHA256", help="Of the certificate that the device must have, for https.")
     @wraps(command)

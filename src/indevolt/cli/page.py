@@ -29,7 +29,7 @@ class Subcommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 sections["Connection" if isinstance(parameter, ConnectionOption) else "Options"].append(record)
         for title, records in sections.items():
             if records:

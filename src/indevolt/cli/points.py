@@ -53,7 +53,7 @@ class Row:
 )
 @click.argument("text", nargs=-1)
 @model_option
-@click.option("--group", help="Only one group, such as battery or pv.")
+@click.option("--group", metavar="GROUP", help="Only one group, such as battery or pv.")
 @click.option("--settable", is_flag=True, help="Only what can be written.")
 @click.option("--long", "-l", "long_form", is_flag=True, help="With source and notes, in blocks.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")

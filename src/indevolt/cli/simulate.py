@@ -101,8 +101,10 @@ class Wanted:
 @click.option("--modules", type=click.IntRange(min=1), metavar="N", help="Battery modules, main unit included.")
 @click.option("--state", type=_FILE, help="Start as in this file: a recording, or JSON of point numbers and values.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Decides serial number, weather and chance.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
-@click.option("--port", type=_ANY, default=8080, show_default=True, help="TCP port of the API; 0 takes a free one.")
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one."
+)
+@click.option("--port", type=_ANY, metavar="PORT", default=8080, show_default=True, help="TCP port of the API; 0 takes a free one.")
 @click.option(
     "--api",
     type=click.Choice([each.value for each in Api]),
@@ -110,7 +112,12 @@ class Wanted:
     show_default=True,
     help="The setting of the local API in the app.",
 )
-@click.option("--password", envvar="INDEVOLT_PASSWORD", help="Digest password; else the device key that the documents print.")
+@click.option(
+    "--password",
+    envvar="INDEVOLT_PASSWORD",
+    show_envvar=True,
+    help="Digest password; else the device key that the documents print.",
+)
 @click.option("--factory-default", is_flag=True, help="The password was never changed: only changing it is possible.")
 @click.option("--cert", type=_FILE, help="Certificate for https (PEM); else one is made on the spot.")
 @click.option("--key", type=_FILE, help="Its private key, if that is in another file.")
@@ -127,7 +134,7 @@ class Wanted:
     help="Something that goes wrong; repeatable, forms below.",
 )
 @click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
-@click.option("--discovery-port", type=_ANY, default=PORT, show_default=True, help="UDP port of discovery.")
+@click.option("--discovery-port", type=_ANY, metavar="PORT", default=PORT, show_default=True, help="UDP port of discovery.")
 @click.option(
     "--announce", "announce_s", type=click.FloatRange(min=0.1), metavar="S", help="Broadcast an announcement every so many seconds."
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from indevolt.clock import Clock, SystemClock
 from indevolt.device.route import Route
-from indevolt.errors import IndevoltError, NoReply, Refused, Unauthorized
+from indevolt.errors import IndevoltError, NoReply, Refused, Unauthorized, Unreachable
 from indevolt.protocol.digest import NONCE_BYTES, seal
 from indevolt.protocol.rpc import SysGetConfig, UserSetConfig
 from indevolt.transport import Transport
@@ -64,8 +64,8 @@ async def replace_password(transport: Transport, current: str, new: str, reopen:
                 remedy="Is the present password right? A new or factory-reset device has its device key as password.",
             )
     except IndevoltError as error:
-        if not error.transient or reopen is None:
-            raise
+        if not error.transient or isinstance(error, Unreachable) or reopen is None:
+            raise  # without a connection, nothing was sent
         lost = error
     if reopen is None:
         return transport

@@ -69,7 +69,7 @@ class CallReader:
         if not self.between and self._size > (BODY_LIMIT if self._in_body else HEAD_LIMIT):
             self.broken = True
 
-    # ---- what the parser calls ---------------------------------------------------------------------------------------------------
+    # ---- what the parser calls --------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Start a call."""

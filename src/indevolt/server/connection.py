@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         name = self._transport.get_extra_info("peername")
         return f"{name[0]}:{name[1]}" if name else "?"
 
-    # ---- what the event loop calls -----------------------------------------------------------------------------------------------
+    # ---- what the event loop calls ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a client."""
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         """Keep the way back open for a client that has only finished sending."""
         return self._queued and self._transport.can_write_eof()  # TLS has no such half-closed state
 
-    # ---- what the server calls ---------------------------------------------------------------------------------------------------
+    # ---- what the server calls --------------------------------------------------------------------------------------
 
     def take_call(self) -> Call:
         """Return the call that is to be answered next."""
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._transport.abort()
 
-    # ---- inside ------------------------------------------------------------------------------------------------------------------
+    # ---- inside -----------------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes) -> None:
         fresh = self._reader is None

@@ -29,6 +29,7 @@ from indevolt.protocol.digest import Challenge
 from indevolt.protocol.rpc import AnyRequest, BadConfig, Data, Reply, UnknownRpc, decode_request, encode_reply
 from indevolt.server.calls import Call
 from indevolt.server.connection import Connection
+from indevolt.server.doorway import Doorway
 from indevolt.server.replies import ok_reply, status_reply
 
 Backend: TypeAlias = Callable[[AnyRequest], Reply | Awaitable[Reply]]
@@ -88,12 +89,13 @@ class Server:
         self._line: deque[Connection] = deque()
         self._busy = False
         self._underway: asyncio.Future[Reply] | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[Connection | Doorway] = set()
         self._emptied: asyncio.Future[None] | None = None  # made by whoever waits for the last connection to go
         self._sweeper: asyncio.TimerHandle | None = None
         self._listener: asyncio.Server | None = None
+        self._closing = False
 
-    # ---- life --------------------------------------------------------------------------------------------------------------------
+    # ---- life -------------------------------------------------------------------------------------------------------
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         """Listen; port 0 takes a free one, which :attr:`port` tells.
@@ -104,12 +106,10 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                lambda: Connection(self),
+                lambda: Connection(self) if tls is None else Doorway(self, tls),
                 host,
                 port,
-                ssl=tls,
                 backlog=1024,  # above the connections that a load test opens at once; the kernel has its own limit
-                ssl_handshake_timeout=None if tls is None else self.slow_client_s,
             )
         except (OSError, OverflowError) as error:
             raise InvalidInput(
@@ -131,6 +131,7 @@ class Server:
 
     async def close(self) -> None:
         """Stop listening, end what is being answered, drop every connection; a second call does nothing."""
+        self._closing = True
         if self._listener is not None:
             self._listener.close()
         if self._sweeper is not None:
@@ -141,22 +142,24 @@ class Server:
             await asyncio.wait([self._underway])
         if self._connections:
             self._emptied = asyncio.get_running_loop().create_future()
-            for connection in self._connections:
+            for connection in tuple(self._connections):
                 connection.drop()
             await self._emptied
         if self._listener is not None:
             await self._listener.wait_closed()
             self._listener = None
 
-    # ---- connections -------------------------------------------------------------------------------------------------------------
+    # ---- connections ------------------------------------------------------------------------------------------------
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: Connection | Doorway) -> None:
         """Keep an eye on a connection."""
         self._connections.add(connection)
-        if self._sweeper is None:
+        if self._closing:  # it was accepted at the last moment
+            connection.drop()
+        elif self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self.slow_client_s / 4, self._sweep)
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Connection | Doorway) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
         if self._emptied is not None and not self._connections and not self._emptied.done():
@@ -178,7 +181,7 @@ class Server:
         if self._connections:
             self._sweeper = loop.call_later(self.slow_client_s / 4, self._sweep)
 
-    # ---- one at a time -----------------------------------------------------------------------------------------------------------
+    # ---- one at a time ----------------------------------------------------------------------------------------------
 
     def enqueue(self, connection: Connection) -> None:
         """Serve a connection's next call when its turn comes, which is now unless another one is being served."""
@@ -238,7 +241,7 @@ class Server:
             raise Unauthorized
         return admitted
 
-    # ---- what becomes of it ------------------------------------------------------------------------------------------------------
+    # ---- what becomes of it -----------------------------------------------------------------------------------------
 
     def _deliver(self, connection: Connection, call: Call, reply: Reply) -> None:
         if reply is not call.reply:

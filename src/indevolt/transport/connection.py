@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         """How many bytes of the answer have come."""
         return len(self._received)
 
-    # ---- what the event loop calls -----------------------------------------------------------------------------------------------
+    # ---- what the event loop calls ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         else:
             self._complete()
 
-    # ---- what the parser calls ---------------------------------------------------------------------------------------------------
+    # ---- what the parser calls --------------------------------------------------------------------------------------
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         self.reusable = self._parser.should_keep_alive()
         self._complete()
 
-    # ---- the outcome -------------------------------------------------------------------------------------------------------------
+    # ---- the outcome ------------------------------------------------------------------------------------------------
 
     def _complete(self) -> None:
         if self._answer.done():

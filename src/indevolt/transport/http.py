@@ -111,7 +111,7 @@ class HttpTransport:
             self._idle.close()
             self._idle = None
 
-    # ---- what is sent ------------------------------------------------------------------------------------------------------------
+    # ---- what is sent -----------------------------------------------------------------------------------------------
 
     def _encode(self, request: Request[Any]) -> bytes:
         """Return the head of a request without the empty line that ends it."""
@@ -140,7 +140,7 @@ class HttpTransport:
             except StopIteration:
                 return status, body
 
-    # ---- how it is sent ----------------------------------------------------------------------------------------------------------
+    # ---- how it is sent ---------------------------------------------------------------------------------------------
 
     async def _send(self, request: Request[Any], message: bytes, until: float) -> Answer:
         connection, self._idle = self._idle, None
@@ -186,7 +186,7 @@ class HttpTransport:
                     remedy="If the device got a new certificate, pin the new fingerprint; if not, do not trust what answers there.",
                 )
 
-    # ---- what went wrong ---------------------------------------------------------------------------------------------------------
+    # ---- what went wrong --------------------------------------------------------------------------------------------
 
     def _translate(self, error: OSError | UnicodeError, connection: Connection) -> IndevoltError:
         """Return the family's error for one of a socket, a name, TLS or the deadline."""
@@ -213,7 +213,7 @@ class HttpTransport:
             case OSError(errno=errno.ETIMEDOUT):
                 return Unreachable(f"nothing answered at {peer}")
             case _:
-                return Unreachable(f"no connection to {peer}: {error}")
+                return Unreachable(f"no connection to {peer}: {str(error) or type(error).__name__}")
 
     def _late(self, connection: Connection) -> IndevoltError:
         if not connection.connected:

@@ -92,7 +92,7 @@ class Paced:
             await asyncio.wait([self._worker])
         await self._transport.close()
 
-    # ---- the one who talks -------------------------------------------------------------------------------------------------------
+    # ---- the one who talks ------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         while self._writes or self._reads:
@@ -143,7 +143,7 @@ class Paced:
             self._reads = others
         return jobs
 
-    # ---- one exchange ------------------------------------------------------------------------------------------------------------
+    # ---- one exchange -----------------------------------------------------------------------------------------------
 
     async def _serve(self, jobs: Sequence[_Job]) -> None:
         request = jobs[0].request if len(jobs) == 1 else _join(jobs)
