@@ -8,6 +8,7 @@ import hashlib
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import pytest
@@ -134,6 +135,29 @@ def test_a_conversation_over_tls(run: Run) -> None:
         await waiting
         for each in (transport, other, strict):
             await each.close()
+
+    run(work)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("turns", range(6))
+def test_clients_that_come_while_the_server_closes_are_not_left_behind(run: Run, turns: int, secure: bool) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if secure else None
+
+    async def work() -> None:
+        server = Server(battery)
+        await server.start(tls=tls)
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]  # the kernel has taken them
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.close()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        for client in clients:
+            client.settimeout(10)
+            with suppress(ConnectionError):
+                assert client.recv(1) == b""
+            client.close()
 
     run(work)
 

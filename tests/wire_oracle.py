@@ -114,10 +114,10 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def talk(port: int, data: bytes, *, half_close: bool = False) -> bytes:
+async def talk(port: int, data: bytes, *, half_close: bool = False, tls: ssl.SSLContext | None = None) -> bytes:
     """Send bytes to a server and return every byte that comes back until it closes; a reset loses nothing that came before."""
     async with asyncio.timeout(PATIENCE_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
         received = bytearray()
         with closing(writer), suppress(ConnectionError):
             writer.write(data)

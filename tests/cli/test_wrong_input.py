@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -92,6 +94,13 @@ def test_what_makes_no_sense_is_told_before_anything_is_sent(indevolt: Program, 
 COMMANDS = [["get"], ["info"], ["watch"], ["set", "backup_soc", "20"], ["mode", "self-use"], ["hold"], ["charge", "--power", "500"]]
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Python's own web server, but without its log on standard error."""
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
 def words_for(command: list[str], host: str) -> list[str]:
     return [command[0], host, *command[1:]]
 
@@ -115,6 +124,17 @@ def test_a_host_that_is_something_else_is_called_that(
     indevolt: Program, peer: Peer, command: list[str], answer: bytes, told: tuple[int, str]
 ) -> None:
     assert_told(indevolt(*words_for(command, peer(answer))), *told)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_real_web_server_is_called_that(indevolt: Program, command: list[str]) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        ran = indevolt(*words_for(command, f"127.0.0.1:{server.server_port}"))
+        server.shutdown()
+        thread.join()
+    assert_told(ran, 5, "is a web server, but no INDEVOLT device")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

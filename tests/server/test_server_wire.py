@@ -208,7 +208,8 @@ async def test_tls_is_served() -> None:
         answer = await ask(port, READ, tls=trusting)
         assert (answer.status, answer.body) == (200, b'{"1664":100,"1665":251}')
         assert b"HTTP" not in await talk(port, get(READ)), "plain HTTP is not"
-        assert (await ask(port, READ, tls=trusting)).status == 200
+        assert await talk(port, get(READ), tls=trusting) == reply(b'{"1664":100,"1665":251}')
+        assert await talk(port, b"nonsense", tls=trusting) == reply(b"", "400 Bad Request")
 
 
 # ---- connections that are kept ---------------------------------------------------------------------------------------

@@ -84,6 +84,13 @@ async def test_many_requests_can_be_under_way_at_once() -> None:
         assert [reply.values for reply in replies] == [VALUES] * 20
 
 
+async def test_more_different_requests_than_are_remembered_are_all_sent() -> None:
+    async with Peer(Script(http_reply(b'{"result":true}'))).run() as peer, client(peer) as transport:
+        for power in range(520):
+            await transport.exchange(SetData(47016, (power,)))
+        assert len(set(peer.requests)) == 520
+
+
 async def test_a_host_name_is_looked_up() -> None:
     async with Peer(GOOD).run() as peer:
         transport = HttpTransport(Address("localhost", peer.port))
@@ -315,6 +322,14 @@ async def test_a_kept_connection_that_dies_of_the_next_request_is_replaced() -> 
         for _ in range(2):
             assert (await transport.exchange(READ)).values == VALUES
         assert peer.connections == 2
+
+
+async def test_a_kept_connection_that_dies_in_the_middle_is_an_error() -> None:
+    async with Peer(KEPT, Script(KEPT.data[:-5])).run() as peer, client(peer, keep_alive=True) as transport:
+        await transport.exchange(READ)
+        with pytest.raises(NoReply, match="in the middle"):
+            await transport.exchange(READ)
+        assert peer.connections == 1
 
 
 async def test_a_write_never_goes_over_a_kept_connection() -> None:

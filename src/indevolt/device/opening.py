@@ -17,7 +17,17 @@ from indevolt.device.batches import MAX_POINTS, Batches
 from indevolt.device.device import Device, Identity
 from indevolt.device.proof import PATIENCE_S
 from indevolt.device.route import Route
-from indevolt.errors import IndevoltError, InvalidInput, NotFound, ProtocolError, StatusError, Unauthorized, UnknownModel
+from indevolt.errors import (
+    IndevoltError,
+    InvalidInput,
+    MethodNotAllowed,
+    MethodNotImplemented,
+    NotFound,
+    ProtocolError,
+    StatusError,
+    Unauthorized,
+    UnknownModel,
+)
 from indevolt.protocol.rpc import MeterJsonData, P1JsonData, PlugGetStatus, Raw, Request, SysConfig, SysGetConfig
 from indevolt.transport import Transport
 
@@ -154,7 +164,7 @@ async def _ask_points(host: str, batches: Batches, system: SysConfig, points: tu
     """Return the raw values of the serial number and some points."""
     try:
         answers = await batches.fetch((*_serial_points(), *points))
-    except NotFound:
+    except (NotFound, MethodNotAllowed, MethodNotImplemented):  # a plain web server knows no POST
         raise await _not_a_battery(host, batches.transport, system) from None
     return {key: raw for answer in answers for key, raw in answer.values.items()}
 

@@ -34,9 +34,9 @@ class Doorway(asyncio.Protocol):
         accepted = transport.get_extra_info("socket")
         self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
         transport.close()
-        self._server.opened(self)
         self._task = asyncio.get_running_loop().create_task(self._let_in())
         self._task.add_done_callback(self._ended)
+        self._server.opened(self)
 
     def drop(self) -> None:
         """Send the client away."""

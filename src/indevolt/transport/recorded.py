@@ -154,7 +154,7 @@ class Replay:
             request = decode_request(method, target.encode("ascii"))
             for answer in answers:
                 if request.repeatable and answer.get("status") == HTTPStatus.OK:
-                    yield request, decode_reply(request, answer["status"], answer["body"].encode("utf-8"))
+                    yield request, decode_reply(request, answer["status"], _body_of(answer))
 
     async def close(self) -> None:
         """Do nothing: the file was read and closed at once."""
