@@ -194,7 +194,7 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 async def connect_raw(targets: Sequence[Target], batch: Batch, _: AsyncExitStack) -> list[Poll]:
     """Return polls of our transport: raw points, as the device sends them."""
-    from indevolt.protocol.rpc import GetData  # noqa: PLC0415 - not in everybody's environment
+    from indevolt.protocol.messages import GetData  # noqa: PLC0415 - not in everybody's environment
     from indevolt.transport import Address, HttpTransport  # noqa: PLC0415 - not in everybody's environment
 
     def poll_of(target: Target) -> Poll:

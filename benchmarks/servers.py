@@ -32,7 +32,7 @@ def loopback(index: int) -> str:
 @contextlib.asynccontextmanager
 async def indevolt(values: Mapping[str, Any], devices: int, *, keep_alive: bool) -> AsyncIterator[list[tuple[str, int]]]:
     """Run our server with a fixed backend, once for each device: each serves one request at a time, as a device does."""
-    from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply, SysConfig  # noqa: PLC0415 - each contestant imports its own
+    from indevolt.protocol.messages import AnyRequest, Data, GetData, Reply, SysConfig  # noqa: PLC0415 - each contestant imports its own
     from indevolt.server import Server  # noqa: PLC0415 - each contestant imports its own
 
     def answer(request: AnyRequest) -> Reply:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from indevolt.virtual import VirtualDevice
-
 import indevolt
 from indevolt.simulator import Simulator
+from indevolt.virtual import VirtualDevice
 
 TARGET_PCT = 70
 

@@ -11,10 +11,9 @@ import urllib.error
 import urllib.request
 from urllib.parse import quote
 
-from indevolt.virtual import VirtualDevice
-
 from indevolt.catalogue import load
 from indevolt.simulator import Simulator
+from indevolt.virtual import VirtualDevice
 
 
 def ask(port: int, point: int) -> str:

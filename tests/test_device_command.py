@@ -12,7 +12,7 @@ from indevolt.battery import Charge, Discharge, Hold, Limit, Limits, Reading, Sa
 from indevolt.clock import ManualClock
 from indevolt.device.commands import effect_of
 from indevolt.errors import InvalidInput
-from indevolt.protocol.rpc import GetData, Raw, Request, SetData
+from indevolt.protocol.messages import GetData, Raw, Request, SetData
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from wiretap import Wiretap, at_the_write
 

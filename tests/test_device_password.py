@@ -10,7 +10,7 @@ import indevolt
 from indevolt.clock import ManualClock
 from indevolt.device.password import replace_password
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unauthorized
-from indevolt.protocol.rpc import Request, Result, SysConfig, SysGetConfig, UserSetConfig
+from indevolt.protocol.messages import Request, Result, SysConfig, SysGetConfig, UserSetConfig
 from indevolt.simulator import Simulator
 from wiretap import Wiretap
 

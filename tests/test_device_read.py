@@ -14,7 +14,7 @@ from indevolt.battery import Quality, Reading
 from indevolt.catalogue import load
 from indevolt.clock import ManualClock
 from indevolt.errors import BadRequest, InvalidInput, NoReply, ProtocolError, ServiceUnavailable, Unauthorized, Unreachable
-from indevolt.protocol.rpc import Data, GetData, Raw, Request
+from indevolt.protocol.messages import Data, GetData, Raw, Request
 from indevolt.simulator import Simulator
 from wiretap import Wiretap
 

@@ -10,7 +10,7 @@ import indevolt
 from indevolt.battery import Quality, Stage
 from indevolt.clock import ManualClock
 from indevolt.errors import BadRequest, InvalidInput, NoReply, Unreachable
-from indevolt.protocol.rpc import SetData
+from indevolt.protocol.messages import SetData
 from indevolt.simulator import Simulator
 from wiretap import Wiretap, at_the_write
 

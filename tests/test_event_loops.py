@@ -18,7 +18,7 @@ from indevolt.beacon import Beacon, Broadcast
 from indevolt.clock import SystemClock
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, ProtocolError, Unreachable
 from indevolt.protocol.discovery import Identification
-from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply
+from indevolt.protocol.messages import AnyRequest, Data, GetData, Reply
 from indevolt.server import Server
 from indevolt.transport import Address, HttpTransport
 from wire_oracle import talk

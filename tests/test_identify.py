@@ -19,7 +19,7 @@ from indevolt.errors import (
     UnknownModel,
     Unreachable,
 )
-from indevolt.protocol.rpc import GetData, Json, Raw, Request, SwitchStatus, SysConfig, SysGetConfig
+from indevolt.protocol.messages import GetData, Json, Raw, Request, SwitchStatus, SysConfig, SysGetConfig
 from indevolt.simulator import Simulator, State
 from wiretap import Wiretap
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from indevolt.protocol.rpc import GetData, Request, SetData
+from indevolt.protocol.messages import GetData, Request, SetData
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.protocol.rpc import AnyRequest, Reply, SetData
+from indevolt.protocol.messages import AnyRequest, Reply, SetData
 from indevolt.simulator import Simulator
 
 from .conftest import Program, Virtual

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.protocol.rpc import SysConfig, WifiStatus
+from indevolt.protocol.messages import SysConfig, WifiStatus
 from indevolt.simulator import Simulator, State
 
 from .conftest import Peer, Program, Virtual, in_background

@@ -109,7 +109,7 @@ def test_a_model_can_be_named_where_nothing_tells_it(indevolt: Program, virtual:
 
 
 def with_old_firmware(clock: ManualClock) -> Simulator:
-    from indevolt.protocol.rpc import SysConfig
+    from indevolt.protocol.messages import SysConfig
     from indevolt.simulator import State
 
     device = {"type": "CMS-SF2000", "sn": "1", "fw": "V1.4.00_R00D.012_M4801_00000001", "f_ver": "V1400.01.0001"}

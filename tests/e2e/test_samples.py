@@ -16,7 +16,7 @@ import indevolt
 from indevolt.battery import Quality
 from indevolt.protocol import discovery, push
 from indevolt.protocol.digest import authorize, from_base64, seal, unseal
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     GetData,
     MeterJsonData,
     P1JsonData,
@@ -28,8 +28,8 @@ from indevolt.protocol.rpc import (
     SysConfig,
     SysGetConfig,
     WifiGetStatus,
-    decode_reply,
 )
+from indevolt.protocol.rpc import decode_reply
 from indevolt.simulator import Accessory, Simulator, State
 from indevolt.transport import Address, HttpTransport
 from indevolt.virtual import VirtualDevice

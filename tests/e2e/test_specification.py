@@ -8,9 +8,9 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from indevolt.virtual import VirtualDevice
 
 from indevolt.simulator import Simulator
+from indevolt.virtual import VirtualDevice
 
 OLD, NEW = "qazwsxed", "qwertyui"
 CIPHERTEXT, TAG, NONCE = "TrKQZ1QC1MQ=", "zwvQTjeg5rvLdBvLzqtymg==", "123456"  # seed, section 3.2

@@ -13,7 +13,6 @@ import sys
 from typing import Any
 
 import aiohttp
-from indevolt.virtual import VirtualDevice
 from indevolt_api import (
     SET_REALTIME_ACTION,
     IndevoltAPI,
@@ -28,6 +27,7 @@ from indevolt_api import (
 )
 
 from indevolt.simulator import Simulator
+from indevolt.virtual import VirtualDevice
 
 BATCH = 50  # what Home Assistant core sends with this client in one request
 READ_CONFIG = [point for point in IndevoltConfig if point.name.startswith("READ_")]

@@ -11,11 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from indevolt.protocol.digest import Sealed, from_base64
-from indevolt.protocol.rpc import (
-    MAX_POINT,
+from indevolt.protocol.messages import (
     AnyRequest,
-    BadConfig,
-    Call,
     Data,
     GetData,
     Json,
@@ -37,11 +34,8 @@ from indevolt.protocol.rpc import (
     UserSetConfig,
     WifiGetStatus,
     WifiStatus,
-    decode_reply,
-    decode_request,
-    encode_reply,
-    encode_request,
 )
+from indevolt.protocol.rpc import MAX_POINT, BadConfig, Call, decode_reply, decode_request, encode_reply, encode_request
 
 # ---- what can be said
 

@@ -13,11 +13,8 @@ from hypothesis import example, given, strategies as st
 from indevolt import errors
 from indevolt.errors import InvalidInput, ProtocolError, StatusError
 from indevolt.protocol.digest import Sealed
-from indevolt.protocol.rpc import (
-    MAX_POINT,
-    MAX_REQUEST_POINTS,
+from indevolt.protocol.messages import (
     AnyRequest,
-    BadConfig,
     Data,
     GetData,
     Json,
@@ -31,10 +28,15 @@ from indevolt.protocol.rpc import (
     SysConfig,
     SysGetConfig,
     SysSetConfig,
-    UnknownRpc,
     UserSetConfig,
     WifiGetStatus,
     WifiStatus,
+)
+from indevolt.protocol.rpc import (
+    MAX_POINT,
+    MAX_REQUEST_POINTS,
+    BadConfig,
+    UnknownRpc,
     decode_reply,
     decode_request,
     encode_reply,

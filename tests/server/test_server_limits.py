@@ -13,7 +13,7 @@ import trustme
 from hypothesis import given, strategies as st
 
 from indevolt.errors import NoReply
-from indevolt.protocol.rpc import AnyRequest, Data, Reply
+from indevolt.protocol.messages import AnyRequest, Data, Reply
 from indevolt.server import BODY_LIMIT, HEAD_LIMIT, Server
 from wire_oracle import talk, until
 

@@ -20,7 +20,7 @@ from indevolt.errors import (
     Unauthorized,
     Unreachable,
 )
-from indevolt.protocol.rpc import AnyRequest, Data, GetData, Reply, Request
+from indevolt.protocol.messages import AnyRequest, Data, GetData, Reply, Request
 from indevolt.server import Backend, Server
 from indevolt.transport import Address, HttpTransport
 from wire_oracle import End, Peer, Script, reset, talk, until

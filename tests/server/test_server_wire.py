@@ -18,7 +18,7 @@ from yarl import URL
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, StatusError
 from indevolt.protocol.digest import authorize, parse_authorization, parse_challenge, verify
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     Data,
     GetData,

@@ -6,7 +6,8 @@ import pytest
 
 from indevolt.errors import InvalidInput
 from indevolt.protocol.digest import Sealed, authorize, from_base64, seal, to_base64
-from indevolt.protocol.rpc import AnyRequest, GetData, Result, SysGetConfig, UserSetConfig, WifiGetStatus, encode_request
+from indevolt.protocol.messages import AnyRequest, GetData, Result, SysGetConfig, UserSetConfig, WifiGetStatus
+from indevolt.protocol.rpc import encode_request
 from indevolt.simulator import DEVICE_KEY, Api, Simulator
 
 OLD, NEW = "qazwsxed", "qwertyui"

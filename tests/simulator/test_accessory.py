@@ -12,7 +12,7 @@ import pytest
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, NotFound, Unreachable
 from indevolt.protocol import push
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     GetData,
     Json,

@@ -8,7 +8,7 @@ import pytest
 
 from indevolt.clock import ManualClock
 from indevolt.errors import BadRequest, InvalidInput, NoReply, NotFound, ProtocolError, ServiceUnavailable, StatusError, Unreachable
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     Data,
     GetData,
@@ -26,8 +26,8 @@ from indevolt.protocol.rpc import (
     SysSetConfig,
     WifiGetStatus,
     WifiStatus,
-    encode_reply,
 )
+from indevolt.protocol.rpc import encode_reply
 from indevolt.simulator import Simulator, State
 
 READ = GetData((6000, 6002))

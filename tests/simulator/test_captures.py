@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     Data,
     GetData,
@@ -27,8 +27,8 @@ from indevolt.protocol.rpc import (
     SysGetConfig,
     WifiGetStatus,
     WifiStatus,
-    encode_reply,
 )
+from indevolt.protocol.rpc import encode_reply
 from indevolt.simulator import Accessory, Board, Simulator, State, Surroundings, steady_house
 
 NOW = datetime(2026, 10, 7, 17, 6, 27, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from indevolt.errors import InvalidInput
-from indevolt.protocol.rpc import GetData, SetData, SysGetConfig
+from indevolt.protocol.messages import GetData, SetData, SysGetConfig
 from indevolt.simulator import FAULT_FORMS, Faults, parse_fault
 
 READ = GetData((6000,))

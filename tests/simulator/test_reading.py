@@ -10,7 +10,7 @@ import pytest
 from indevolt.catalogue import identify, load, probe_points, products
 from indevolt.clock import ManualClock
 from indevolt.errors import BadRequest, InvalidInput
-from indevolt.protocol.rpc import Data, GetData, Raw, SysConfig, SysGetConfig
+from indevolt.protocol.messages import Data, GetData, Raw, SysConfig, SysGetConfig
 from indevolt.simulator import Simulator, Surroundings, steady_house
 
 PRODUCTS = list(products())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from indevolt.errors import InvalidInput
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     Data,
     GetData,
     Json,

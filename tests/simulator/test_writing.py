@@ -11,7 +11,7 @@ from indevolt.battery import Charge, Command, Discharge, Hold, Schedule, SelfUse
 from indevolt.catalogue import products
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput
-from indevolt.protocol.rpc import Data, GetData, Result, SetData
+from indevolt.protocol.messages import Data, GetData, Result, SetData
 from indevolt.simulator import Simulator, Surroundings, steady_house
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)

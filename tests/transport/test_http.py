@@ -22,7 +22,7 @@ from indevolt.errors import (
     Unreachable,
 )
 from indevolt.protocol.digest import parse_authorization, seal, verify
-from indevolt.protocol.rpc import Data, GetData, P1GetData, Result, SetData, SysGetConfig, Text, UserSetConfig
+from indevolt.protocol.messages import Data, GetData, P1GetData, Result, SetData, SysGetConfig, Text, UserSetConfig
 from indevolt.transport import Address, HttpTransport
 from wire_oracle import End, Peer, Script, http_reply, until
 

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, ProtocolError, Unreachable
-from indevolt.protocol.rpc import GetData
+from indevolt.protocol.messages import GetData
 from indevolt.transport import Address, HttpTransport
 from wire_oracle import End, Peer, Script, http_reply
 

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from indevolt.clock import ManualClock
 from indevolt.errors import BadRequest, GatewayTimeout, IndevoltError, InvalidInput, NoReply, ProtocolError, Unreachable
-from indevolt.protocol.rpc import Data, GetData, Reply, Request, Result, SetData, SysConfig, SysGetConfig
+from indevolt.protocol.messages import Data, GetData, Reply, Request, Result, SetData, SysConfig, SysGetConfig
 from indevolt.transport import Paced, ReplyT
 
 WRITE = SetData(47005, (4,))

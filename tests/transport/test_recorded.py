@@ -21,7 +21,18 @@ from indevolt.errors import (
     Unreachable,
 )
 from indevolt.protocol.digest import seal
-from indevolt.protocol.rpc import Data, GetData, P1GetData, Request, Result, SetData, SysConfig, SysGetConfig, Text, UserSetConfig
+from indevolt.protocol.messages import (
+    Data,
+    GetData,
+    P1GetData,
+    Request,
+    Result,
+    SetData,
+    SysConfig,
+    SysGetConfig,
+    Text,
+    UserSetConfig,
+)
 from indevolt.transport import Address, HttpTransport, Recorded, ReplyT
 from wire_oracle import Peer, Script, http_reply
 

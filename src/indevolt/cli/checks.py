@@ -33,7 +33,7 @@ from indevolt.errors import (
     UnknownModel,
     Unreachable,
 )
-from indevolt.protocol.rpc import GetData, SysGetConfig, WifiGetStatus
+from indevolt.protocol.messages import GetData, SysGetConfig, WifiGetStatus
 from indevolt.transport import Address, HttpTransport, Paced, Transport, parse_address
 
 SLOW_S: Final = 1.0  # the vendor promises a reply within this (protocol.md, section 7)

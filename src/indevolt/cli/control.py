@@ -21,7 +21,8 @@ from indevolt.cli.screen import hanging, line, marks, print_json, screen
 from indevolt.cli.session import with_device
 from indevolt.device import Device
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unconfirmed
-from indevolt.protocol.rpc import SetData, encode_request
+from indevolt.protocol.messages import SetData
+from indevolt.protocol.rpc import encode_request
 from indevolt.transport import Address, parse_address
 
 _UNPROVEN: Final[Mapping[Stage, type[IndevoltError]]] = {

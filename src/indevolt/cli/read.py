@@ -25,7 +25,7 @@ from indevolt.cli.render import (
 from indevolt.cli.screen import line, print_json, rows, screen, show
 from indevolt.cli.session import with_device
 from indevolt.device import Device
-from indevolt.protocol.rpc import GetData, Raw
+from indevolt.protocol.messages import GetData, Raw
 
 _BATCH: Final = 50  # points in one request; more gave 400 on real devices (protocol.md, section 3.1)
 _TOLD: Final = ("mode", "battery_state", "battery_soc", "system_soc", "rated_capacity", "cluster_role")

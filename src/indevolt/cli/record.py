@@ -22,7 +22,7 @@ from indevolt.cli.screen import line, print_json, screen
 from indevolt.cli.session import Environment, environment, with_password
 from indevolt.device.batches import Batches
 from indevolt.errors import InvalidInput, NotFound, UnknownModel
-from indevolt.protocol.rpc import Raw, SysConfig, SysGetConfig, WifiGetStatus
+from indevolt.protocol.messages import Raw, SysConfig, SysGetConfig, WifiGetStatus
 from indevolt.transport import HttpTransport, Paced, Recorded, parse_address
 
 

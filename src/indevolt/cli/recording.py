@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from indevolt.catalogue import families, identify, load
 from indevolt.errors import InvalidInput, ProtocolError, UnknownModel
-from indevolt.protocol.rpc import Data, MeterJsonData, P1JsonData, PlugGetData, Raw, Reply, Request, SysConfig, WifiStatus
+from indevolt.protocol.messages import Data, MeterJsonData, P1JsonData, PlugGetData, Raw, Reply, Request, SysConfig, WifiStatus
 from indevolt.simulator import Sort, State
 from indevolt.transport import Recorded, ReplyT, Transport
 

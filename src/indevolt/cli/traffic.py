@@ -13,7 +13,8 @@ from indevolt.catalogue import Model
 from indevolt.cli.ending import printable
 from indevolt.cli.render import phrase
 from indevolt.errors import ProtocolError
-from indevolt.protocol.rpc import AnyRequest, GetData, PlugSetStatus, SetData, decode_request
+from indevolt.protocol.messages import AnyRequest, GetData, PlugSetStatus, SetData
+from indevolt.protocol.rpc import decode_request
 
 _FEW: Final = 3  # quantities that are named; more are counted
 _TARGET: Final = 60  # characters of a target that is no request

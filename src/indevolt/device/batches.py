@@ -26,7 +26,7 @@ from indevolt.errors import (
     RequestTimeout,
     StatusError,
 )
-from indevolt.protocol.rpc import GetData, Raw
+from indevolt.protocol.messages import GetData, Raw
 from indevolt.transport import Transport
 
 MAX_POINTS: Final = 50

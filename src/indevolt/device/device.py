@@ -33,7 +33,7 @@ from indevolt.device.password import replace_password
 from indevolt.device.proof import PATIENCE_S, Prover, same
 from indevolt.device.reader import Reader
 from indevolt.errors import FirmwareTooOld, IndevoltError, InvalidInput, ProtocolError
-from indevolt.protocol.rpc import Request, SysConfig
+from indevolt.protocol.messages import Request, SysConfig
 from indevolt.transport import ReplyT, Transport
 
 MIN_CYCLE_S: Final = 1.0
@@ -152,7 +152,7 @@ class Device:
         return f"firmware {spelled} is older than {minimum}, the vendor's minimum for this API"
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
-        """Send any request of :mod:`indevolt.protocol.rpc` and return its reply, for what the other methods do not offer."""
+        """Send any request of :mod:`indevolt.protocol.messages` and return its reply, for what the other methods do not offer."""
         return await self.transport.exchange(request)
 
     # ---- reading -----------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from indevolt.errors import (
     Unauthorized,
     UnknownModel,
 )
-from indevolt.protocol.rpc import MeterJsonData, P1JsonData, PlugGetStatus, Raw, Request, SysConfig, SysGetConfig
+from indevolt.protocol.messages import MeterJsonData, P1JsonData, PlugGetStatus, Raw, Request, SysConfig, SysGetConfig
 from indevolt.transport import Transport
 
 _ACCESSORIES: Final[tuple[tuple[Request[Any], str], ...]] = (

@@ -13,7 +13,7 @@ from indevolt.clock import Clock, SystemClock
 from indevolt.device.route import Route
 from indevolt.errors import IndevoltError, NoReply, Refused, Unauthorized, Unreachable
 from indevolt.protocol.digest import NONCE_BYTES, seal
-from indevolt.protocol.rpc import SysGetConfig, UserSetConfig
+from indevolt.protocol.messages import SysGetConfig, UserSetConfig
 from indevolt.transport import Transport
 
 

@@ -17,7 +17,7 @@ from indevolt.catalogue import Write
 from indevolt.clock import Clock
 from indevolt.device.batches import Batches
 from indevolt.errors import IndevoltError, ProtocolError
-from indevolt.protocol.rpc import SetData, SysGetConfig
+from indevolt.protocol.messages import SetData, SysGetConfig
 
 PATIENCE_S: Final = 30.0
 """How long a write may take to show: "often many seconds" (protocol.md, section 13), and below what a person takes for a hang."""

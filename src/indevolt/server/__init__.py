@@ -12,7 +12,7 @@ Clients are to meet every byte of what a real device sends (protocol.md, section
 That is 105 bytes, with no Date and no Server. An error status has the same three headers and no body; nothing about such bodies is
 documented. GET and POST are taken alike for every RPC, and a request body is read and ignored. One request is served at a
 time, however many connections there are: the others wait in line, as before a real device. What the RPCs are is in
-``protocol.rpc``, what they answer is the backend's business, and who may ask is the guard's.
+``protocol.messages``, what they answer is the backend's business, and who may ask is the guard's.
 
 ====================================================== ===========================================================================
 What comes                                             What happens

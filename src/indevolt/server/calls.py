@@ -6,7 +6,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from indevolt.protocol.rpc import AnyRequest, Reply
+from indevolt.protocol.messages import AnyRequest, Reply
 
 HEAD_LIMIT: Final = 8 * 1024
 """Bytes of a request's head; a GetData of 1000 points has about 7 KiB, and what real devices take is far below that."""

@@ -27,7 +27,8 @@ from indevolt.errors import (
     Unreachable,
 )
 from indevolt.protocol.digest import Challenge
-from indevolt.protocol.rpc import AnyRequest, BadConfig, Data, Reply, UnknownRpc, decode_request, encode_reply
+from indevolt.protocol.messages import AnyRequest, Data, Reply
+from indevolt.protocol.rpc import BadConfig, UnknownRpc, decode_request, encode_reply
 from indevolt.server.calls import Call
 from indevolt.server.connection import Connection
 from indevolt.server.doorway import Doorway

@@ -11,7 +11,7 @@ from typing import Final
 
 from indevolt.errors import InvalidInput, ProtocolError
 from indevolt.protocol.digest import Authorization, Sealed, from_base64, parse_authorization, unseal, verify
-from indevolt.protocol.rpc import AnyRequest, UserSetConfig
+from indevolt.protocol.messages import AnyRequest, UserSetConfig
 
 DEVICE_KEY: Final = "7d85b089"
 """A default password as printed in the documents (protocol.md, section 4); real devices have each their own."""

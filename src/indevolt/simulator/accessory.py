@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
-from indevolt.protocol.push import Push
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     Json,
     MeterJsonData,
@@ -30,6 +29,7 @@ from indevolt.protocol.rpc import (
     SwitchStatus,
     Text,
 )
+from indevolt.protocol.push import Push
 from indevolt.simulator.access import DEVICE_KEY, Api
 from indevolt.simulator.board import Board, not_found, serial_number
 from indevolt.simulator.faults import Fault, Kind

@@ -18,7 +18,7 @@ from typing import Final, TypeVar, cast
 from indevolt.clock import Clock, SystemClock
 from indevolt.errors import InvalidInput, NoReply, NotFound, Unreachable, status_error
 from indevolt.protocol.discovery import Identification
-from indevolt.protocol.rpc import (
+from indevolt.protocol.messages import (
     AnyRequest,
     Raw,
     Reply,

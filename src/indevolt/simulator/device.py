@@ -15,7 +15,7 @@ from indevolt.battery import Value
 from indevolt.catalogue import Model, Product, load, products
 from indevolt.clock import Clock
 from indevolt.errors import BadRequest, InvalidInput
-from indevolt.protocol.rpc import WRITE_FUNCTION, AnyRequest, Data, GetData, Raw, Reply, Result, SetData
+from indevolt.protocol.messages import WRITE_FUNCTION, AnyRequest, Data, GetData, Raw, Reply, Result, SetData
 from indevolt.simulator.access import DEVICE_KEY, Api
 from indevolt.simulator.board import Board, not_found, require_choice, serial_number
 from indevolt.simulator.factory import START_SOC_PCT, factory_registers

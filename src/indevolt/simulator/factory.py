@@ -14,7 +14,7 @@ from typing import Final
 from indevolt.battery import Value
 from indevolt.catalogue.codec import Codec, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
 from indevolt.catalogue.model import Model, Point, Product
-from indevolt.protocol.rpc import Raw
+from indevolt.protocol.messages import Raw
 
 BATTERY_V: Final = 51.2  # 16 cells of 3.2 V, as packs of fixtures show (samples, getdata_gen2); fixed until there is a cell model
 GRID_V: Final = 230.0

@@ -18,16 +18,8 @@ from enum import StrEnum
 from typing import Final
 
 from indevolt.errors import InvalidInput, NoReply, ProtocolError
-from indevolt.protocol.rpc import (
-    AnyRequest,
-    GetData,
-    PlugSetStatus,
-    Reply,
-    SetData,
-    SysSetConfig,
-    UserSetConfig,
-    encode_reply,
-)
+from indevolt.protocol.messages import AnyRequest, GetData, PlugSetStatus, Reply, SetData, SysSetConfig, UserSetConfig
+from indevolt.protocol.rpc import encode_reply
 
 
 class Kind(StrEnum):

@@ -12,7 +12,7 @@ from typing import Final
 from indevolt.battery import Value
 from indevolt.catalogue import Model
 from indevolt.catalogue.codec import Codec, Number
-from indevolt.protocol.rpc import Raw
+from indevolt.protocol.messages import Raw
 from indevolt.simulator.factory import BATTERY_V, GRID_V, installed_packs
 from indevolt.simulator.physics import Flows, Plant
 from indevolt.simulator.registers import Registers

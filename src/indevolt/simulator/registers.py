@@ -14,7 +14,7 @@ from indevolt.battery import Value
 from indevolt.catalogue import Model, Point, Product, WriteSide, load
 from indevolt.catalogue.codec import Codec, Number
 from indevolt.errors import InvalidInput, ProtocolError
-from indevolt.protocol.rpc import Raw
+from indevolt.protocol.messages import Raw
 from indevolt.simulator.factory import limit_w
 from indevolt.simulator.physics import Orders
 

@@ -6,7 +6,7 @@
     Recorded.capture(transport, file, clock)                       the same, writing down what it says
     Recorded.replay(file)                                          what it said, without the device
 
-What requests and replies look like is in ``protocol.rpc``; what their numbers mean is in ``catalogue``.
+What requests and replies look like is in ``protocol.messages``; what their numbers mean is in ``catalogue``.
 """
 
 from indevolt.transport.address import Address, parse_address

@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Unreachable
 from indevolt.protocol.digest import digest_flow
-from indevolt.protocol.rpc import GetData, Request, UserSetConfig, decode_reply, encode_request
+from indevolt.protocol.messages import GetData, Request, UserSetConfig
+from indevolt.protocol.rpc import decode_reply, encode_request
 from indevolt.transport.address import Address
 from indevolt.transport.connection import Answer, Connection, KeptConnection
 from indevolt.transport.deadline import Deadline, Deadlines

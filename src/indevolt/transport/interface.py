@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from indevolt.protocol.rpc import Reply, Request
+from indevolt.protocol.messages import Reply, Request
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 

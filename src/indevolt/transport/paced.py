@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from indevolt.clock import Clock
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, Unreachable
-from indevolt.protocol.rpc import Data, GetData, Request
+from indevolt.protocol.messages import Data, GetData, Request
 from indevolt.transport.interface import ReplyT, Transport
 
 SPACING_S: Final = 1.0  # the vendor's minimum (protocol.md, section 7)

@@ -26,16 +26,8 @@ from indevolt.clock import Clock
 from indevolt.errors import IndevoltError, InvalidInput, NoReply, ProtocolError, StatusError, Unreachable
 from indevolt.protocol.digest import from_base64, to_base64
 from indevolt.protocol.jsontext import decode_object, encode_object
-from indevolt.protocol.rpc import (
-    AnyRequest,
-    Reply,
-    Request,
-    UserSetConfig,
-    decode_reply,
-    decode_request,
-    encode_reply,
-    encode_request,
-)
+from indevolt.protocol.messages import AnyRequest, Reply, Request, UserSetConfig
+from indevolt.protocol.rpc import decode_reply, decode_request, encode_reply, encode_request
 from indevolt.transport.interface import ReplyT, Transport
 
 FORMAT: Final = "indevolt-recording"
