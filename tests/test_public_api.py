@@ -51,22 +51,8 @@ def test_a_name_brings_only_what_it_needs() -> None:
     assert "asyncio" not in loaded
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import indevolt; f = indevolt.discover",
-        "import indevolt.discover; f = indevolt.discover",
-        "from indevolt.discover import Found; import indevolt; f = indevolt.discover",
-        "from indevolt import discover as f",
-        "import indevolt; indevolt.discover; import indevolt.discover; f = indevolt.discover",
-    ],
-)
-def test_discover_is_the_function_whatever_was_imported_before(code: str) -> None:
-    assert in_a_fresh_interpreter(f"{code}; print(type(f).__name__)") == "function"
-
-
 def test_the_modules_stay_importable_by_name() -> None:
-    assert importlib.import_module("indevolt.discover").Found is indevolt.Found
+    assert importlib.import_module("indevolt.discovery").Found is indevolt.Found
     assert importlib.import_module("indevolt.device").Device is indevolt.Device
 
 

@@ -22,9 +22,7 @@ virtual device is in :mod:`indevolt.simulator` and :mod:`indevolt.virtual`, the 
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
     )
     from indevolt.clock import Clock, ManualClock, SystemClock
     from indevolt.device import Device, connect, set_password
-    from indevolt.discover import Api, Found, discover
+    from indevolt.discovery import Api, Found, discover
     from indevolt.errors import (
         FirmwareTooOld,
         IndevoltError,
@@ -68,7 +66,7 @@ _HOMES = {
     "battery": ("Charge Command Discharge Hold Limit Limits Outcome Quality Reading Sample Schedule SelfUse Stage Value"),
     "clock": "Clock ManualClock SystemClock",
     "device": "Device connect set_password",
-    "discover": "Api Found discover",
+    "discovery": "Api Found discover",
     "errors": (
         "FirmwareTooOld IndevoltError InvalidInput NoReply ProtocolError Refused StatusError Unauthorized Unconfirmed "
         "UnknownModel Unreachable"
@@ -118,18 +116,6 @@ __all__ = [
     "discover",
     "set_password",
 ]
-
-
-class _Package(ModuleType):
-    """This package, where ``discover`` is the function: importing the module of that name would put the module there."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "discover" and isinstance(value, ModuleType):
-            value = value.discover
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 if not TYPE_CHECKING:  # type checkers know the names from above, and so notice a wrong one

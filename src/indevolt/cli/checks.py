@@ -21,7 +21,7 @@ from indevolt.cli.options import Link
 from indevolt.cli.render import duration_text
 from indevolt.cli.session import Environment
 from indevolt.device import Device, connect
-from indevolt.discover import discover
+from indevolt.discovery import discover
 from indevolt.errors import (
     FirmwareTooOld,
     IndevoltError,

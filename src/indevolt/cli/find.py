@@ -15,7 +15,7 @@ from indevolt.cli.page import Subcommand
 from indevolt.cli.render import UNKNOWN
 from indevolt.cli.screen import line, print_json_line, screen, waiting
 from indevolt.cli.session import environment
-from indevolt.discover import Api, Discovery, Found, discover
+from indevolt.discovery import Api, Discovery, Found, discover
 from indevolt.errors import Unreachable
 from indevolt.protocol.discovery import API_PORT, PORT, REPLY_PORT
 

@@ -12,7 +12,7 @@ import pytest
 
 import indevolt
 from indevolt.clock import ManualClock
-from indevolt.discover import Api, Discovery, Found
+from indevolt.discovery import Api, Discovery, Found
 from indevolt.errors import InvalidInput
 
 if TYPE_CHECKING:
