@@ -1,6 +1,6 @@
 """The discovery datagrams: a question anyone may broadcast, the answer of a device, and its unasked announcement.
 
-Formats only. Who sends when, and to whom, is for ``indevolt.discovery`` (asking) and ``beacon`` (answering) to decide. Two facts they
+Formats only. Who sends when, and to whom, is decided in ``indevolt.discovery`` (asking) and ``beacon`` (answering). Two facts they
 need: the address of a device is the source of the datagram, not the ``ip`` in it, which can be wrong; and while the
 local API of a device is off it does not answer at all (protocol.md, section 5).
 """
