@@ -31,6 +31,7 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/import_time.py
 	$(PY) benchmarks/poll.py
 	$(PY) benchmarks/serve.py
+	$(PY) benchmarks/instructions.py
 
 clean: ## remove everything that make and the tools made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -136,6 +136,17 @@ def test_a_dry_run_shows_the_very_request_and_writes_nothing(indevolt: Program, 
     assert unquote(sent).endswith('config={"f":16,"t":1142,"v":[20]}')
 
 
+def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(indevolt: Program, virtual: Virtual, clock: ManualClock) -> None:
+    battery = Simulator("solidflex2000", clock=clock, modules=1)
+    battery.set("mode", "realtime")
+    told = indevolt("charge", virtual(battery), "--power", "2400", "--dry-run", "--json").json
+
+    assert [(request["point"], request["values"]) for request in told["requests"]] == [(47015, [1, 900, 100])]
+    assert "lowered from 2400 W to 900 W" in told["notes"][0]
+    assert "mode is right already" in told["notes"][1]
+    assert battery.get("realtime_state") == "standby"
+
+
 def test_a_dry_run_with_a_named_model_needs_no_device(indevolt: Program, closed_port: int) -> None:
     ran = indevolt("charge", f"127.0.0.1:{closed_port}", "--power", "700", "--soc", "80", "--dry-run", "--model", "powerflex2000")
     assert ran.code == 0

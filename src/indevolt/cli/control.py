@@ -5,7 +5,8 @@ Typing the command is the owner's consent. How a write is proven is for ``device
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import click
@@ -37,8 +38,41 @@ _ENDING: Final = (
     "Exit code 0: the device shows it. 9: refused. 10: accepted, but not shown in time. 4: the device went away meanwhile."
 )
 
-Plan = Callable[[Model], tuple[Write, ...]]
-Act = Callable[[Device], Awaitable[Outcome]]
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be done: for real, or as a dry run with the device or without it."""
+
+    do: Callable[[Device], Awaitable[Outcome]]
+    plan: Callable[[Device], Awaitable[tuple[Sequence[Write], Sequence[str]]]]  # writes, and notes on them
+    spell: Callable[[Model], Sequence[Write]]
+    title: str = ""
+
+
+def _writing(name: str, values: Sequence[Value]) -> Intent:
+    """Return the intent to write a setting."""
+
+    async def do(device: Device) -> Outcome:
+        return await device.write(name, *values)
+
+    async def plan(device: Device) -> tuple[Sequence[Write], Sequence[str]]:
+        return (device.plan_write(name, *values),), ()
+
+    return Intent(do, plan, lambda model: (model.write(name, values),))
+
+
+def _commanding(command: Command) -> Intent:
+    """Return the intent to give a command."""
+
+    async def do(device: Device) -> Outcome:
+        return await device.command(command)
+
+    async def plan(device: Device) -> tuple[Sequence[Write], Sequence[str]]:
+        found = await device.plan_command(command)
+        left_out = ("the mode is right already, so it is not written",) if len(found.writes) < len(found.steps) else ()
+        return found.writes, (*found.notes, *left_out)
+
+    return Intent(do, plan, lambda model: model.spell(command), _describe(command))
 
 
 @click.command(
@@ -61,14 +95,7 @@ def set_command(link: Link, name: str, values: tuple[str, ...], *, dry_run: bool
     VALUE is in the unit that `indevolt points --settable` shows; on or off, a word, or a time like 22:30. Several values go to
     consecutive points. Put -- before a negative number.
     """
-
-    def plan(model: Model) -> tuple[Write, ...]:
-        return (model.write(name, values),)
-
-    async def act(device: Device) -> Outcome:
-        return await device.write(name, *values)
-
-    return _carry_out(link, plan, act, dry_run=dry_run, as_json=as_json)
+    return _carry_out(link, _writing(name, values), dry_run=dry_run, as_json=as_json)
 
 
 @click.command(
@@ -96,13 +123,7 @@ def mode_command(link: Link, mode: str, *, dry_run: bool, as_json: bool) -> int:
     if command is not None:
         return _carry_out_command(link, command, dry_run=dry_run, as_json=as_json)
 
-    def plan(model: Model) -> tuple[Write, ...]:
-        return (model.write("mode", (word,)),)
-
-    async def act(device: Device) -> Outcome:
-        return await device.write("mode", word)
-
-    return _carry_out(link, plan, act, dry_run=dry_run, as_json=as_json)
+    return _carry_out(link, _writing("mode", (word,)), dry_run=dry_run, as_json=as_json)
 
 
 def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,11 +197,7 @@ def hold_command(link: Link, *, dry_run: bool, as_json: bool) -> int:
 
 
 def _carry_out_command(link: Link, command: Command, *, dry_run: bool, as_json: bool) -> int:
-    async def act(device: Device) -> Outcome:
-        return await device.command(command)
-
-    title = _describe(command)
-    code = _carry_out(link, lambda model: model.spell(command), act, title=title, dry_run=dry_run, as_json=as_json)
+    code = _carry_out(link, _commanding(command), dry_run=dry_run, as_json=as_json)
     if code == 0 and not (dry_run or as_json) and not isinstance(command, SelfUse | Schedule):
         click.echo(f"It stays so until another command; `indevolt mode {link.host} self-use` ends it.")
     return code
@@ -202,13 +219,13 @@ def _describe(command: Command) -> str:
             assert_never(command)
 
 
-def _carry_out(link: Link, plan: Plan, act: Act, *, title: str = "", dry_run: bool, as_json: bool) -> int:
+def _carry_out(link: Link, intent: Intent, *, dry_run: bool, as_json: bool) -> int:
     if dry_run:
-        _show_plan(link, plan, as_json=as_json)
+        _show_plan(link, intent, as_json=as_json)
         return 0
 
     async def session(device: Device) -> tuple[Model, Outcome]:
-        return device.model, await act(device)
+        return device.model, await intent.do(device)
 
     try:
         model, outcome = with_device(link, session, doing=f"waiting for {link.host} to show it", quiet=as_json)
@@ -223,7 +240,7 @@ def _carry_out(link: Link, plan: Plan, act: Act, *, title: str = "", dry_run: bo
         print_json(outcome_record(outcome, code))
         return code
     console = screen()
-    for row in outcome_lines(outcome, model, console, title):
+    for row in outcome_lines(outcome, model, console, intent.title):
         console.print(row)
     if failure:
         screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
@@ -279,23 +296,29 @@ def _stage(mark: str, word: str, fact: str, style: str) -> RenderableType:
 # ---- only showing it -------------------------------------------------------------------------------------------------
 
 
-def _show_plan(link: Link, plan: Plan, *, as_json: bool) -> None:
+def _show_plan(link: Link, intent: Intent, *, as_json: bool) -> None:
     address = parse_address(link.host)
+    writes: Sequence[Write]
+    notes: Sequence[str] = ("the device was not asked, so what it can do now is not considered",)
     model = _known_model(link)
-    if model is None:
-        model = with_device(link, _model_of, doing=f"asking {link.host} what it is", quiet=as_json)
-    writes = plan(model)
+    if model is not None:
+        writes = intent.spell(model)
+    else:
+
+        async def ask(device: Device) -> tuple[Model, Sequence[Write], Sequence[str]]:
+            return device.model, *await intent.plan(device)
+
+        model, writes, notes = with_device(link, ask, doing=f"asking {link.host} what it is", quiet=as_json)
     if as_json:
-        print_json({"dry_run": True, "family": model.family, "requests": [_plan_record(write, address) for write in writes]})
+        requests = [_plan_record(write, address) for write in writes]
+        print_json({"dry_run": True, "family": model.family, "requests": requests, "notes": list(notes)})
         return
     console = screen()
     console.print(line(f"Nothing is written. This would be sent to a {model.title} ({model.family}):"))
     for row in _plan_lines(writes, address, model):
         console.print(row, soft_wrap=True)
-
-
-async def _model_of(device: Device) -> Model:
-    return device.model
+    for note in notes:
+        console.print(_stage(marks(console)[2], "note", note, "yellow"))
 
 
 def _known_model(link: Link) -> Model | None:

@@ -52,6 +52,26 @@ class Identity:
     system: SysConfig
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a command means for a device as it is now."""
+
+    command: Command  # with power lowered to what holds now
+    steps: tuple[Write, ...]
+    before: Reading
+    limits: Limits
+    notes: tuple[str, ...]  # what was lowered, and why
+
+    def needs_no(self, step: Write) -> bool:
+        """Whether a step is left out because the mode is right already."""
+        return set(step.wanted) == {"mode"} and same(self.before.value("mode"), step.wanted["mode"])
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What is sent, in order."""
+        return tuple(step for step in self.steps if not self.needs_no(step))
+
+
 class Device:
     """A battery. Made by :func:`indevolt.connect`.
 
@@ -246,21 +266,26 @@ class Device:
                 nothing was sent.
             IndevoltError: as for :meth:`write`.
         """
-        self.model.spell(command, cluster=True)  # complains before the network is touched
         async with self._writing:
-            before = await self.read(*situation(self.model), *readable(self.model, self.model.presence.values()))
-            leader = self._reader.role == "master"
-            steps = self.model.spell(command, cluster=leader)
-            for step in steps:
-                require_leader(step.wanted, mode=step.wanted.get("mode"), role=self._reader.role)
-            limits = self._limits(before)
-            command, notes = within_limits(command, limits)
-            steps = self.model.spell(command, cluster=leader)
-            return await self._carry_out(command, steps, before, limits, notes)
+            return await self._carry_out(await self.plan_command(command))
 
-    async def _carry_out(
-        self, command: Command, steps: tuple[Write, ...], before: Reading, limits: Limits, notes: tuple[str, ...]
-    ) -> Outcome:
+    async def plan_command(self, command: Command) -> Plan:
+        """Return what :meth:`command` would send now, reading what that depends on and writing nothing.
+
+        Raises:
+            InvalidInput, IndevoltError: as for :meth:`command`.
+        """
+        self.model.spell(command, cluster=True)  # complains before the network is touched
+        before = await self.read(*situation(self.model), *readable(self.model, self.model.presence.values()))
+        leader = self._reader.role == "master"
+        for step in self.model.spell(command, cluster=leader):
+            require_leader(step.wanted, mode=step.wanted.get("mode"), role=self._reader.role)
+        limits = self._limits(before)
+        command, notes = within_limits(command, limits)
+        return Plan(command, self.model.spell(command, cluster=leader), before, limits, notes)
+
+    async def _carry_out(self, plan: Plan) -> Outcome:
+        command, steps, before, limits, notes = plan.command, plan.steps, plan.before, plan.limits, plan.notes
         started = self._clock.monotonic()
         wanted = {name: value for step in steps for name, value in step.wanted.items()}
         told = {name: before.value(name) for name in wanted if name in before}
@@ -268,7 +293,7 @@ class Device:
         effect = effect_of(command, limits)
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
-            if set(step.wanted) == {"mode"} and same(before.value("mode"), step.wanted["mode"]):
+            if plan.needs_no(step):
                 done = replace(done, shown=step.wanted)
                 continue  # change-only: which settings wear out the flash is not published
             outcome = await self._prover.prove(step, before, effect if last else None)
