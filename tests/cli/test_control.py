@@ -136,7 +136,9 @@ def test_a_dry_run_shows_the_very_request_and_writes_nothing(indevolt: Program, 
     assert unquote(sent).endswith('config={"f":16,"t":1142,"v":[20]}')
 
 
-def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(indevolt: Program, virtual: Virtual, clock: ManualClock) -> None:
+def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(
+    indevolt: Program, virtual: Virtual, clock: ManualClock
+) -> None:
     battery = Simulator("solidflex2000", clock=clock, modules=1)
     battery.set("mode", "realtime")
     told = indevolt("charge", virtual(battery), "--power", "2400", "--dry-run", "--json").json

@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     from indevolt.transport import ReplyT
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(auto=True)
-
-
-@pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock, modules=2)
-
-
-@pytest.fixture
-def wire(simulator: Simulator) -> Wiretap:
-    return Wiretap(simulator)
-
-
 # ---- the password ----------------------------------------------------------------------------------------------------
 
 

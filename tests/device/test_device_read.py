@@ -27,21 +27,6 @@ PV1_POWER = 1664
 PACK_SERIALS = {9032, 9051, 9070, 9165, 9218}
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(auto=True)
-
-
-@pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock, modules=2)
-
-
-@pytest.fixture
-def wire(simulator: Simulator) -> Wiretap:
-    return Wiretap(simulator)
-
-
 def qualities(reading: Reading, names: Iterable[str]) -> set[Quality]:
     return {reading[name].quality for name in names}
 

@@ -21,21 +21,6 @@ REALTIME = 47015
 BACKUP_SOC = 1142
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(auto=True)
-
-
-@pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock, modules=2)
-
-
-@pytest.fixture
-def wire(simulator: Simulator) -> Wiretap:
-    return Wiretap(simulator)
-
-
 def lose_the_reply() -> None:
     raise NoReply("the line went dead")
 
