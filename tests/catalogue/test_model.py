@@ -31,6 +31,23 @@ def test_a_misspelt_name_brings_the_nearest_one() -> None:
     assert "battery_soc" in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", ["", "²", "-1", "1e3", "9" * 30])
+def test_what_is_neither_a_name_nor_a_number_is_no_quantity(name: str) -> None:
+    with pytest.raises(InvalidInput, match="has no quantity"):
+        GEN2.point(name)
+
+
+@pytest.mark.parametrize("command", [Charge(800.5), Charge("800"), Discharge(None), Charge(True)], ids=str)  # type: ignore[arg-type]  # what untyped callers do
+def test_a_command_takes_whole_numbers_only(command: Command) -> None:
+    with pytest.raises(InvalidInput, match="is not a whole number"):
+        GEN2.spell(command)
+
+
+def test_the_allowed_range_is_that_of_all_points_that_can_be_written() -> None:
+    assert GEN2.point("feed_in_power_limit").range_text() == "0 to 2400 W"
+    assert "low" in GEN2.point("light").range_text()
+
+
 def test_an_unknown_family_lists_the_known_ones() -> None:
     with pytest.raises(InvalidInput, match="no family 'gen9'") as caught:
         load("gen9")
@@ -87,6 +104,11 @@ def test_several_values_fill_the_points_that_follow() -> None:
         ("backup_soc", [], "no value given"),
         ("backup_soc", ["much"], "backup_soc: 'much' is not a number"),
         ("backup_soc", [101], "backup_soc: 101 % is out of range"),
+        ("backup_soc", [10**400], "is out of range"),
+        ("backup_soc", [20.4], "20.4 is not a whole number"),
+        ("backup_soc", [float("nan")], "nan is not a number"),
+        ("backup_soc", [True], "True is not a number"),
+        ("mode", ["²"], "'²' is not one of"),
         ("mode", ["turbo"], "mode: 'turbo' is not one of"),
         ("bypass", ["perhaps"], "neither on nor off"),
         ("deep_sleep_start_time", ["25:00"], "not a time of day"),

@@ -75,6 +75,24 @@ async def test_an_unknown_name_is_refused_with_the_nearest_one_before_anything_i
     assert wire.reads == []
 
 
+async def test_a_list_instead_of_names_is_refused_with_the_right_way(wire: Wiretap, clock: ManualClock) -> None:
+    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
+        with pytest.raises(InvalidInput, match="are no names") as caught:
+            await battery.read(["battery_soc", "mode"])  # type: ignore[arg-type]  # a likely slip
+    assert "one by one" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"spacing_s": -1.0}, {"patience_s": float("nan")}, {"max_points": 0}, {"modules": 0}],
+    ids=lambda options: next(iter(options)),
+)
+async def test_an_option_that_cannot_work_is_named(simulator: Simulator, clock: ManualClock, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=f"{next(iter(options))} is out of range"):
+        async with indevolt.connect("sim", transport=simulator, clock=clock, **options):
+            pass
+
+
 async def test_a_quantity_without_a_read_side_is_refused(wire: Wiretap, clock: ManualClock) -> None:
     async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
         with pytest.raises(InvalidInput, match="load_source can only be written"):

@@ -30,11 +30,6 @@ RATED_POWER = 11032
 GEN1_METER = 21028
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(auto=True)
-
-
 def speaking(clock: ManualClock, system: dict[str, Raw], points: dict[str, Raw] | None = None) -> Wiretap:
     """Return a battery that says this about itself."""
     state = State(points=points or {"0": "SN0", "6002": 50}, system=SysConfig(system))

@@ -52,14 +52,23 @@ def parse_number(raw: object) -> int | float:
     raise ProtocolError(f"{raw!r:.60} is not a number")
 
 
+def _is_decimal(text: str) -> bool:
+    """Whether a text is digits 0 to 9 only; ``isdigit`` alone also takes superscripts, which ``int`` does not."""
+    return text.isascii() and text.isdigit()
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A plain number; ``scale`` turns wire units into ours, ``sign`` turns the device's direction into the house's."""
+    """A plain number; ``scale`` turns wire units into ours, ``sign`` turns the device's direction into the house's.
+
+    Settings are ``whole``: clients write integers only (protocol.md, section 3.2).
+    """
 
     unit: str
     scale: float = 1
     sign: int = 1
     missing: tuple[float, ...] = ()
+    whole: bool = False
 
     def decode(self, raw: object) -> Value | None:
         number = parse_number(raw)
@@ -76,8 +85,12 @@ class Number:
                 value = parse_number(value)
             except ProtocolError:
                 raise InvalidInput(f"{value!r} is not a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not (type(value) is int or isfinite(value)):
             raise InvalidInput(f"{value!r} is not a number")
+        if self.whole:
+            if value != int(value):
+                raise InvalidInput(f"{value!r} is not a whole number")
+            return int(value)
         digits = DIGITS.get(self.unit, 0) if self.scale < 1000 else _KILO_DIGITS
         raw = round(value / self.scale * self.sign, digits)
         return int(raw) if raw == int(raw) else raw
@@ -105,7 +118,7 @@ class Words:
         if codes is None:
             known = {code for codes in self.codes.values() for code in codes}
             text = str(value).removeprefix("code ")
-            if not text.isdigit() or int(text) not in known:
+            if not _is_decimal(text) or int(text) not in known:
                 raise InvalidInput(f"{value!r} is not one of {', '.join(self.codes)}")
             return str(int(text)) if self.quoted else int(text)
         return str(codes[0]) if self.quoted else codes[0]
@@ -167,7 +180,7 @@ class Version:
     """A firmware version packed into a decimal: 14501 is V1.45.01, 108 is V1.08, 15 is V1.5 (points.csv, official decode)."""
 
     def decode(self, raw: object) -> Value | None:
-        if isinstance(raw, str) and not raw.strip().isdigit():
+        if isinstance(raw, str) and not _is_decimal(raw.strip()):
             return raw.strip() or None  # documented as a text: take one that is already spelled out as it is
         number = int(parse_number(raw))
         if number <= 0:
@@ -180,7 +193,7 @@ class Version:
 
     def encode(self, value: Value) -> int:
         digits = str(value).lstrip("Vv").replace(".", "")
-        if not digits.isdigit():
+        if not _is_decimal(digits):
             raise InvalidInput(f"{value!r} is not a version like V1.45.01")
         return int(digits)
 
@@ -198,7 +211,7 @@ class VersionBytes:
 
     def encode(self, value: Value) -> int:
         major, _, minor = str(value).lstrip("Vv").partition(".")
-        if not (major.isdigit() and minor.isdigit() and int(minor) < 256):
+        if not (_is_decimal(major) and _is_decimal(minor) and int(minor) < 256):
             raise InvalidInput(f"{value!r} is not a version like V1.02")
         return int(major) << 8 | int(minor)
 
@@ -219,7 +232,7 @@ class TimeOfDay:
     def encode(self, value: Value) -> int:
         if isinstance(value, str):
             hour, _, minute = value.partition(":")
-            if hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60:
+            if _is_decimal(hour) and _is_decimal(minute) and int(hour) < 24 and int(minute) < 60:
                 return int(hour) * 256 + int(minute)
         if isinstance(value, time):
             return value.hour * 256 + value.minute

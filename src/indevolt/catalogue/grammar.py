@@ -140,8 +140,8 @@ def _points_of(family: str, group: str, name: str, row: Mapping[str, Any], sourc
         raise CatalogueError(f"{family}: {name} has unknown keys {sorted(strange)}")
     unit = row.get("unit", "")
     try:
-        reads = list(_sides(row.get("read"), unit))
-        writes = list(_sides(row.get("write"), unit))
+        reads = list(_sides(row.get("read"), unit, settable=False))
+        writes = list(_sides(row.get("write"), unit, settable=True))
     except (KeyError, TypeError, ValueError) as error:
         raise CatalogueError(f"{family}: {name}: {error}") from error
     if not reads and not writes:
@@ -164,12 +164,12 @@ def _points_of(family: str, group: str, name: str, row: Mapping[str, Any], sourc
         )
 
 
-def _sides(side: Any, unit: str) -> Iterator[tuple[range, Codec, dict[str, Any]]]:  # noqa: ANN401 - int, table or list
+def _sides(side: Any, unit: str, *, settable: bool) -> Iterator[tuple[range, Codec, dict[str, Any]]]:  # noqa: ANN401 - int, table or list
     if side is None:
         return
     if isinstance(side, list):
         for each in side:
-            yield from _sides(each, unit)
+            yield from _sides(each, unit, settable=settable)
         return
     table: Mapping[str, Any] = {"at": side} if isinstance(side, int) else side
     if strange := table.keys() - _SIDE_KEYS:
@@ -180,10 +180,10 @@ def _sides(side: Any, unit: str) -> Iterator[tuple[range, Codec, dict[str, Any]]
         "high": table.get("max"),
         "accepts": None if accepts is None else (accepts[0], accepts[1]),
     }
-    yield range(table["at"], table["at"] + table.get("count", 1)), _codec(table, unit), bounds
+    yield range(table["at"], table["at"] + table.get("count", 1)), _codec(table, unit, whole=settable), bounds
 
 
-def _codec(table: Mapping[str, Any], unit: str) -> Codec:
+def _codec(table: Mapping[str, Any], unit: str, *, whole: bool) -> Codec:
     if "kind" in table:
         return _KINDS[table["kind"]]
     if "words" in table:
@@ -191,7 +191,7 @@ def _codec(table: Mapping[str, Any], unit: str) -> Codec:
         return Words(codes, quoted=table.get("quoted", False))
     if "on" in table:
         return Switch(on=table["on"], off=table["off"])
-    return Number(unit, table.get("scale", 1), table.get("sign", 1), tuple(table.get("missing", ())))
+    return Number(unit, table.get("scale", 1), table.get("sign", 1), tuple(table.get("missing", ())), whole)
 
 
 def _part_of(name: str, presence: Mapping[str, str]) -> str:

@@ -76,14 +76,14 @@ class Point:
         """Return what may be written, for messages and tables: ``5 to 100 %`` or ``off, on``."""
         if not self.writes:
             return ""
-        side = self.writes[0]
-        if not isinstance(side.codec, Number):
-            return side.codec.describe()
-        if side.low is None and side.high is None:
+        codec = self.writes[0].codec
+        if not isinstance(codec, Number):
+            return max((side.codec for side in self.writes), key=lambda each: len(each.describe())).describe()
+        lows = [side.low for side in self.writes if side.low is not None]
+        highs = [side.high for side in self.writes if side.high is not None]
+        if not lows and not highs:
             return "not documented"
-        low = "" if side.low is None else f"{side.low:g}"
-        high = "?" if side.high is None else f"{side.high:g}"
-        return f"{low} to {high} {self.unit}".strip()
+        return f"{f'{min(lows):g}' if lows else '?'} to {f'{max(highs):g}' if highs else '?'} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Model:
             InvalidInput: no such point in this family, with the nearest names.
         """
         text = str(name).strip()
-        if text.isdigit():
+        if text.isascii() and text.isdigit():
             found = self.by_read.get(str(int(text))) or self.by_write.get(int(text))
         else:
             found = self.points.get(text.lower().replace("-", "_"))
@@ -198,6 +198,8 @@ class Model:
         steps = self.commands[_COMMAND_WORDS[type(command)]]
         arguments: dict[str, Value] = asdict(command)
         for name, value in arguments.items():
+            if type(value) is not int:
+                raise InvalidInput(f"{name}: {value!r} is not a whole number")
             point = self.points[_COMMAND_POINTS[name]]
             _encode(point, point.writes[0], value, cluster=cluster)
         return tuple(self._spell_step(step, arguments) for step in steps)

@@ -205,7 +205,7 @@ class Device:
             InvalidInput: no such quantity, or too short a cycle.
             IndevoltError: not transient.
         """
-        if every_s < MIN_CYCLE_S:
+        if not every_s >= MIN_CYCLE_S:  # so that NaN is refused as well
             raise InvalidInput(
                 f"every_s: {every_s:g} s is out of range", remedy=f"At least {MIN_CYCLE_S:g} s; 5 s are recommended."
             )

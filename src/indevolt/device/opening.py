@@ -89,6 +89,9 @@ async def connect(
         UnknownModel: the family cannot be told, or it is no battery.
     """
     chosen = _choose(model)
+    _require(
+        spacing_s=spacing_s >= 0, patience_s=patience_s >= 0, max_points=max_points >= 1, modules=modules is None or modules >= 1
+    )
     clock = clock or SystemClock()
     route = Route(host, clock, deadline_s, spacing_s, ca_file, fingerprint)
     batches = Batches(transport or route.open(password), clock, max_points=max_points, vital=_serial_points())
@@ -129,6 +132,12 @@ async def recognize(host: str, batches: Batches, chosen: tuple[Model, Product | 
         verdict = identify(system.device, answers)
     model, product = chosen or (load(verdict.family), None)
     return Identity(host, system.text("sn") or _serial_of(model, answers), model, product, verdict, system)
+
+
+def _require(**conditions: bool) -> None:
+    for name, holds in conditions.items():
+        if not holds:
+            raise InvalidInput(f"{name} is out of range", remedy="Times are 0 s or more, counts 1 or more.")
 
 
 def _choose(name: str | None) -> tuple[Model, Product | None] | None:

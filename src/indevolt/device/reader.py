@@ -78,7 +78,10 @@ class Reader:
         Raises:
             InvalidInput: no such quantity, or one that can only be written.
         """
-        found = self._plans.get(names)
+        try:
+            found = self._plans.get(names)
+        except TypeError:
+            raise InvalidInput(f"{names!r:.80} are no names", remedy='Give them one by one: read("battery_soc", "mode").') from None
         if found is None:
             named = {point.name: point for point in map(self._model.point, names)}
             found = tuple(named.values()) or self._model.readable()

@@ -44,6 +44,8 @@ def parse_address(text: str) -> Address:
     Raises:
         InvalidInput: naming what is wrong.
     """
+    if not isinstance(text, str):
+        raise _wrong(repr(text), "it is not a text")
     scheme, separator, rest = text.strip().rpartition("://")
     if separator and scheme.lower() not in ("http", "https"):
         raise _wrong(text, f"cannot speak {scheme}://")

@@ -67,7 +67,7 @@ class HttpTransport:
         max_reply_bytes: int = MAX_REPLY_BYTES,
         tokens: Callable[[], str] = secrets.token_hex,
     ) -> None:
-        if deadline_s <= 0:
+        if not deadline_s > 0:  # so that NaN is refused as well
             raise InvalidInput(f"a deadline of {deadline_s:g} s leaves no time to answer")
         if not address.tls and (ca_file is not None or fingerprint is not None):
             raise InvalidInput("a CA file or a fingerprint means nothing without TLS", remedy="Write https:// before it.")
