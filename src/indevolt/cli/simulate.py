@@ -245,7 +245,9 @@ def _introduce(device: VirtualDevice, wanted: Wanted, fingerprint: str, *, as_js
 
 def _introduction(device: VirtualDevice, wanted: Wanted, fingerprint: str) -> Iterator[str]:
     board = device.simulator
-    kind = f"{board.product.title} with {board.modules} battery modules" if isinstance(board, Simulator) else wanted.model
+    kind = wanted.model
+    if isinstance(board, Simulator):
+        kind = f"{board.product.title} with {board.modules} battery module{'s' if board.modules > 1 else ''}"
     yield f"virtual {kind}, serial number {board.serial}"
     if wanted.api is Api.OFF:
         yield "local API: off, so its port is closed and discovery gets no answer"
