@@ -45,7 +45,8 @@ def test_a_command_takes_whole_numbers_only(command: Command) -> None:
 
 def test_the_allowed_range_is_that_of_all_points_that_can_be_written() -> None:
     assert GEN2.point("feed_in_power_limit").range_text() == "0 to 2400 W"
-    assert "low" in GEN2.point("light").range_text()
+    assert GEN2.point("light").range_text() == "0 off, 1 on, 2 low"
+    assert GEN2.point("mode").range_text() == "1 self_use, 4 realtime, 5/2 schedule, 6 custom_time"
 
 
 def test_an_unknown_family_lists_the_known_ones() -> None:

@@ -20,7 +20,7 @@ def test_every_quantity_of_every_family_is_in_the_list(indevolt: Program) -> Non
 def test_the_table_has_numbers_unit_and_range(indevolt: Program) -> None:
     out = indevolt("points", "--model", "powerflex2000").out
     assert re.search(r"^battery_power +6000 +W +Battery DC power", out, re.MULTILINE)
-    assert re.search(r"^backup_soc +6105 +1142 6505 +% +5 to 100 %", out, re.MULTILINE)
+    assert re.search(r"^backup_soc +6105 +1142 6505 +% +0 to 100 %", out, re.MULTILINE)
     assert re.search(r"^load_curve_slot_01 \.\. 48 +26000-26047 +12197-12244 +W", out, re.MULTILINE)
 
 

@@ -239,7 +239,7 @@ class TimeOfDay:
         raise InvalidInput(f"{value!r} is not a time of day like 18:30")
 
     def describe(self) -> str:
-        return "time, hour*256+minute"
+        return "a time like 22:30"
 
 
 @dataclass(frozen=True, slots=True)

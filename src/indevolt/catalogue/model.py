@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Schedule, SelfUse, Value
-from indevolt.catalogue.codec import Codec, Number
+from indevolt.catalogue.codec import Codec, Number, Words
 from indevolt.errors import InvalidInput, ProtocolError
 
 
@@ -77,8 +77,10 @@ class Point:
         if not self.writes:
             return ""
         codec = self.writes[0].codec
+        if isinstance(codec, Words):
+            return Words({word: codes for side in self.writes for word, codes in _codes(side.codec).items()}).describe()
         if not isinstance(codec, Number):
-            return max((side.codec for side in self.writes), key=lambda each: len(each.describe())).describe()
+            return codec.describe()
         lows = [side.low for side in self.writes if side.low is not None]
         highs = [side.high for side in self.writes if side.high is not None]
         if not lows and not highs:
@@ -215,6 +217,10 @@ class Model:
             wanted[name] = arguments[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
             raw.append(side.codec.encode(wanted[name]))
         return Write(start, tuple(raw), wanted)
+
+
+def _codes(codec: Codec) -> Mapping[str, tuple[int, ...]]:
+    return codec.codes if isinstance(codec, Words) else {}
 
 
 _COMMAND_WORDS: Mapping[type, str] = {

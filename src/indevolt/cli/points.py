@@ -77,7 +77,7 @@ def points_command(
         elif found:
             _show(found, console, one_family=model is not None)
         hint = "" if found else "; `indevolt points` alone lists all"
-        console.print(Text(f"{len(found)} quantities{hint}", style="dim"))
+        console.print(Text(f"{len(found)} {'quantity' if len(found) == 1 else 'quantities'}{hint}", style="dim"))
 
 
 def catalogue_rows(model: str | None = None) -> list[Row]:
