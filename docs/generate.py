@@ -144,7 +144,7 @@ def spelled(steps: tuple[Mapping[str, Value], ...]) -> str:
 def error_family() -> Iterator[str]:
     """Exit codes and remedies."""
     yield "# Errors and exit codes\n"
-    yield "Exit code 0 is success, proven where something was written. 1 is a defect of ours, 130 an interruption by Ctrl-C.\n"
+    yield "Exit code 0 is success, proven where something was written. 1 is a defect of ours, 130 an interruption by Ctrl-C, 141 that whoever read the output closed it.\n"
     family = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.IndevoltError)]
     yield from table(
         ["exit code", "error", "meaning", "worth trying again", "what to do"],
