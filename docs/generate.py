@@ -15,6 +15,7 @@ from indevolt import errors
 from indevolt.battery import Value
 from indevolt.catalogue import Model, Point, families, load, products
 from indevolt.cli.app import cli as command_line
+from indevolt.cli.ending import exit_codes
 
 REFERENCE = Path(__file__).parent / "reference"
 HEAD = ["name", "read", "write", "unit", "values", "meaning", "source", "notes and doubts"]
@@ -144,7 +145,9 @@ def spelled(steps: tuple[Mapping[str, Value], ...]) -> str:
 def error_family() -> Iterator[str]:
     """Exit codes and remedies."""
     yield "# Errors and exit codes\n"
-    yield "Exit code 0 is success, proven where something was written. 1 is a defect of ours, 130 an interruption by Ctrl-C, 141 that whoever read the output closed it.\n"
+    yield "The same list as `indevolt --help` ends with.\n"
+    yield from table(["exit code", "meaning"], ([str(code), meaning] for code, meaning in exit_codes()))
+    yield "\n## The error family\n"
     family = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.IndevoltError)]
     yield from table(
         ["exit code", "error", "meaning", "worth trying again", "what to do"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,14 @@ def test_a_state_of_something_unknown_asks_for_the_model(file: Path) -> None:
 def test_a_file_that_is_not_there_is_named(file: Path) -> None:
     with pytest.raises(InvalidInput, match=r"cannot read .*battery\.jsonl"):
         load_state(file)
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(indevolt: Program, virtual: Virtual, tmp_path: Path) -> None:
+    ran = indevolt("record", virtual(), str(tmp_path), "--force")
+    assert ran.code == 2
+    assert "is no ordinary file" in ran.err or "is a directory" in ran.err
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    ran = indevolt("record", virtual(), str(fifo), "--force")
+    assert ran.code == 2
+    assert "is no ordinary file" in ran.err

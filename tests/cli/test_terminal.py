@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +171,15 @@ def test_a_reader_that_leaves_early_hears_no_complaint() -> None:
         complaint = process.stderr.read()
     assert complaint == ""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [["points"], ["points", "--json"]])
+def test_a_full_disk_is_told_in_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 74
+    assert ran.stderr == "error: the output cannot be written: No space left on device\n"
 
 
 def test_the_module_is_the_program() -> None:

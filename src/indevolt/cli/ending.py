@@ -5,6 +5,7 @@ What each error means, its remedy and its exit code belong to ``indevolt.errors`
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ from indevolt.errors import IndevoltError, InvalidInput
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 BROKEN_PIPE: Final = 141  # 128 + SIGPIPE: whoever read our output has left
+UNWRITABLE: Final = 74  # EX_IOERR of sysexits.h
+_NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 _LEAST_WIDTH: Final = 40  # columns; wrapping into less reads worse than what the terminal does by itself
 REPORT_TO: Final = "the issue tracker of indevolt"
 
@@ -36,6 +39,7 @@ def exit_codes() -> tuple[tuple[int, str], ...]:
         UNEXPECTED: "A defect of this program; --debug shows where.",
         INTERRUPTED: "Stopped with Ctrl-C.",
         BROKEN_PIPE: "Whoever read the output closed it.",
+        UNWRITABLE: "The output could not be written: a full disk, say.",
     }
     for kind in _family(IndevoltError):
         if kind.exit_code not in meanings:
@@ -57,12 +61,22 @@ def finish(run: Callable[[], object], *, as_json: bool, debug: bool) -> int:
             traceback.print_exc()
         return _report(error if isinstance(error, IndevoltError) else _as_input_error(error), as_json=as_json)
     except (ReaderLeft, BrokenPipeError):
-        # Later flushes, at the latest the interpreter's own, must not fail again (Python docs, signal: note on SIGPIPE).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return _report_defect(error, as_json=as_json, debug=debug)
+        _abandon_output()
+        _say("error: ", f"the output cannot be written: {error.strerror}")
+        return UNWRITABLE
     except Exception as error:  # noqa: BLE001 - the last line: a person never sees a traceback that was not asked for
         return _report_defect(error, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else 0
+
+
+def _abandon_output() -> None:
+    """Let later flushes, at the latest the interpreter's own, not fail again (Python docs, signal: note on SIGPIPE)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def error_record(error: IndevoltError) -> dict[str, object]:

@@ -80,6 +80,8 @@ def record_command(link: Link, file: Path, *, keep_identity: bool, force: bool, 
 
 
 def _require_free(file: Path, *, force: bool) -> None:
+    if file.exists() and not file.is_file():
+        raise InvalidInput(f"{file} is no ordinary file, so it is not replaced")
     if force or not file.exists():
         return
     if not sys.stdin.isatty():
