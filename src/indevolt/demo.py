@@ -47,6 +47,7 @@ class Demo:
     simulator: Simulator
     virtual: VirtualDevice
     battery: Device
+    speed: float  # how many times faster than real its day goes
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def running(
             ],
         )
         battery = await stack.enter_async_context(connect(f"{host}:{virtual.port}", clock=real))
-        yield Demo(simulator, virtual, battery)
+        yield Demo(simulator, virtual, battery, speed)
 
 
 async def _first_that_opens(stack: AsyncExitStack, devices: Sequence[VirtualDevice]) -> VirtualDevice:

@@ -86,7 +86,7 @@ def _notes(demo: Demo) -> list[str]:
     product, modules = demo.simulator.product.title, demo.simulator.modules
     return [
         f"virtual {product}, {modules} battery modules",
-        "Sun, house and battery are made up. Ctrl-C stops it. In another terminal:",
+        f"Sun, house and battery are made up; its day goes {demo.speed:g} times as fast. Ctrl-C stops it. In another terminal:",
         f"  indevolt get {address}",
         f"  indevolt charge {address} --power 800",
     ]
