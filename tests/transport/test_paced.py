@@ -27,6 +27,7 @@ class SlowDevice:
         self.asked: list[tuple[float, Request[Any]]] = []
         self.failures: list[Exception | None] = []
         self.poisoned = -1
+        self.takes_s = TAKES_S
         self.busy = False
         self.closed = 0
 
@@ -35,7 +36,7 @@ class SlowDevice:
         self.asked.append((self.clock.monotonic(), request))
         self.busy = True
         try:
-            await self.clock.sleep(TAKES_S)
+            await self.clock.sleep(self.takes_s)
         finally:
             self.busy = False
         failure = self.failures.pop(0) if self.failures else None
@@ -255,6 +256,15 @@ async def test_what_is_unsafe_or_useless_is_not_repeated(
     (task,) = ask(paced, request_)
     await clock.advance(60)
     assert task.exception() is failure
+    assert len(device.asked) == 1
+
+
+async def test_long_silence_is_not_waited_for_again(paced: Paced, device: SlowDevice, clock: ManualClock) -> None:
+    device.takes_s = 10.0
+    device.failures = [NoReply("stayed silent for 10 s")]
+    (task,) = ask(paced, read(1))
+    await clock.advance(60)
+    assert task.exception() is not None
     assert len(device.asked) == 1
 
 

@@ -8,7 +8,8 @@ network (protocol.md, sections 7 and 18). So everything that talks to one device
 * readings that wait at the same time go out as one, and each caller gets its own points back. If that one fails although the device
   could be reached, each is asked alone, so that one bad point spoils only its own caller's reading;
 * what is safe to repeat is repeated when the device may just have been busy, each time after a longer, jittered pause. Writes are
-  never repeated here: nobody knows whether a lost one arrived.
+  never repeated here: nobody knows whether a lost one arrived. Nor is what failed only after long silence: a device answers within
+  a second or not at all, and some never answer a request that holds one certain point (protocol.md, sections 7 and 18).
 
 How often to poll is the caller's business (the vendor recommends 5 s between rounds).
 """
@@ -29,6 +30,7 @@ from indevolt.transport.interface import ReplyT, Transport
 SPACING_S: Final = 1.0  # the vendor's minimum (protocol.md, section 7)
 RETRIES: Final = 2  # one for a busy moment, one for bad luck; a device that is off should not be waited for long
 MAX_POINTS: Final = 50  # above, some devices answer 400 (protocol.md, section 3.1)
+LONG_SILENCE_S: Final = 5.0  # above the slowest honest reply (1 s) on a bad network, below the usual deadline (10 s)
 LONGEST_PAUSE_S: Final = 30.0  # above it a device that is back would be noticed too late
 _INSTANT_S: Final = 1e-6  # above the rounding of a clock's seconds, below anything that matters
 
@@ -147,22 +149,24 @@ class Paced:
 
     async def _serve(self, jobs: Sequence[_Job]) -> None:
         request = jobs[0].request if len(jobs) == 1 else _join(jobs)
+        started = self._clock.monotonic()
         try:
             reply = await self._transport.exchange(request)
         except IndevoltError as error:
-            self._handle_failure(jobs, error)
+            self._handle_failure(jobs, error, took_s=self._clock.monotonic() - started)
         else:
             for job in jobs:
                 job.succeed(reply if len(jobs) == 1 else _share(job, reply))
 
-    def _handle_failure(self, jobs: Sequence[_Job], error: IndevoltError) -> None:
+    def _handle_failure(self, jobs: Sequence[_Job], error: IndevoltError, *, took_s: float) -> None:
         if len(jobs) > 1 and not isinstance(error, Unreachable):
             for job in jobs:
                 job.joinable = False
             self._reads.extendleft(reversed(jobs))
             return
         for job in reversed(jobs):
-            if error.transient and job.request.repeatable and job.failures < self._retries:
+            may_help = error.transient and took_s < LONG_SILENCE_S
+            if may_help and job.request.repeatable and job.failures < self._retries:
                 job.failures += 1
                 self._reads.appendleft(job)
                 self._ready_at = self._clock.monotonic() + self._pause_s(job.failures)
