@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,13 @@ _SEARCH = settings(
 settings.register_profile("search", _SEARCH)
 settings.register_profile("ci", _SEARCH, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "search")
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip a test for want of a tool; but fail it in continuous integration, which installs every tool that a test needs."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from indevolt.catalogue import load
+from indevolt.catalogue.grammar import build
 from indevolt.simulator import Simulator
 from indevolt.virtual import VirtualDevice
 
@@ -41,6 +44,14 @@ async def test_every_example_runs_as_printed() -> None:
     failures = await asyncio.wait_for(asyncio.gather(*map(failure, programs)), 120)
 
     assert {name: text for name, text in zip(names, failures, strict=True) if text} == {}
+
+
+def test_the_printed_model_is_one_that_the_grammar_takes() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "adding-a-model.md").read_text("utf-8"), re.DOTALL)
+    model = build(tomllib.loads(text))
+    assert model.point("battery_humidity").unit == "%"
+    assert "pv4_power" not in model.points
+    assert model.points["battery_soc"] is not load("gen2").points["battery_soc"]
 
 
 def test_there_are_examples() -> None:

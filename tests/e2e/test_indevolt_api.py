@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from conftest import lacking
 from indevolt.catalogue import load, products
 
 SESSION = Path(__file__).with_name("third_party_session.py")
@@ -31,7 +32,7 @@ def namespace() -> list[str]:
             entered = [*command, "bash", "-c", NETWORK, "bash"]
             if subprocess.run([*entered, "true"], capture_output=True, check=False).returncode == 0:
                 return entered
-    pytest.skip("needs Linux network namespaces (unshare and ip), because the client broadcasts")
+    return lacking("needs Linux network namespaces (unshare and ip), because the client broadcasts")
 
 
 @pytest.fixture(scope="module", params=PRODUCTS)

@@ -9,13 +9,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from conftest import lacking
 from indevolt.simulator import Simulator
 from indevolt.virtual import VirtualDevice
 
 OLD, NEW = "qazwsxed", "qwertyui"
 CIPHERTEXT, TAG, NONCE = "TrKQZ1QC1MQ=", "zwvQTjeg5rvLdBvLzqtymg==", "123456"  # seed, section 3.2
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl, which the specification's examples use")
+
+@pytest.fixture(scope="module", autouse=True)
+def require_curl() -> None:
+    if shutil.which("curl") is None:
+        lacking("needs curl, which the specification's examples use")
 
 
 @pytest.fixture
