@@ -16,6 +16,7 @@ from indevolt.battery import Value
 from indevolt.catalogue import Model, Point, families, load, products
 from indevolt.cli.app import cli as command_line
 from indevolt.cli.ending import exit_codes
+from indevolt.simulator import scenario
 
 REFERENCE = Path(__file__).parent / "reference"
 HEAD = ["name", "read", "write", "unit", "values", "meaning", "source", "notes and doubts"]
@@ -165,6 +166,27 @@ def error_family() -> Iterator[str]:
     )
 
 
+def scenarios() -> Iterator[str]:
+    """Every field of a scenario file, and the scenarios that ship."""
+    yield "# Scenario files\n"
+    yield "How to write one: [scenarios.md](../scenarios.md). Times are UTC. A field that is not needed may be left out.\n"
+    yield "## Fields\n"
+    for section in scenario.describe():
+        yield f"### {'`' + section.heading + '`' if section.heading[0] in '[{' else section.heading}\n"
+        yield f"{section.about}\n"
+        yield from table(
+            ["field", "allowed", "default", "meaning"],
+            ([f"`{each.name}`", each.kind.describe(), each.default_text(), each.about] for each in section.fields),
+        )
+        yield ""
+    yield "## Shipped scenarios\n"
+    yield "`indevolt simulate --scenario NAME` runs one.\n"
+    for name in scenario.names():
+        shipped = scenario.load(scenario.shipped(name), name=f"{name}.toml")
+        yield f"### `{name}`: {shipped.title}\n"
+        yield f"{shipped.about}\n"
+
+
 def commands() -> Iterator[str]:
     """Help texts of the command line."""
     yield "# Command line\n"
@@ -192,6 +214,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "models.md": models,
     "errors.md": error_family,
     "cli.md": commands,
+    "scenarios.md": scenarios,
 }
 
 

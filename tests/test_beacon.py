@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from indevolt.beacon import MAX_WAITING, Beacon, Broadcast
+from indevolt.beacon import ASKED_OF_ALL, BURST, BURST_GAP_S, MAX_WAITING, Beacon, Broadcast, FleetBeacon, require_linux
 from indevolt.clock import Clock, ManualClock
 from indevolt.errors import InvalidInput
-from indevolt.protocol.discovery import Identification
+from indevolt.protocol.discovery import Identification, decode_reply
 from wire_oracle import until
 
 PATIENCE_S = 10  # of a test that fails; one that succeeds never waits
@@ -31,20 +32,26 @@ def clock() -> ManualClock:
 class Asker:
     """A plain UDP socket that sends questions and collects what comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self._socket.bind((host, 0))
         self.endpoint: tuple[str, int] = self._socket.getsockname()
 
-    def ask(self, port: int, datagram: bytes = QUESTION) -> None:
-        self._socket.sendto(datagram, ("127.0.0.1", port))
+    def ask(self, port: int, datagram: bytes = QUESTION, *, host: str = "127.0.0.1") -> None:
+        self._socket.sendto(datagram, (host, port))
 
     async def receive(self) -> tuple[bytes, int]:
         """Return the next datagram and the port it came from."""
-        async with asyncio.timeout(PATIENCE_S):
-            data, (_, port) = await asyncio.get_running_loop().sock_recvfrom(self._socket, 65536)
+        data, (_, port) = await self.hear()
         return data, port
+
+    async def hear(self) -> tuple[bytes, tuple[str, int]]:
+        """Return the next datagram and where it came from."""
+        async with asyncio.timeout(PATIENCE_S):
+            data, source = await asyncio.get_running_loop().sock_recvfrom(self._socket, 65536)
+        return data, source
 
     def pending(self) -> list[bytes]:
         """Return what has already come."""
@@ -201,3 +208,151 @@ async def test_a_port_that_is_taken_is_named_with_a_way_out(clock: ManualClock) 
         assert "without discovery" in caught.value.remedy
     with pytest.raises(InvalidInput, match="cannot listen"):
         await Beacon(lambda: BATTERY, clock).start("127.0.0.1", 70000)
+
+
+# ---- a fleet ---------------------------------------------------------------------------------------------------------
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a socket which of many addresses was asked")
+FLEET = [f"127.1.0.{host}" for host in range(1, 2 * BURST + 21)]
+HIDDEN = "127.1.0.7"
+
+
+def member(address: str) -> Identification | None:
+    return Identification(f"SN-{address}", "V1", address, "V1.0.1") if address in FLEET and address != HIDDEN else None
+
+
+@asynccontextmanager
+async def fleet_shining(clock: Clock) -> AsyncIterator[FleetBeacon]:
+    beacon = FleetBeacon(member, lambda: FLEET, clock)
+    await beacon.start(0)
+    try:
+        yield beacon
+    finally:
+        await beacon.close()
+
+
+async def everybody(asker: Asker, clock: ManualClock, port: int) -> list[str]:
+    """Return who answers, in order, after checking that each speaks for itself."""
+    found = []
+    for _ in range(len(FLEET) - 1):
+        if len(found) == BURST - 1 or (len(found) + 1) % BURST == 0:  # one of the first burst is hidden
+            assert asker.pending() == []
+            await clock.advance(BURST_GAP_S)
+        data, source = await asker.hear()
+        assert source == (decode_reply(data).ip, port)
+        found.append(source[0])
+    return found
+
+
+@on_linux
+async def test_a_member_of_a_fleet_answers_alone_and_from_its_own_address(clock: ManualClock, asker: Asker) -> None:
+    async with fleet_shining(clock) as beacon:
+        for address in (FLEET[0], FLEET[-1]):
+            asker.ask(beacon.port, host=address)
+            data, source = await asker.hear()
+            assert source == (address, beacon.port)
+            assert decode_reply(data).sn == f"SN-{address}"
+        await clock.advance(10)
+        assert asker.pending() == []
+
+
+@on_linux
+@pytest.mark.parametrize("host", ASKED_OF_ALL)
+async def test_a_question_to_all_is_answered_by_all_with_pauses_in_between(clock: ManualClock, asker: Asker, host: str) -> None:
+    async with fleet_shining(clock) as beacon:
+        asker.ask(beacon.port, host=host)
+        assert await everybody(asker, clock, beacon.port) == [address for address in FLEET if address != HIDDEN]
+        await clock.advance(10)
+        assert asker.pending() == []
+
+
+@on_linux
+async def test_who_repeats_the_question_meanwhile_is_answered_once_and_later_again(clock: ManualClock, asker: Asker) -> None:
+    async with fleet_shining(clock) as beacon:
+        for _ in range(2):
+            for _ in range(3):
+                asker.ask(beacon.port, host=ASKED_OF_ALL[0])
+            asker.ask(beacon.port, host=FLEET[0])  # read after the others
+            heard = [await asker.hear() for _ in range(BURST)]
+            assert sum(source[0] == FLEET[0] for _, source in heard) == 2
+            await clock.advance(10)
+            assert [len(asker.pending()), len(beacon._askers)] == [len(FLEET) - BURST, 0]
+
+
+@on_linux
+async def test_so_many_can_ask_all_at_once_and_no_more(clock: ManualClock) -> None:
+    askers = [Asker() for _ in range(MAX_WAITING + 1)]
+    async with fleet_shining(clock) as beacon:
+        for asker in askers:
+            asker.ask(beacon.port)
+            await asyncio.sleep(0)
+        askers[-1].ask(beacon.port, host=FLEET[-1])
+        assert (await askers[-1].hear())[1][0] == FLEET[-1]
+        assert len(beacon._askers) == MAX_WAITING
+        assert askers[-1].pending() == []
+    for asker in askers:
+        asker.close()
+
+
+@on_linux
+async def test_noise_strangers_and_the_hidden_get_no_answer_from_a_fleet(clock: ManualClock, asker: Asker) -> None:
+    async with fleet_shining(clock) as beacon:
+        for noise in (b"", b"AT+", ANSWER, QUESTION + b"x" * 5000):
+            asker.ask(beacon.port, noise, host=ASKED_OF_ALL[0])
+        for address in (HIDDEN, "127.0.0.2", "127.9.9.9"):
+            asker.ask(beacon.port, host=address)
+        asker.ask(beacon.port, host=FLEET[0])
+        assert (await asker.hear())[1][0] == FLEET[0]
+        assert asker.pending() == []
+
+
+@on_linux
+async def test_a_question_from_the_network_is_not_answered_by_a_fleet(clock: ManualClock, asker: Asker) -> None:
+    outside = own_network_address()
+    neighbour = Asker(outside)
+    async with fleet_shining(clock) as beacon:
+        for host in (outside, FLEET[0], *ASKED_OF_ALL):
+            neighbour.ask(beacon.port, host=host)
+        asker.ask(beacon.port, host=FLEET[1])
+        assert (await asker.hear())[1][0] == FLEET[1]
+        await clock.advance(10)
+        assert neighbour.pending() == []
+    neighbour.close()
+
+
+def own_network_address() -> str:
+    """Return an address of this machine that others see, or skip where it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine is on no network")
+        return str(probe.getsockname()[0])
+
+
+@on_linux
+async def test_a_fleet_that_closes_stops_in_the_middle_and_frees_its_port(clock: ManualClock, asker: Asker) -> None:
+    async with fleet_shining(clock) as beacon:
+        port = beacon.port
+        asker.ask(port)
+        for _ in range(BURST - 1):
+            await asker.hear()
+    await clock.advance(10)
+    assert asker.pending() == []
+    again = FleetBeacon(member, lambda: FLEET, clock)
+    await again.start(port)
+    with pytest.raises(InvalidInput, match=rf"cannot listen on UDP port {port} of 0.0.0.0: .*in use"):
+        await FleetBeacon(member, lambda: FLEET, clock).start(port)
+    await again.close()
+    await again.close()
+    with pytest.raises(InvalidInput, match="not running"):
+        _ = again.port
+    with pytest.raises(InvalidInput, match="cannot listen"):
+        await again.start(70000)
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_elsewhere_than_on_linux_a_fleet_is_refused_with_a_way_out(platform: str) -> None:
+    with pytest.raises(InvalidInput, match=f"needs Linux, this is {platform}") as caught:
+        require_linux(platform)
+    assert "without discovery" in caught.value.remedy

@@ -2,8 +2,8 @@
 
 ::
 
-    cli -> virtual, demo -> device discovery server beacon | simulator -> transport
-        -> protocol | catalogue -> battery errors clock
+    cli -> virtual, virtual_fleet, demo -> device discovery server shelly beacon | simulator -> transport
+        -> protocol | catalogue -> battery measurement errors clock
 
 Imports go to the right only, and siblings never import each other. The table says it module by module, from the bottom
 up. Every import counts: inside a function, under ``TYPE_CHECKING``, relative, or by name through ``import_module``.
@@ -24,20 +24,21 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent.parent / "src" / "indevolt"
 PACKAGE = "indevolt"  # in the table this name means the package's own __init__.py: what it offers, taken all together
 
-GROUND = {"battery", "errors", "clock"}
+GROUND = {"battery", "measurement", "errors", "clock"}
 WIRE = GROUND | {"protocol", "transport"}
 CLIENT = WIRE | {"catalogue"}
 DEVICE_SIDE = GROUND | {"protocol", "catalogue"}
-PARTS = CLIENT | {"device", "discovery", "server", "beacon", "simulator", "control", "store"}
-WHOLE = PARTS | {"virtual", PACKAGE}
+PARTS = CLIENT | {"device", "discovery", "server", "shelly", "beacon", "simulator", "control", "store"}
+WHOLE = PARTS | {"virtual", "virtual_fleet", PACKAGE}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # the vocabulary: knows nothing of ours
     "battery": set(),
+    "measurement": set(),
     "errors": set(),
     "clock": set(),
     # pure, and strangers to each other: bytes on the wire, and what a point means
-    "protocol": {"battery", "errors"},
+    "protocol": {"battery", "measurement", "errors"},
     "catalogue": {"battery", "errors"},
     # the seam
     "transport": WIRE - {"transport"},
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "device": CLIENT,
     "discovery": CLIENT,
     "server": WIRE,
+    "shelly": GROUND | {"protocol"},  # a meter as units poll it, with an HTTP of its own
     "beacon": WIRE,
     # the battery from inside: shares the grammar with the client, but none of its code and no network
     "simulator": DEVICE_SIDE,
@@ -52,7 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "control": GROUND,
     "store": GROUND,
     # what composes the parts
-    "virtual": GROUND | {"protocol", "catalogue", "transport", "server", "beacon", "simulator"},
+    "virtual": GROUND | {"protocol", "catalogue", "transport", "server", "shelly", "beacon", "simulator"},
+    "virtual_fleet": GROUND | {"protocol", "transport", "server", "beacon", "simulator"},
     "hub": PARTS | {"virtual"},
     PACKAGE: PARTS | {"virtual"},
     # what people start

@@ -1,5 +1,7 @@
 """The UDP side of a served device: it answers who asks for devices, announces itself, and broadcasts measurements.
 
+For a fleet there is one socket as well: a reply leaves from the address of the device that gives it.
+
 What is in a datagram is in ``protocol.discovery`` and ``protocol.push``. A device whose local API is off does not answer
 (protocol.md, section 5): whoever owns the beacon says so by identifying as nobody.
 """
@@ -7,7 +9,11 @@ What is in a datagram is in ``protocol.discovery`` and ``protocol.push``. A devi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import socket
+import struct
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +26,14 @@ Endpoint: TypeAlias = tuple[str, int]
 
 REPEAT_GAP_S: Final = 0.03  # between repeated replies: real devices send up to three within 0.1 s (protocol.md, section 5)
 MAX_WAITING: Final = 32  # replies that wait to be sent; whoever asks faster than that goes without
+
+ASKED_OF_ALL: Final = ("127.255.255.255", "127.0.0.1")
+"""Where a question goes to all devices of a fleet: the broadcast address of loopback, and where a single device would be."""
+BURST: Final = 50  # replies at once: 40 kB of the receiver's buffer, which has some 200 kB on Linux (0.8 kB for each datagram)
+BURST_GAP_S: Final = 0.01  # for the asker to read them
+_PKTINFO: Final = 8  # IP_PKTINFO of Linux, which Python does not name
+_PKTINFO_FORMAT: Final = "=I4s4s"  # struct in_pktinfo: interface, own address, address in the header
+_DATAGRAM_BYTES: Final = 2048  # above any question
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +92,7 @@ class Beacon:
                 lambda: _Socket(self._answer), local_addr=(host, port), allow_broadcast=True
             )
         except (OSError, OverflowError) as error:
-            raise InvalidInput(
-                f"cannot listen on UDP port {port} of {host}: {getattr(error, 'strerror', None) or error}",
-                remedy="Another virtual device or a discovery tool may have it: choose another port, or go without discovery.",
-            ) from error
+            raise _cannot_listen(host, port, error) from error
         for broadcast in self._broadcasts:
             self._spawn(self._repeat(self._socket, broadcast))
 
@@ -170,3 +181,125 @@ class _Socket(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Do nothing: a datagram that could not be delivered is lost like any other."""
+
+
+class FleetBeacon:
+    """Makes many devices visible, each at a loopback address of its own, through one socket. Linux only.
+
+    A question sent to the address of a device is answered by that one; one sent to an address of ``ASKED_OF_ALL`` is answered by all,
+    in bursts, so that a few thousand answers a second arrive. Who asks again meanwhile from the same port is not answered twice.
+    Questions from other machines are not answered.
+
+    Args:
+        identify: returns who the device at an address is, None where there is none or while it must not be found.
+        addresses: returns those of all devices.
+        clock: what pauses between bursts are measured with; they are for a real network buffer, so in real time.
+    """
+
+    def __init__(
+        self, identify: Callable[[str], Identification | None], addresses: Callable[[], Iterable[str]], clock: Clock
+    ) -> None:
+        self._identify = identify
+        self._addresses = addresses
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._askers: dict[Endpoint, asyncio.Task[None]] = {}  # who is being answered by all
+
+    async def start(self, port: int = PORT) -> None:
+        """Listen for questions; port 0 takes a free one, which :attr:`port` tells.
+
+        Raises:
+            InvalidInput: the port is taken or not allowed, or this is not Linux.
+        """
+        require_linux(sys.platform)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            listener.setblocking(False)
+            listener.setsockopt(socket.IPPROTO_IP, _PKTINFO, 1)
+            listener.bind(("0.0.0.0", port))  # noqa: S104 - all of loopback; what comes from elsewhere is dropped
+            asyncio.get_running_loop().add_reader(listener, self._read, listener)
+        except (OSError, OverflowError) as error:
+            listener.close()
+            raise _cannot_listen("0.0.0.0", port, error) from error  # noqa: S104 - named, not bound
+        self._socket = listener
+
+    @property
+    def port(self) -> int:
+        """The UDP port that is listened on.
+
+        Raises:
+            InvalidInput: not started, or closed.
+        """
+        if self._socket is None:
+            raise InvalidInput("the beacon is not running")
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        """Fall silent and let go of the port; a second call does nothing."""
+        listener, self._socket = self._socket, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        tasks = tuple(self._askers.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _read(self, listener: socket.socket) -> None:
+        try:
+            datagram, ancillary, _, sender = listener.recvmsg(_DATAGRAM_BYTES, socket.CMSG_SPACE(struct.calcsize(_PKTINFO_FORMAT)))
+        except OSError:  # nothing there after all, or news of a datagram that was lost
+            return
+        asked = _asked_address(ancillary)
+        if not is_request(datagram) or not all(each.startswith("127.") for each in (asked, sender[0])):
+            return
+        if asked not in ASKED_OF_ALL:
+            self._answer(listener, asked, sender)
+        elif sender not in self._askers and len(self._askers) < MAX_WAITING:
+            task = asyncio.get_running_loop().create_task(self._answer_all(listener, sender))
+            self._askers[sender] = task
+            task.add_done_callback(lambda _: self._askers.pop(sender))
+
+    async def _answer_all(self, listener: socket.socket, sender: Endpoint) -> None:
+        for count, address in enumerate(self._addresses()):
+            if count and count % BURST == 0:
+                await self._clock.sleep(BURST_GAP_S)
+            self._answer(listener, address, sender)
+
+    def _answer(self, listener: socket.socket, address: str, sender: Endpoint) -> None:
+        identification = self._identify(address)
+        if identification is None:
+            return
+        source = struct.pack(_PKTINFO_FORMAT, 0, socket.inet_aton(address), bytes(4))
+        with suppress(OSError):  # a datagram that cannot be sent is lost like any other
+            listener.sendmsg([encode_reply(identification)], [(socket.IPPROTO_IP, _PKTINFO, source)], 0, sender)
+
+
+def require_linux(platform: str) -> None:
+    """Check that one socket can answer from many addresses, and that all of 127.0.0.0/8 is this machine.
+
+    Raises:
+        InvalidInput: not on this platform (a value of ``sys.platform``).
+    """
+    if platform != "linux":
+        raise InvalidInput(
+            f"a fleet that can be discovered needs Linux, this is {platform}",
+            remedy="Run it on Linux, be it in a container, or go without discovery.",
+        )
+
+
+def _asked_address(ancillary: Iterable[tuple[int, int, bytes]]) -> str:
+    """Return the address that a datagram was sent to, empty if the system did not say."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.IPPROTO_IP, _PKTINFO):
+            return socket.inet_ntoa(struct.unpack(_PKTINFO_FORMAT, data)[2])
+    return ""
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"cannot listen on UDP port {port} of {host}: {getattr(error, 'strerror', None) or error}",
+        remedy="Another virtual device or a discovery tool may have it: choose another port, or go without discovery.",
+    )

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -44,6 +44,48 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+class FastClock:
+    """A clock that runs ``speed`` times as fast as another one.
+
+    It begins at the other clock's present, or at ``start``.
+    """
+
+    FASTEST: Final = 86_400.0
+    """A day in a second; beyond that, what an event loop does between two wake-ups is longer than what is simulated."""
+
+    def __init__(self, real: Clock, speed: float, *, start: datetime | None = None) -> None:
+        """Start running.
+
+        Args:
+            real: the clock that it is faster than.
+            speed: above 0 and up to :attr:`FASTEST`; 1 is real time.
+            start: where it begins, aware.
+
+        Raises:
+            ValueError: a speed out of this range, or a start without a time zone.
+        """
+        if not 0 < speed <= self.FASTEST:
+            raise ValueError(f"speed {speed:g} is out of range: above 0, up to {self.FASTEST:g}")
+        if start is not None and start.tzinfo is None:
+            raise ValueError(f"start {start} has no time zone")
+        self.speed = speed
+        self._real = real
+        self._start = real.now() if start is None else start.astimezone(UTC)
+        self._start_s = real.monotonic()
+
+    def now(self) -> datetime:
+        """Return the fast wall-clock time."""
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return the fast seconds since the start."""
+        return (self._real.monotonic() - self._start_s) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many fast seconds."""
+        await self._real.sleep(seconds / self.speed)
 
 
 class ManualClock:

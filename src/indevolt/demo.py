@@ -8,36 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from indevolt.clock import Clock, SystemClock
+from indevolt.clock import Clock, FastClock, SystemClock
 from indevolt.device import Device, connect
 from indevolt.errors import InvalidInput
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator import Simulator
 from indevolt.virtual import VirtualDevice
-
-
-class FastClock:
-    """A clock that runs ``speed`` times as fast as another one, from the same instant on."""
-
-    def __init__(self, real: Clock, speed: float) -> None:
-        self.speed = speed
-        self._real = real
-        self._start = real.now()
-        self._start_s = real.monotonic()
-
-    def now(self) -> datetime:
-        """Return the fast wall-clock time."""
-        return self._start + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        """Return the fast seconds since the start."""
-        return (self._real.monotonic() - self._start_s) * self.speed
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait for so many fast seconds."""
-        await self._real.sleep(seconds / self.speed)
 
 
 @dataclass(frozen=True, slots=True)

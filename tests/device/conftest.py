@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.simulator import Simulator
+from indevolt.simulator import INSTANT, Simulator
 from wiretap import Wiretap
 
 
@@ -16,7 +16,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def simulator(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock, modules=2)
+    return Simulator("powerflex2000", clock=clock, modules=2, response=INSTANT)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from indevolt.clock import ManualClock
 from indevolt.device.commands import effect_of
 from indevolt.errors import InvalidInput
 from indevolt.protocol.messages import GetData, Raw, Request, SetData
-from indevolt.simulator import Simulator, Surroundings, steady_house
+from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from wiretap import Wiretap, at_the_write
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ BACKUP_SOC = 1142
 
 
 @pytest.mark.parametrize("product", ["powerflex2000", "solidflex2000", "powerflex3000", "solidflex1200", "bk1600"])
-@pytest.mark.parametrize(("command", "power_w"), [(Charge(700, 90), -700), (Discharge(500, 20), 500), (Hold(), 0)])
+@pytest.mark.parametrize(("command", "power_w"), [(Charge(700, 90), -700), (Discharge(500, 20), 500), (Hold(), 21)])
 async def test_a_command_is_effective_when_the_battery_power_moves(
     product: str, command: Command, power_w: float, clock: ManualClock
 ) -> None:
-    simulator = Simulator(product, clock=clock)
+    night = steady_house(Surroundings(700, ()))
+    simulator = Simulator(product, clock=clock, house=night, response=INSTANT)
     async with indevolt.connect("sim", transport=simulator, clock=clock) as battery:
         outcome = await battery.command(command)
     assert outcome.stage is Stage.EFFECTIVE
@@ -186,7 +187,7 @@ async def test_power_that_does_not_move_is_reported_with_its_value(wire: Wiretap
         outcome = await battery.discharge(700, 20)
     assert outcome.stage is Stage.CONFIRMED
     (note,) = outcome.notes
-    assert "the battery power is 0 W, which does not prove it" in note
+    assert "the battery power is 21 W, which does not prove it" in note
 
 
 async def test_power_above_what_holds_now_is_lowered_and_a_note_says_why(
@@ -236,7 +237,7 @@ async def test_a_command_out_of_the_documented_range_is_refused_before_anything_
 
 
 async def test_without_a_readback_a_command_is_proven_by_the_power_alone(clock: ManualClock) -> None:
-    simulator = Simulator("bk1600", clock=clock)
+    simulator = Simulator("bk1600", clock=clock, response=INSTANT)
     simulator.remove("realtime_state", "realtime_power", "realtime_target_soc")
     async with indevolt.connect("sim", transport=simulator, clock=clock) as battery:
         outcome = await battery.charge(700, 90)
@@ -256,7 +257,7 @@ async def test_without_readback_and_without_power_a_command_is_only_accepted(clo
 
 
 async def test_a_mode_that_the_device_does_not_show_is_given_a_second_and_then_gone_on_from(clock: ManualClock) -> None:
-    simulator = Simulator("powerflex2000", clock=clock)
+    simulator = Simulator("powerflex2000", clock=clock, response=INSTANT)
     simulator.remove("mode")
     at: list[float] = []
     wire = Wiretap(simulator, before=lambda request: at.append(clock.monotonic()) if isinstance(request, SetData) else None)

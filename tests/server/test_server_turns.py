@@ -72,7 +72,8 @@ class Slow:
 
 
 def in_line(server: Server, count: int) -> bool:
-    return len(server._line) == count
+    assert server.line is not None
+    return len(server.line.waiting) == count
 
 
 def raising(error: BaseException, *, later: bool) -> Backend:

@@ -40,7 +40,7 @@ from typing import Any, Final, TypeVar
 
 from indevolt.battery import Value
 from indevolt.catalogue.codec import Codec, DeviceClock, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
-from indevolt.catalogue.model import Identity, Model, Point, Product, ReadSide, WriteSide
+from indevolt.catalogue.model import Derating, Identity, Model, Point, Product, ReadSide, WriteSide
 from indevolt.errors import InvalidInput
 
 _Key = TypeVar("_Key", int, str)
@@ -223,6 +223,7 @@ def _product(name: str, family: str, row: Mapping[str, Any]) -> Product:
         discharge_w=tuple(row["discharge_w"]),
         system=row["system"],
         source=row["source"],
+        derating=tuple(Derating(*step) for step in row.get("derating", ())),
     )
 
 

@@ -89,8 +89,17 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Derating:
+    """What one battery module carries up to a cell temperature."""
+
+    upto_c: float
+    charge_w: float
+    discharge_w: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """One product of a family: what tells its limits, and what a virtual one is made of."""
+    """One product of a family: what tells its limits, and what a virtual one is made of. There is one object for each."""
 
     name: str
     title: str
@@ -102,6 +111,7 @@ class Product:
     discharge_w: tuple[float, ...]
     system: Mapping[str, str]  # type, fw, f_ver, p_ver of Sys.GetConfig
     source: str
+    derating: tuple[Derating, ...] = ()  # by rising temperature, nothing beyond the last; empty where none is published
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ Clients are to meet every byte of what a real device sends (protocol.md, section
     {"result":true}
 
 That is 105 bytes, with no Date and no Server. An error status has the same three headers and no body; nothing about such bodies is
-documented. GET and POST are taken alike for every RPC, and a request body is read and ignored. One request is served at a
+documented. GET and POST are taken alike for every RPC, and a request body is read and ignored. A device serves one request at a
 time, however many connections there are: the others wait in line, as before a real device. What the RPCs are is in
-``protocol.messages``, what they answer is the backend's business, and who may ask is the guard's.
+``protocol.messages``, what they answer is the backend's business, and who may ask is the guard's. Behind a ``Switchboard`` there
+are many devices, each at an address and in a line of its own.
 
 ====================================================== ===========================================================================
 What comes                                             What happens
 ====================================================== ===========================================================================
+an address without a device, behind a switchboard      the connection is reset at once
 a path that names no RPC                               404
 ``config`` unusable or with blanks                     ``200 {}`` as observed, or 400 as documented (``strict``)
 a method other than GET and POST                       405
@@ -33,6 +35,7 @@ the backend raises any other exception                 500, and the event loop's
 """
 
 from indevolt.server.calls import BODY_LIMIT, HEAD_LIMIT
-from indevolt.server.service import Backend, Guard, Observer, Server
+from indevolt.server.line import Backend, Guard, Observer, Route, Served, Switchboard
+from indevolt.server.service import Server
 
-__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Backend", "Guard", "Observer", "Server"]
+__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Backend", "Guard", "Observer", "Route", "Served", "Server", "Switchboard"]

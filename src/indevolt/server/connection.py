@@ -1,4 +1,4 @@
-"""One client of the server: its calls go into the server's line, and what it is told goes out as it is.
+"""One client of the server: its calls go into the line of a device, and what it is told goes out as it is.
 
 Limits on time are kept here, by ``expires_at``, which the server looks at now and then.
 """
@@ -14,6 +14,7 @@ from indevolt.server.calls import Call, CallReader
 from indevolt.server.replies import status_reply
 
 if TYPE_CHECKING:
+    from indevolt.server.line import Line
     from indevolt.server.service import Server
 
 IDLE_S: Final = 75.0  # between requests of a kept connection; above the 60 s of the slowest client (protocol.md, section 7)
@@ -26,16 +27,29 @@ _FOREVER: Final = float("inf")
 class Connection(asyncio.Protocol):
     """One client."""
 
-    __slots__ = ("_calls", "_ending", "_paused", "_queued", "_reader", "_server", "_transport", "asked_at", "expires_at", "open")
+    __slots__ = (
+        "_calls",
+        "_ending",
+        "_paused",
+        "_queued",
+        "_reader",
+        "_server",
+        "_transport",
+        "asked_at",
+        "expires_at",
+        "line",
+        "open",
+    )
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport
+        self.line: Line  # of the device that was called
         self._reader: CallReader | None = None  # there while something is half read
         self._calls: list[Call] = []
         self._ending = False  # nothing that it may still send matters
         self._paused = False
-        self._queued = False  # a call of ours is in the server's line, or being answered
+        self._queued = False  # a call of ours is in the line, or being answered
         self.open = True  # whether a reply can be given
         self.asked_at = 0.0  # on the server's clock
         self.expires_at = _FOREVER  # on the event loop's time
@@ -53,6 +67,11 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a stream protocol is only ever given a stream transport
         self.expires_at = _now() + self._server.slow_client_s
         self._server.opened(self)
+        line = self._server.line or self._server.find_line(transport)
+        if line is None:
+            self.reset()
+        else:
+            self.line = line
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
         """Forget a client."""
@@ -66,10 +85,12 @@ class Connection(asyncio.Protocol):
         if self._ending:
             return
         # Pollers send the same bytes for ever, and reading those costs more than answering: what they mean is remembered.
-        if self._reader is None and (call := self._server.known.get(data)) is not None:
+        line = self.line
+        known_by = line.meaning(data) if line.host_line else data
+        if self._reader is None and (call := self._server.known.get(known_by)) is not None:
             self._calls.append(call)
         else:
-            self._read(data)
+            self._read(data, known_by)
         if self._queued:
             if self._calls and not self._paused:  # sent ahead of its turn: let the kernel hold what follows
                 self._transport.pause_reading()
@@ -129,7 +150,7 @@ class Connection(asyncio.Protocol):
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
-    def _read(self, data: bytes) -> None:
+    def _read(self, data: bytes, known_by: bytes) -> None:
         fresh = self._reader is None
         reader = self._reader or CallReader(keep_alive=self._server.keep_alive)
         self._reader = reader
@@ -140,7 +161,7 @@ class Connection(asyncio.Protocol):
                 self._turn_away()
             return
         if fresh and reader.between and not reader.broken and len(reader.calls) == 1 and len(data) <= MEMO_BYTES:
-            self._server.remember(data, reader.calls[0])
+            self._server.remember(known_by, reader.calls[0])
         reader.calls.clear()
         self._ending = reader.broken or not self._calls[-1].keep
         if reader.between and not reader.broken:

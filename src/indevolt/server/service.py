@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Final
 
 from indevolt.clock import Clock, SystemClock
 from indevolt.errors import (
@@ -32,18 +31,8 @@ from indevolt.protocol.rpc import BadConfig, UnknownRpc, decode_request, encode_
 from indevolt.server.calls import Call
 from indevolt.server.connection import Connection
 from indevolt.server.doorway import Doorway
+from indevolt.server.line import Backend, Guard, Line, Observer, Served, Switchboard
 from indevolt.server.replies import ok_reply, status_reply
-
-Backend: TypeAlias = Callable[[AnyRequest], Reply | Awaitable[Reply]]
-"""What answers. A reply given at once is the fast way; an awaitable makes everybody else wait for it. Replies are values: who has
-nothing new to say may return the very same object again, and its bytes are sent again without another encoding."""
-
-Guard: TypeAlias = Callable[[AnyRequest, str, str, str | None], AnyRequest | None]
-"""Given request, method, target and Authorization header, returns the request to serve (a password change completed
-from the header), or None for 401."""
-
-Observer: TypeAlias = Callable[[str, str, str, int, float], None]
-"""Told peer, method, target, status (0 when no HTTP reply was given) and seconds of each request served."""
 
 SLOW_CLIENT_S: Final = 5.0  # above what a few lost packets cost; a client must not hold its place for long
 MEMO_SIZE: Final = 256  # requests whose meaning is remembered; pollers repeat a few for ever
@@ -51,10 +40,10 @@ REALM: Final = "OpenData"  # of challenges; what a real device says there is not
 
 
 class Server:
-    """Serves one backend on one TCP port.
+    """Serves one device, or many, on one TCP port.
 
     Args:
-        backend: answers requests.
+        backend: answers requests; a switchboard instead has a device at each of many addresses.
         guard: decides who may ask; None serves everybody and ignores credentials, as a device in HTTP mode does.
         strict: answer 400 to an unusable ``config`` instead of ``200 {}``.
         lifelike: act out what the backend raises instead of reporting it: a virtual device, not a gateway.
@@ -63,11 +52,14 @@ class Server:
         clock: measures what ``observe`` is told.
         slow_client_s: for a whole request to arrive; kept to a quarter of itself.
         tokens: source of nonces for challenges.
+
+    Raises:
+        InvalidInput: a guard or an observer beside a switchboard, whose devices have each their own.
     """
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Backend | Switchboard,
         *,
         guard: Guard | None = None,
         strict: bool = False,
@@ -78,19 +70,18 @@ class Server:
         slow_client_s: float = SLOW_CLIENT_S,
         tokens: Callable[[], str] = secrets.token_hex,
     ) -> None:
+        if isinstance(backend, Switchboard) and (guard is not None or observe is not None):
+            raise InvalidInput("guard, observe: the devices of a switchboard have each their own", remedy="Give them in Served.")
         self.keep_alive = keep_alive
         self.slow_client_s = slow_client_s
         self.known: dict[bytes, Call] = {}
-        self._backend = backend
-        self._guard = guard
+        self._switchboard = backend if isinstance(backend, Switchboard) else None
+        self.line = None if isinstance(backend, Switchboard) else Line(Served(backend, guard, observe))  # of the only device
         self._strict = strict
         self._lifelike = lifelike
-        self._observe = observe
         self._clock = SystemClock() if clock is None else clock
         self._tokens = tokens
-        self._line: deque[Connection] = deque()
-        self._busy = False
-        self._underway: asyncio.Future[Reply] | None = None
+        self._underway: set[asyncio.Future[Reply]] = set()
         self._connections: set[Connection | Doorway] = set()
         self._emptied: asyncio.Future[None] | None = None  # made by whoever waits for the last connection to go
         self._sweeper: asyncio.TimerHandle | None = None
@@ -139,14 +130,14 @@ class Server:
             self._listener.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self._line.clear()
-        if self._underway is not None:
-            self._underway.cancel()
-            await asyncio.wait([self._underway])
+        for connection in tuple(self._connections):
+            connection.drop()  # whoever waits in a line is passed over
+        for answer in self._underway:
+            answer.cancel()
+        if self._underway:
+            await asyncio.wait(self._underway)
         if self._connections:
             self._emptied = asyncio.get_running_loop().create_future()
-            for connection in tuple(self._connections):
-                connection.drop()
             await self._emptied
         if self._listener is not None:
             await self._listener.wait_closed()
@@ -161,6 +152,15 @@ class Server:
             connection.drop()
         elif self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self.slow_client_s / 4, self._sweep)
+
+    def find_line(self, transport: asyncio.BaseTransport) -> Line | None:
+        """Return the line of the device that a client called; None where there is no device."""
+        called = transport.get_extra_info("sockname")
+        try:
+            return self._switchboard.line_at(*called[:2]) if self._switchboard is not None and called else None
+        except Exception as error:  # noqa: BLE001 - a device that cannot be had is none, for this client
+            asyncio.get_running_loop().call_exception_handler({"message": f"no device at {called}", "exception": error})
+            return None
 
     def closed(self, connection: Connection | Doorway) -> None:
         """Forget a connection."""
@@ -187,34 +187,38 @@ class Server:
     # ---- one at a time ----------------------------------------------------------------------------------------------
 
     def enqueue(self, connection: Connection) -> None:
-        """Serve a connection's next call when its turn comes, which is now unless another one is being served."""
-        if self._observe is not None:
+        """Serve a connection's next call when its turn comes, which is now unless its device is serving another one."""
+        line = connection.line
+        if line.observe is not None:
             connection.asked_at = self._clock.monotonic()
-        self._line.append(connection)
-        if not self._busy:
-            self._serve_line()
+        if line.busy:
+            line.waiting.append(connection)
+        else:
+            self._serve_line(line, connection)
 
-    def _serve_line(self) -> None:
-        self._busy = True
-        waiting = False
+    def _serve_line(self, line: Line, first: Connection | None) -> None:
+        line.busy = True
+        pending = False
         try:
-            while self._line and not waiting:
-                connection = self._line.popleft()
-                waiting = connection.open and not self._serve(connection)
+            connection = first
+            while connection is not None:
+                pending = connection.open and not self._serve(line, connection)
+                connection = line.waiting.pop(0) if line.waiting and not pending else None
         finally:
-            self._busy = waiting  # then it goes on in _settle
+            line.busy = pending  # then it goes on in _settle
 
-    def _serve(self, connection: Connection) -> bool:
+    def _serve(self, line: Line, connection: Connection) -> bool:
         """Answer a call; False if the backend needs time."""
         call = connection.take_call()
         try:
             request = call.request or self._decode(call)
-            if self._guard is not None:
-                request = self._admit(self._guard, request, call)
-            reply = self._backend(request)
+            if line.guard is not None:
+                request = self._admit(line.guard, request, call)
+            reply = line.backend(request)
             if type(reply) is not Data and isinstance(reply, Awaitable):
-                self._underway = asyncio.ensure_future(reply)
-                self._underway.add_done_callback(partial(self._settle, connection, call))
+                answer = asyncio.ensure_future(reply)
+                self._underway.add(answer)
+                answer.add_done_callback(partial(self._settle, connection, call))
                 return False
             self._deliver(connection, call, reply)
         except Exception as error:  # noqa: BLE001 - whatever the backend raises ends one call, not the server
@@ -222,7 +226,7 @@ class Server:
         return True
 
     def _settle(self, connection: Connection, call: Call, answer: asyncio.Future[Reply]) -> None:
-        self._underway = None
+        self._underway.discard(answer)
         try:
             self._deliver(connection, call, answer.result())
         except asyncio.CancelledError:
@@ -230,7 +234,8 @@ class Server:
         except Exception as error:  # noqa: BLE001 - as above
             self._turn_down(connection, call, error)
         finally:
-            self._serve_line()
+            line = connection.line
+            self._serve_line(line, line.waiting.pop(0) if line.waiting else None)
 
     def _decode(self, call: Call) -> AnyRequest:
         if call.method not in (b"GET", b"POST"):
@@ -254,8 +259,8 @@ class Server:
                 raise TypeError(f"no device says {reply!r:.200}") from error
             call.reply, call.reply_bytes = reply, ok_reply(body, keep=call.keep)
         connection.reply(call.reply_bytes, keep=call.keep)
-        if self._observe is not None:
-            self._tell(self._observe, connection, call, HTTPStatus.OK)
+        if connection.line.observe is not None:
+            self._tell(connection.line.observe, connection, call, HTTPStatus.OK)
 
     def _turn_down(self, connection: Connection, call: Call, error: Exception) -> None:
         status = _status_of(error, strict=self._strict)
@@ -269,8 +274,8 @@ class Server:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"the backend failed at {call.target[:200]!r}", "exception": error, "protocol": connection}
             )
-        if self._observe is not None:
-            self._tell(self._observe, connection, call, status)
+        if connection.line.observe is not None:
+            self._tell(connection.line.observe, connection, call, status)
 
     def _extra(self, status: int) -> str:
         if status == HTTPStatus.UNAUTHORIZED:

@@ -7,24 +7,33 @@ one on the network.
 from indevolt.simulator.access import DEVICE_KEY, Access, Api
 from indevolt.simulator.accessory import Accessory, Sort
 from indevolt.simulator.board import Board
-from indevolt.simulator.device import Simulator
+from indevolt.simulator.converter import INSTANT, LIFELIKE, Response
+from indevolt.simulator.device import Simulator, form_cluster
 from indevolt.simulator.faults import FORMS as FAULT_FORMS, Faults, parse_fault
-from indevolt.simulator.physics import House, Surroundings, steady_house
+from indevolt.simulator.house import House, Surroundings, steady_house
+from indevolt.simulator.site import Meter, Pace, Site
 from indevolt.simulator.state import State
 
 __all__ = [
     "DEVICE_KEY",
     "FAULT_FORMS",
+    "INSTANT",
+    "LIFELIKE",
     "Access",
     "Accessory",
     "Api",
     "Board",
     "Faults",
     "House",
+    "Meter",
+    "Pace",
+    "Response",
     "Simulator",
+    "Site",
     "Sort",
     "State",
     "Surroundings",
+    "form_cluster",
     "parse_fault",
     "steady_house",
 ]

@@ -44,6 +44,8 @@ class Access:
     ``factory_default`` says that the password was never changed: it then opens User.SetConfig and nothing else.
     """
 
+    __slots__ = ("_device_key", "api", "factory_default", "password")
+
     def __init__(self, api: Api, password: str, *, factory_default: bool) -> None:
         self.api = api
         self.password = password

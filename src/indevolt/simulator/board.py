@@ -51,6 +51,25 @@ _ReplyT = TypeVar("_ReplyT", bound=Reply)
 class Board(ABC):
     """One device as its communication board presents it."""
 
+    __slots__ = (
+        "_ahead_s",
+        "_booted_at",
+        "_device",
+        "_down_until",
+        "_is_down",
+        "_seed",
+        "_system",
+        "_wifi",
+        "_wrapped",
+        "access",
+        "clock",
+        "faults",
+        "ip",
+        "latency_s",
+        "serial",
+        "told_ip",
+    )
+
     def __init__(
         self,
         *,
@@ -93,11 +112,15 @@ class Board(ABC):
         self._is_down = False
         captured = state.system if state else None
         self._wrapped = captured.wrapped if captured else wrapped
-        self._device = dict(captured.device) if captured else _system(serial, seed, system)
+        self._seed = seed
+        self._system = system
+        # Most devices of a fleet are never asked for it, so the document is made when it is.
+        self._device: dict[str, Raw] | None = dict(captured.device) if captured else None
         self._wifi = state.wifi if state else None
-        self.serial = str(self._device.get("sn", serial))
-        stamp, uptime = self._device.get("time_stamp"), self._device.get("run_time")
-        self._ahead_s = stamp - self._now_s() if type(stamp) is int and captured else 0
+        known = captured.device if captured else {}
+        self.serial = str(known.get("sn", serial))
+        stamp, uptime = known.get("time_stamp"), known.get("run_time")
+        self._ahead_s = stamp - self._now_s() if type(stamp) is int else 0
         self._booted_at = self.clock.monotonic() - (uptime if type(uptime) is int else 0)
 
     @property
@@ -147,7 +170,7 @@ class Board(ABC):
         """Return what discovery says; None while the API is off or the board is down, for then nobody answers."""
         if self.access.api is Api.OFF or self._still_down():
             return None
-        firmware = self._device.get("fw")
+        firmware = (self._system if self._device is None else self._device).get("fw")
         return Identification(self.serial, str(firmware or ""), self.told_ip or self.ip, API_VERSION)
 
     def reboot(self, down_s: float) -> None:
@@ -158,6 +181,11 @@ class Board(ABC):
         self._down_until = self._booted_at = self.clock.monotonic() + down_s
         self._is_down = True
         self._forget_unsettled()
+
+    def update(self, system: Mapping[str, Raw], down_s: float) -> None:
+        """Restart with another firmware, which reports these fields of Sys.GetConfig instead."""
+        self._configuration().update(system)
+        self.reboot(down_s)
 
     def factory_reset(self) -> None:
         """Restore the default password and its restriction (seed, section 3.2)."""
@@ -242,10 +270,16 @@ class Board(ABC):
         if timezone is not None and timezone not in TIMEZONES_MIN:
             return False
         if hostname is not None:
-            self._device["hostname"] = hostname
+            self._configuration()["hostname"] = hostname
         if timezone is not None:
-            self._device["timezone"] = timezone
+            self._configuration()["timezone"] = timezone
         return True
+
+    def _configuration(self) -> dict[str, Raw]:
+        """Return the system configuration, its clock left as it was when made."""
+        if self._device is None:
+            self._device = _system(self.serial, self._seed, self._system)
+        return self._device
 
     def _system_config(self) -> SysConfig:
         """Return the configuration of now; ``time`` is the UTC rendering of ``time_stamp`` (protocol.md, section 3.3)."""
@@ -255,7 +289,7 @@ class Board(ABC):
             "time_stamp": stamp,
             "run_time": int(self.clock.monotonic() - self._booted_at),
         }
-        device = {key: moving.get(key, value) for key, value in self._device.items()}
+        device = {key: moving.get(key, value) for key, value in self._configuration().items()}
         return SysConfig(device, wrapped=self._wrapped)
 
     def _now_s(self) -> int:

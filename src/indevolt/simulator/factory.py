@@ -1,47 +1,49 @@
 """What stands in the registers of a virtual unit that nobody has touched: plausible values for every readable quantity.
 
-Only where no capture says better. The point numbers and codes come from the catalogue; the values here are ours, chosen to look
-like those of the samples, and nothing may be concluded from them about real devices.
+Only where neither a capture nor the plant says better. The point numbers and codes come from the catalogue; the values here are ours,
+chosen to look like those of the samples, and nothing may be concluded from them about real devices.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
+from functools import cache
 from typing import Final
 
 from indevolt.battery import Value
-from indevolt.catalogue.codec import Codec, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
+from indevolt.catalogue import load
+from indevolt.catalogue.codec import Codec, DeviceClock, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
 from indevolt.catalogue.model import Model, Point, Product
 from indevolt.protocol.messages import Raw
+from indevolt.simulator.physics import Kit
 
-BATTERY_V: Final = 51.2  # 16 cells of 3.2 V, as packs of fixtures show (samples, getdata_gen2); fixed until there is a cell model
 GRID_V: Final = 230.0
 START_SOC_PCT: Final = 55.0  # room in both directions
-_LIFETIME_WH: Final = {
-    # a summer of a small unit; the battery's losses are between the first two
-    "battery_charge_energy_total": 380_580,
-    "battery_discharge_energy_total": 338_070,
-    "pv_energy_total": 321_134,
-    "ac_input_energy_total": 89_970,
-    "inverter_input_energy_total": 89_970,
-    "ac_output_energy_total": 289_970,
+LIFETIME_WH: Final = {
+    # of a unit of 4 kWh that has seen a summer, by the plant's names; the battery's losses are between the first two
+    "battery_charge_energy": 380_580.0,
+    "battery_discharge_energy": 338_070.0,
+    "pv_energy": 321_134.0,
+    "ac_input_energy": 89_970.0,
+    "ac_output_energy": 289_970.0,
 }
 _TEMPERATURE_C: Final = 25.0
-_CELL_V: Final = BATTERY_V / 16
 _NUMBERED: Final = re.compile(r"(pack|pv)(\d+)_")
 
 
-def factory_registers(model: Model, product: Product, *, modules: int, serial: str, at: datetime) -> dict[str, Raw]:
-    """Return the raw value of every readable point by its JSON key.
+@cache
+def factory_registers(kit: Kit) -> Mapping[str, Raw]:
+    """Return the raw value of every readable point by its JSON key; one table for all units of a kind.
 
-    Packs beyond ``modules`` and PV inputs that the product lacks say so as real ones do: no serial number, and 0 everywhere else
+    Packs beyond the installed ones and PV inputs that the product lacks say so as real ones do: no serial number, and 0 everywhere else
     (protocol.md, section 11).
     """
-    values = {"device_time": at, **_values(product, modules, serial)}
+    product, modules = kit.product, kit.modules
+    values = _values(kit)
     registers: dict[str, Raw] = {}
-    for point in model.readable():
+    for point in load(product.family).readable():
         if (side := point.read) is None:
             continue
         if _is_missing(point, product, modules):
@@ -50,6 +52,15 @@ def factory_registers(model: Model, product: Product, *, modules: int, serial: s
             value = values[point.name] if point.name in values else _plain(point, side.codec)
             registers[side.key] = side.codec.encode(value)
     return registers
+
+
+@cache
+def serial_keys(kit: Kit) -> Mapping[str, str]:
+    """Return by JSON key what each serial number of an installed part adds to that of the unit."""
+    model = load(kit.product.family)
+    ends = {"device_sn": "", "main_sn": "-0", "main_sn_alt": "-0"}
+    ends |= {f"pack{number}_sn": f"-{number}" for number in range(1, kit.modules)}
+    return {side.key: end for name, end in ends.items() if name in model.points and (side := model.points[name].read) is not None}
 
 
 def installed_packs(model: Model, modules: int) -> tuple[str, ...]:
@@ -64,16 +75,11 @@ def _is_missing(point: Point, product: Product, modules: int) -> bool:
     return int(match[2]) > (modules - 1 if match[1] == "pack" else product.pv_inputs)
 
 
-def _values(product: Product, modules: int, serial: str) -> Mapping[str, Value]:
+def _values(kit: Kit) -> Mapping[str, Value]:
+    product = kit.product
     rated = product.discharge_w[-1]
-    charge, discharge = limit_w(product.charge_w, modules), limit_w(product.discharge_w, modules)
     return {
-        **_LIFETIME_WH,
-        "device_sn": serial,
         "model_code": product.name,
-        "main_sn": f"{serial}-0",
-        "main_sn_alt": f"{serial}-0",
-        **{f"pack{number}_sn": f"{serial}-{number}" for number in range(1, modules)},
         "mppt_channel_count": product.pv_inputs,
         "max_pack_count": product.max_modules,
         # versions that were seen on real units (samples, sf3000)
@@ -94,10 +100,8 @@ def _values(product: Product, modules: int, serial: str) -> Mapping[str, Value]:
         "feed_in_power_limit": rated,
         "feed_in_power_limit_alt": rated,
         "inverter_input_limit": product.charge_w[-1],
-        "battery_max_charge_power": charge,
-        "system_max_discharge_power": discharge,
         "mppt_rated_power": 600 * product.pv_inputs,
-        "rated_capacity": product.module_wh * modules,
+        "rated_capacity": kit.capacity_wh,
         "standby_timeout": 24,
         "full_charge_interval": 30,
         "grid_charging": True,
@@ -111,14 +115,9 @@ def _values(product: Product, modules: int, serial: str) -> Mapping[str, Value]:
         "inverter_frequency": 50,
         "inverter_power_factor": 100,
         "light": "on",
+        "bypass": True,
         "meter_connected": True,
-        "battery_voltage": BATTERY_V,
     }
-
-
-def limit_w(by_modules: tuple[float, ...], modules: int) -> float:
-    """Return what so many modules allow; the last entry stands for more."""
-    return by_modules[min(modules, len(by_modules)) - 1]
 
 
 def _plain(point: Point, codec: Codec) -> Value:
@@ -126,10 +125,6 @@ def _plain(point: Point, codec: Codec) -> Value:
     kind = point.name.rpartition("_")[2]
     if point.unit == "°C":
         return _TEMPERATURE_C
-    if point.unit == "V" and kind == "voltage":
-        return _CELL_V if "cell" in point.name else BATTERY_V
-    if kind == "soc" or point.name.endswith("soc_alt"):
-        return START_SOC_PCT
     if kind == "soh" or point.name.endswith("soh_alt"):
         return 100
     return _zero(codec)
@@ -145,6 +140,8 @@ def _zero(codec: Codec) -> Value:
             return "V1.08"
         case TimeOfDay():
             return time(0, 0)
+        case DeviceClock():
+            return datetime(2026, 1, 1, tzinfo=UTC)  # a placeholder: every unit shows its own
         case Number():
             return 0
         case _:

@@ -97,8 +97,10 @@ def is_write(request: AnyRequest) -> bool:
 class Faults:
     """The faults of one device, in the order they were added."""
 
+    __slots__ = ("_faults", "_random", "_seed")
+
     def __init__(self, seed: int = 1) -> None:
-        self._faults: list[Fault] = []
+        self._faults: tuple[Fault, ...] = ()
         self._seed = seed
         self._random: random.Random | None = None  # kilobytes, which a device without such faults need not carry
 
@@ -106,7 +108,7 @@ class Faults:
         return bool(self._faults)
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter(tuple(self._faults))
+        return iter(self._faults)
 
     def add(self, *specs: str) -> None:
         """Add faults by their specs; none is added when one is wrong.
@@ -114,11 +116,15 @@ class Faults:
         Raises:
             InvalidInput: a spec has no such form.
         """
-        self._faults += [parse_fault(spec) for spec in specs]
+        self._faults += tuple(parse_fault(spec) for spec in specs)
 
     def clear(self) -> None:
         """Mend everything."""
-        self._faults.clear()
+        self._faults = ()
+
+    def remove(self, *specs: str) -> None:
+        """Mend what was added by these specs; one that is over by itself needs no mending."""
+        self._faults = tuple(fault for fault in self._faults if fault.spec not in specs)
 
     def strike(self, request: AnyRequest) -> tuple[Fault, ...]:
         """Return the faults that hit a request, and count it against them."""
@@ -130,7 +136,7 @@ class Faults:
             if fault.left is not None:
                 fault.left -= 1
         if hits:
-            self._faults = [fault for fault in self._faults if fault.left != 0]
+            self._faults = tuple(fault for fault in self._faults if fault.left != 0)
         return tuple(hits)
 
     def _is_lucky(self, fault: Fault) -> bool:

@@ -1,167 +1,81 @@
-"""What the unit shows of its plant: which quantity says what about power, charge and counters.
+"""What the unit shows of its plant: which quantity says what about power, charge, temperature and counters.
 
-Names and house signs only; how a quantity is written on the wire is the catalogue's.
+Names and house signs only; how a quantity is written on the wire is the catalogue's. A quantity is worked out when somebody reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final, TypeAlias
 
 from indevolt.battery import Value
-from indevolt.catalogue import Model
+from indevolt.catalogue import load
 from indevolt.catalogue.codec import Codec, Number
 from indevolt.protocol.messages import Raw
-from indevolt.simulator.factory import BATTERY_V, GRID_V, installed_packs
-from indevolt.simulator.physics import Flows, Plant
-from indevolt.simulator.registers import Registers
+from indevolt.simulator import cells
+from indevolt.simulator.factory import GRID_V, installed_packs
+from indevolt.simulator.firmware import Firmware
+from indevolt.simulator.physics import HEATER_W, Kit, Unit
+from indevolt.simulator.site import Site
 
 CHARGING_FROM_W: Final = 30.0
 DISCHARGING_FROM_W: Final = 60.0
 """Below these the battery state says static, though its power is not 0 (protocol.md, section 15)."""
 
-METER_REFRESH_S: Final = 5.0
-"""The meter's value changes no more often, whatever the polling (protocol.md, section 7)."""
-
 SOC_NAMES: Final = ("battery_soc", "system_soc", "main_soc", "main_soc_alt")
 """The unit's own state of charge under its several names, the most usual first."""
 
-PV_V: Final = 35.0  # a balcony module at work
+BRIGHT_V: Final = 34.0  # of an input at full sun: a balcony module at work ...
+DIM_V: Final = 12.6  # ... and one that is not enough to start (samples, sf3000_vendor_test_values)
 PV_MIN_W: Final = 1.0  # below it an input is dark
 
 _STATES: Final = {-1: "charging", 0: "static", 1: "discharging"}
 _DCDC_STATES: Final = {-1: "charging", 0: "standby", 1: "discharging"}
-_SYSTEM_STATES: Final = {-1: "grid_charging", 0: "standby", 1: "grid_discharging"}
 
 
 def direction(battery_w: float) -> int:
     """Return -1 when the battery counts as charging, 1 when as discharging, 0 between the thresholds."""
-    if battery_w <= -CHARGING_FROM_W:
+    shown_w = round(battery_w, 3)
+    if shown_w <= -CHARGING_FROM_W:
         return -1
-    return 1 if battery_w >= DISCHARGING_FROM_W else 0
+    return 1 if shown_w >= DISCHARGING_FROM_W else 0
 
 
-class Panel:
-    """Lets the registers follow the plant.
+Shows: TypeAlias = Callable[[Unit, Firmware, Site], Value | None]
+"""What a quantity shows; None means "I have no value"."""
 
-    A register changes only when what the plant would show changes, so a captured value stays exactly as it came until then; and
-    charges of packs, which differ by some points in captures, keep their distance from the unit's.
-    """
 
-    def __init__(self, model: Model, registers: Registers, *, modules: int) -> None:
-        self._model = model
-        self._registers = registers
-        self._modules = modules
-        self._packs: tuple[str, ...] = ()
-        self._rows: list[tuple[str, str, Codec]] = []
-        self._offsets: dict[str, float] = {}
-        self._shown: dict[str, Value | None] = {}
-        self._rendered: dict[str, Raw] = {}
-        self._meter_at = -METER_REFRESH_S
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quantity that the plant moves."""
 
-    def bind(self, plant: Plant, flows: Flows, at: datetime, *, meter: bool) -> None:
-        """Find out which registers there are; what a new one holds is taken for what the plant shows now."""
-        self._packs = tuple(filter(self._is_installed, installed_packs(self._model, len(self._model.presence) + 1)))
-        shown = show(plant, flows, at, packs=self._packs, meter=meter)
-        self._rows = [
-            (name, point.read.key, point.read.codec)
-            for name in shown
-            if self._registers.has(name) and (point := self._model.points[name]).read
-        ]
-        charges = [name for name in shown if name in SOC_NAMES or name.endswith("_soc")]
-        offsets = {name: self._registers.number(name, plant.soc_pct) - plant.soc_pct for name in charges}
-        self._offsets = offsets | self._offsets
-        self._shown = shown | self._shown
-        self._rendered = {key: self._render(name, codec, shown[name]) for name, key, codec in self._rows} | self._rendered
+    name: str
+    codec: Codec
+    shows: Shows
 
-    def release(self) -> None:
-        """Let the plant's values replace all others at the next look, changed or not."""
-        self._shown = dict.fromkeys(self._shown)
-        self._rendered = dict.fromkeys(self._rendered)
-
-    def follow(self, plant: Plant, flows: Flows, at: datetime, *, meter: bool, monotonic_s: float) -> None:
-        """Show the plant; the meter at its own slower pace."""
-        shown = show(plant, flows, at, packs=self._packs, meter=meter)
-        if monotonic_s - self._meter_at >= METER_REFRESH_S:
-            self._meter_at = monotonic_s
-        else:
-            shown["meter_power"] = self._shown["meter_power"]
-        before, self._shown = self._shown, shown
-        for name, key, codec in self._rows:
-            if (value := shown[name]) != before[name]:
-                raw = self._render(name, codec, value)
-                if raw != self._rendered[key]:
-                    self._rendered[key] = self._registers.raw[key] = raw
-
-    def offset(self, name: str) -> float:
-        """Return by how much a state of charge differs from the plant's, in percentage points."""
-        return self._offsets.get(name, 0.0)
-
-    def show_all(self) -> None:
-        """Put everything that the plant shows into the registers."""
-        self._registers.raw |= self._rendered
-
-    def _is_installed(self, pack: str) -> bool:
-        serial = self._model.presence[pack]
-        if self._registers.has(serial):
-            return self._registers.value(serial) is not None
-        return pack in installed_packs(self._model, self._modules)
-
-    def _render(self, name: str, codec: Codec, value: Value | None) -> Raw:
+    def render(self, unit: Unit, firmware: Firmware, site: Site, offset: float = 0.0) -> Raw:
+        """Return the value as it stands on the wire; ``offset`` moves a state of charge."""
+        value = self.shows(unit, firmware, site)
         if value is None:
-            return _missing(codec)
-        if name in self._offsets and isinstance(value, float):
-            value = min(100.0, max(0.0, value + self._offsets[name]))
-        raw: Raw = codec.encode(value)
+            return _missing(self.codec)
+        if offset and isinstance(value, float):
+            value = min(100.0, max(0.0, value + offset))
+        raw: Raw = self.codec.encode(value)
         return raw
 
 
-def _missing(codec: Codec) -> Raw:
-    """Return how a quantity says that it has no value."""
-    return codec.missing[0] if isinstance(codec, Number) and codec.missing else 0
-
-
-def show(plant: Plant, flows: Flows, at: datetime, *, packs: Sequence[str], meter: bool) -> dict[str, Value | None]:
-    """Return every quantity that the plant moves; None means "I have no value".
-
-    ``packs`` are the installed extension packs. Without a ``meter`` its power shows as 0 (points.csv).
-    """
-    way = direction(flows.battery_w)
-    shown: dict[str, Value | None] = dict.fromkeys((*SOC_NAMES, *(f"{pack}_soc" for pack in packs)), plant.soc_pct)
-    shown |= {
-        "device_time": at,
-        "battery_power": flows.battery_w,
-        "battery_state": _STATES[way],
-        "battery_current": flows.battery_w / BATTERY_V,
-        "charge_time_left": _seconds_left((100 - plant.soc_pct) * plant.capacity_wh / 100, -flows.battery_w, -way),
-        "discharge_time_left": _seconds_left(plant.soc_pct * plant.capacity_wh / 100, flows.battery_w, way),
-        "system_state": _SYSTEM_STATES[way],
-        "ac_power": flows.ac_w,
-        "inverter_ac_power": flows.ac_w,
-        "ac_input_power": max(0.0, -flows.ac_w),
-        "ac_output_power": max(0.0, flows.ac_w),
-        "inverter_current": abs(flows.ac_w) / GRID_V,
-        "inverter_apparent_power": max(0.0, flows.ac_w),
-        "grid_export_power": max(0.0, -flows.grid_w),
-        "home_load_power": flows.load_w,
-        "load_power": flows.load_w,
-        "meter_power": flows.grid_w if meter else 0.0,
-        "pv_power_total": sum(flows.pv_w),
-        "total_dc_output_power": sum(flows.pv_w),
+@cache
+def rows_of(kit: Kit) -> Mapping[str, Row]:
+    """Return the rows of all units of a kind by JSON key; quantities that a family lacks are left out."""
+    points = load(kit.product.family).points
+    shown = dict(_whole()) | dict(_counters()) | dict(_modules(kit)) | dict(_inputs(kit.product.pv_inputs))
+    return {
+        point.read.key: Row(name, point.read.codec, shows)
+        for name, shows in shown.items()
+        if (point := points.get(name)) is not None and point.read is not None
     }
-    modules = ("main", *packs)
-    for module in modules:  # packs share alike (minimal: real ones differ by their own charge)
-        shown[f"{module}_current"] = flows.battery_w / BATTERY_V / len(modules)
-        shown[f"{module}_dcdc_state"] = _DCDC_STATES[way]
-    for number, power in enumerate(flows.pv_w, 1):
-        bright = power >= PV_MIN_W
-        shown[f"pv{number}_power"] = power
-        shown[f"pv{number}_voltage"] = PV_V if bright else 0.0
-        shown[f"pv{number}_current"] = power / PV_V if bright else 0.0
-        shown[f"pv{number}_state"] = "running" if bright else "standby"
-    shown.update(_counters(plant))
-    return shown
 
 
 def counter_of(name: str) -> tuple[str, bool] | None:
@@ -169,13 +83,123 @@ def counter_of(name: str) -> tuple[str, bool] | None:
     return _COUNTERS.get(name)
 
 
-def _counters(plant: Plant) -> Iterator[tuple[str, float]]:
-    for name, (counter, today) in _COUNTERS.items():
-        yield name, (plant.today_wh if today else plant.energy_wh)[counter]
+def _missing(codec: Codec) -> Raw:
+    """Return how a quantity says that it has no value."""
+    return codec.missing[0] if isinstance(codec, Number) and codec.missing else 0
 
 
-def _seconds_left(energy_wh: float, power_w: float, way: int) -> float | None:
-    return energy_wh / power_w * 3600 if way > 0 else None
+def _whole() -> Iterator[tuple[str, Shows]]:
+    """Yield what the unit as a whole shows."""
+    yield from dict.fromkeys(("battery_soc", "main_soc_alt"), lambda unit, *_: unit.soc_pct).items()
+    yield "system_soc", lambda unit, _, site: _system_soc(unit, site)
+    yield "device_time", lambda _, firmware, site: site.clock.now() + firmware.clock_ahead
+    yield "battery_power", lambda unit, *_: unit.battery_w
+    yield "battery_state", lambda unit, *_: _STATES[direction(unit.battery_w)]
+    yield "battery_voltage", lambda unit, *_: cells.battery_voltage(unit)
+    yield "battery_current", lambda unit, *_: unit.battery_w / cells.battery_voltage(unit)
+    yield (
+        "charge_time_left",
+        lambda unit, *_: _seconds_left(unit.kit.capacity_wh - unit.stored_wh, -unit.battery_w, CHARGING_FROM_W),
+    )
+    yield "discharge_time_left", lambda unit, *_: _seconds_left(unit.stored_wh, unit.battery_w, DISCHARGING_FROM_W)
+    yield "battery_max_charge_power", lambda unit, *_: min(unit.kit.charge_w, unit.kit.carries(unit.temperature_c)[0])
+    yield "system_max_discharge_power", lambda unit, *_: min(unit.kit.discharge_w, unit.kit.carries(unit.temperature_c)[1])
+    yield "system_state", lambda unit, firmware, _: firmware.state(unit)
+    yield "ac_power", lambda unit, *_: unit.ac_w
+    yield "inverter_ac_power", lambda unit, *_: unit.inverter_w
+    yield "ac_input_power", lambda unit, *_: max(0.0, -unit.ac_w)
+    yield "ac_output_power", lambda unit, *_: max(0.0, unit.ac_w)
+    yield "inverter_current", lambda unit, *_: abs(unit.inverter_w) / GRID_V
+    yield "inverter_apparent_power", lambda unit, *_: max(0.0, unit.inverter_w)
+    yield "bypass_power", lambda unit, *_: unit.bypass_w
+    yield "bypass_mode", lambda unit, *_: "micro_inverter" if unit.bypass is not None and unit.bypass.feeds_in else "eps"
+    yield "offgrid_power", lambda unit, *_: unit.bypass_w if unit.island else 0.0
+    yield "grid_voltage", lambda unit, _, site: GRID_V if site.grid_up else 0.0
+    yield "grid_export_power", lambda _, firmware, site: max(0.0, -site.meter.shown_w) if _metered(firmware, site) else 0.0
+    yield from dict.fromkeys(("home_load_power", "load_power"), lambda unit, _, site: site.load_w).items()
+    yield "meter_connected", lambda _, firmware, site: _metered(firmware, site)
+    # Without a meter its power shows as 0 (points.csv).
+    yield "meter_power", lambda _, firmware, site: site.meter.shown_w if _metered(firmware, site) else 0.0
+    yield from dict.fromkeys(("pv_power_total", "total_dc_output_power"), lambda unit, *_: sum(unit.pv_w)).items()
+    stage = ("transformer_temperature", "inverter_temperature", "main_mos_temperature", "mos_temperature_charge")
+    yield from dict.fromkeys((*stage, "mos_temperature_discharge"), lambda unit, *_: unit.stage_c).items()
+    yield "battery_temperature", lambda unit, *_: unit.temperature_c
+    yield "heating", lambda unit, *_: unit.heating
+
+
+def _modules(kit: Kit) -> Iterator[tuple[str, Shows]]:
+    """Yield what each installed module shows."""
+    model = load(kit.product.family)
+    for index, name in enumerate(("main", *installed_packs(model, kit.modules))):
+        yield f"{name}_soc", _of_module(cells.module_soc, index)
+        yield f"{name}_soh", lambda unit, *_: cells.health(unit)
+        yield f"{name}_cycles", lambda unit, *_: cells.cycles(unit)
+        yield f"{name}_voltage", _of_module(cells.module_voltage, index)
+        for suffix in ("current", "dcdc_current", "current_alt"):
+            yield f"{name}_{suffix}", _of_module(cells.module_current, index)
+        yield f"{name}_dcdc_power", _of_module(cells.module_power, index)
+        yield f"{name}_dcdc_state", lambda unit, *_: _DCDC_STATES[direction(unit.battery_w)]
+        for suffix in ("temperature", "module_temperature", "heater_temperature", "mos_temperature"):
+            if (name, suffix) != ("main", "mos_temperature"):
+                yield f"{name}_{suffix}", _of_module(cells.module_temperature, index)
+        yield f"{name}_min_cell_temperature", _of_module(cells.coldest_cell, index)
+        yield f"{name}_heater_state", lambda unit, *_: "on" if unit.heating else "off"
+        yield f"{name}_heater_power", lambda unit, *_: HEATER_W if unit.heating else 0.0
+        for cell in (1, 2):
+            yield f"{name}_cell{cell}_voltage", _of_cell(index, cell)
+    for cell in range(1, cells.CELLS + 1):  # of the first generation, which shows the cells of its only module
+        yield f"cell{cell}_voltage", _of_cell(0, cell)
+
+
+def _of_module(shows: Callable[[Unit, int], float], index: int) -> Shows:
+    return lambda unit, *_: shows(unit, index)
+
+
+def _of_cell(index: int, cell: int) -> Shows:
+    return lambda unit, *_: cells.cell_voltage(unit, index, cell)
+
+
+def _inputs(count: int) -> Iterator[tuple[str, Shows]]:
+    """Yield what each PV input shows."""
+    for index in range(count):
+        yield f"pv{index + 1}_power", partial(_pv_power, index)
+        yield f"pv{index + 1}_voltage", partial(_pv_voltage, index)
+        yield f"pv{index + 1}_current", partial(_pv_current, index)
+        yield f"pv{index + 1}_state", partial(_pv_state, index)
+
+
+def _pv_power(index: int, unit: Unit, _firmware: Firmware | None = None, _site: Site | None = None) -> float:
+    return unit.pv_w[index] if index < len(unit.pv_w) else 0.0
+
+
+def _pv_voltage(index: int, unit: Unit, _firmware: Firmware, _site: Site) -> float:
+    power = _pv_power(index, unit)
+    return 0.0 if power < PV_MIN_W else BRIGHT_V - (BRIGHT_V - DIM_V) / (1 + power / 20)
+
+
+def _pv_current(index: int, unit: Unit, firmware: Firmware, site: Site) -> float:
+    voltage = _pv_voltage(index, unit, firmware, site)
+    return _pv_power(index, unit) / voltage if voltage else 0.0
+
+
+def _pv_state(index: int, unit: Unit, _firmware: Firmware, _site: Site) -> str:
+    return "running" if _pv_power(index, unit) >= PV_MIN_W else "standby"
+
+
+def _metered(firmware: Firmware, site: Site) -> bool:
+    return firmware.orders.sees_meter and site.meter.online
+
+
+def _system_soc(unit: Unit, site: Site) -> float:
+    """Return the charge over all units of the cluster that this one belongs to."""
+    if not site.is_clustered or site.member_of(unit).is_alone:
+        return unit.soc_pct
+    units = [member.unit for member in site.members if not member.is_alone]
+    return sum(each.stored_wh for each in units) / sum(each.kit.capacity_wh for each in units) * 100
+
+
+def _seconds_left(energy_wh: float, power_w: float, least_w: float) -> float | None:
+    return energy_wh / power_w * 3600.0 if power_w >= least_w else None
 
 
 _COUNTERS: Final[dict[str, tuple[str, bool]]] = {
@@ -189,4 +213,19 @@ _COUNTERS: Final[dict[str, tuple[str, bool]]] = {
     "inverter_input_energy_total": ("ac_input_energy", False),
     "ac_output_energy_total": ("ac_output_energy", False),
     "ongrid_output_energy_today": ("ac_output_energy", True),
+    "bypass_output_energy_total": ("bypass_output_energy", False),
+    "bypass_output_energy_today": ("bypass_output_energy", True),
+    "microinverter_energy_total": ("microinverter_energy", False),
+    "microinverter_energy_today": ("microinverter_energy", True),
+    "offgrid_output_energy_total": ("offgrid_output_energy", False),
+    "offgrid_output_energy_today": ("offgrid_output_energy", True),
 }
+
+
+def _counters() -> Iterator[tuple[str, Shows]]:
+    for name, (counter, today) in _COUNTERS.items():
+        yield name, _of_counter(counter, today=today)
+
+
+def _of_counter(counter: str, *, today: bool) -> Shows:
+    return lambda unit, *_: unit.energy_wh(counter, today=today)

@@ -1,202 +1,388 @@
-"""The plant: one battery with PV inputs in one house, as small as it can be and still keep its books.
+"""The plant of one unit: battery modules, converter, PV inputs and bypass socket, and the books that they keep.
 
-Pure: time, house and orders are arguments, and nothing of the protocol is known here. What is left out is left out on purpose:
-taper, temperature, standby consumption, ramps and dead time, hysteresis at the reserve.
+Pure: time, weather and orders are arguments, a step may have any size, and nothing of the protocol is known here. Which power is
+wanted is decided by ``firmware``, how a house shares and measures it by ``site``; what single packs and cells show is in ``cells``.
 
-Signs are the house's: power is positive when it flows into the house. With the loss of conversion at the inverter::
+Signs are the house's: power is positive when it flows into the house. Over every step::
 
-    load = grid + ac        ac = pv + battery - loss
+    pv + battery = inverter + loss          ac = inverter - bypass          stored energy falls by the battery's
+
+A battery gives back what it was given, since captures match the plain integration of its power (protocol.md, section 12): all losses
+are the converter's. In each step first :meth:`Unit.look` tells what is possible, then :meth:`Unit.run` does what was chosen.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, TypeAlias
-from zlib import crc32
+from datetime import time
+from functools import cache, lru_cache
+from typing import Final
 
-EFFICIENCY: Final = 0.91
-"""Between battery and socket: both captured pairs show it, 726 W giving 661 W and 2451 W giving 2240 W (protocol.md, section 12).
+from indevolt.catalogue import Product
+from indevolt.catalogue.model import Derating
+from indevolt.simulator.bypass import Bypass
+from indevolt.simulator.converter import AWAKE_W, LIFELIKE, Motion, Response, to_ac, to_dc
 
-The other way, from the socket into the battery, the same is assumed.
-"""
+HOUR_S: Final = 3600.0
 
-CADENCE_S: Final = 1.0
-"""Time between two looks of the device at itself; values change no more often than this."""
+# ---- what a unit is made of ------------------------------------------------------------------------------------------------------
 
-MAX_STEP_S: Final = 900.0  # a quarter of an hour: the sun moves 4 degrees in it
-STEPS_PER_GAP: Final = 60  # so a device that nobody asked for an hour catches up in minutes
-MAX_STEPS: Final = 1000  # at some microseconds each, whatever the gap; one more for each midnight in it
-_DUST_S: Final = 1e-6  # what rounding leaves of a gap
-_HOUR_S: Final = 3600.0
+DEEP_W: Final = 7.0  # own consumption in deep standby ...
+DEEP_PACK_W: Final = 2.0  # ... and of each extension pack (protocol.md, section 15)
+OFFGRID_W: Final = 29.0  # own consumption while it makes its own grid ...
+OFFGRID_PACK_W: Final = 5.0  # ... and of each extension pack (control.md, section 0)
+HEATER_W: Final = 37.9  # a module (protocol.md, section 15)
+HEATER_ON_C: Final = 0.5
+HEATER_OFF_C: Final = 5.5
+PV_FROM_W: Final = 50.0  # PV wakes a unit, and charges it, from about this (protocol.md, section 15)
+PV_DARK_W: Final = 10.0  # and lets it go below this (inferred)
+PV_DERATING: Final = (
+    (96.0, 0.6),
+    (93.0, 0.8),
+)  # above so many °C of the power stage PV falls to this share (protocol.md, section 15)
+OFFGRID_PER_MODULE_W: Final = {"solidflex": (1000.0, 2000.0, 2400.0), "powerflex": (1200.0, 2400.0)}  # protocol.md, section 15
+_UNPUBLISHED: Final = (Derating(0.0, 0.0, math.inf), Derating(53.0, math.inf, math.inf))  # the ends that all published tables share
 
+# All of these are inferred; they give a module some degrees over the room on a busy day.
+_CELL_TIME_S: Final = 10_800.0  # a module follows the air within hours
+_CELL_K_PER_W: Final = 0.45  # of one module
+_CELL_SHARE: Final = 0.25  # of the converter's losses, which warm the modules beside it
+_STAGE_TIME_S: Final = 900.0  # the power stage follows within a quarter of an hour
+_STAGE_K_PER_W: Final = 0.24
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What sky and house do at an instant: watts of each PV input, watts that the house takes."""
-
-    load_w: float
-    pv_w: tuple[float, ...]
-
-
-House: TypeAlias = Callable[[datetime], Surroundings]
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the unit's settings ask of the plant.
-
-    ``power_w`` is the battery power to keep, positive when discharging; None follows the house: no import, PV surplus into the
-    battery. The battery stays between ``floor_pct`` and ``ceiling_pct``: it neither discharges below nor charges above.
-    """
-
-    power_w: float | None = None
-    floor_pct: float = 0.0
-    ceiling_pct: float = 100.0
-    charge_max_w: float = math.inf  # at the battery
-    discharge_max_w: float = math.inf
-    ac_in_max_w: float = math.inf  # at the socket
-    ac_out_max_w: float = math.inf
-    feed_in_max_w: float = math.inf  # at the meter
-    sees_load: bool = True  # without a meter the unit gives the house nothing (its load curve is 0 W; inferred)
+# Taper: inferred. Near full the cells' voltage, near empty their resistance lowers what a module takes or gives.
+TAPER_FULL_PCT: Final = 95.0
+TAPER_FULL_SHARE: Final = 0.04
+TAPER_EMPTY_PCT: Final = 5.0
+TAPER_EMPTY_SHARE: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """Where power flows, in watts; the batteries' own sign is the house's too."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Kit:
+    """What a unit is made of; one object for all units of the same product and number of modules."""
 
-    pv_w: tuple[float, ...]
-    battery_w: float
-    ac_w: float
-    load_w: float
+    product: Product
+    modules: int
+    capacity_wh: float
+    charge_w: float  # what so many modules take at the battery
+    discharge_w: float
+    offgrid_w: float
+    derating: tuple[tuple[float, float, float], ...]  # up to °C: charge and discharge W of all modules together
+    deep_w: float
+    offgrid_own_w: float
 
-    @property
-    def grid_w(self) -> float:
-        """What the house takes from the grid; negative when it gives."""
-        return self.load_w - self.ac_w
-
-    @property
-    def loss_w(self) -> float:
-        """What conversion turns into heat; never negative."""
-        return sum(self.pv_w) + self.battery_w - self.ac_w
+    def carries(self, temperature_c: float) -> tuple[float, float]:
+        """Return what the modules take and give at a cell temperature, in W; nothing outside the table."""
+        for upto_c, charge_w, discharge_w in self.derating:
+            if temperature_c <= upto_c:
+                return charge_w, discharge_w
+        return 0.0, 0.0
 
 
-ENERGIES: Final = (
+@cache
+def kit(product: Product, modules: int, capacity_wh: float | None = None) -> Kit:
+    """Return what a product with so many modules is made of; a captured unit may have another capacity than the documents say."""
+    offgrid = OFFGRID_PER_MODULE_W.get(product.name[:9], product.discharge_w)
+    packs = modules - 1
+    return Kit(
+        product=product,
+        modules=modules,
+        capacity_wh=product.module_wh * modules if capacity_wh is None else capacity_wh,
+        charge_w=limit_w(product.charge_w, modules),
+        discharge_w=limit_w(product.discharge_w, modules),
+        offgrid_w=limit_w(offgrid, modules),
+        derating=tuple(
+            (step.upto_c, step.charge_w * modules, step.discharge_w * modules) for step in product.derating or _UNPUBLISHED
+        ),
+        deep_w=DEEP_W + DEEP_PACK_W * packs,
+        offgrid_own_w=OFFGRID_W + OFFGRID_PACK_W * packs,
+    )
+
+
+def limit_w(by_modules: Sequence[float], modules: int) -> float:
+    """Return what so many modules allow; the last entry stands for more."""
+    return by_modules[min(modules, len(by_modules)) - 1]
+
+
+# ---- counters ----------------------------------------------------------------------------------------------------------------
+
+COUNTERS: Final = (
     "battery_charge_energy",
     "battery_discharge_energy",
     "pv_energy",
     "ac_input_energy",
     "ac_output_energy",
+    "bypass_output_energy",
+    "microinverter_energy",
+    "offgrid_output_energy",
 )
+"""What a unit counts in Wh, over its lifetime and since midnight UTC. When a real one starts its day is unverified (section 11)."""
 
 
-class Plant:
-    """State of charge and energy counters. ``energy_wh`` counts over the lifetime, ``today_wh`` since midnight UTC.
-
-    When a real device starts its day is unverified (protocol.md, section 11).
-    """
-
-    def __init__(self, *, capacity_wh: float, soc_pct: float, day: date) -> None:
-        self.capacity_wh = capacity_wh
-        self.soc_pct = soc_pct
-        self.energy_wh = dict.fromkeys(ENERGIES, 0.0)
-        self.today_wh = dict.fromkeys(ENERGIES, 0.0)
-        self._day = day
-
-    def flows(self, around: Surroundings, orders: Orders, seconds: float = CADENCE_S) -> Flows:
-        """Return the flows that can last for so many seconds, all limits kept."""
-        pv = sum(around.pv_w)
-        ac_cap = max(0.0, min(orders.ac_out_max_w, around.load_w + orders.feed_in_max_w))
-        wh_per_pct, hours = self.capacity_wh / 100, seconds / _HOUR_S
-        discharge_max = min(
-            orders.discharge_max_w,
-            max(0.0, self.soc_pct - orders.floor_pct) * wh_per_pct / hours,
-            max(0.0, ac_cap / EFFICIENCY - pv),
-        )
-        charge_max = min(
-            orders.charge_max_w,
-            max(0.0, orders.ceiling_pct - self.soc_pct) * wh_per_pct / hours,
-            max(0.0, orders.ac_in_max_w) * EFFICIENCY + pv,
-        )
-        battery = min(discharge_max, max(-charge_max, self._wanted(around.load_w, pv, orders)))
-        # What neither battery, house nor grid may take, the inputs do not deliver.
-        used = min(pv, max(0.0, ac_cap / EFFICIENCY - battery))
-        dc = used + battery
-        share = used / pv if pv else 0.0
-        return Flows(
-            pv_w=tuple(each * share for each in around.pv_w),
-            battery_w=battery,
-            ac_w=dc * EFFICIENCY if dc > 0 else dc / EFFICIENCY,
-            load_w=around.load_w,
-        )
-
-    def _wanted(self, load: float, pv: float, orders: Orders) -> float:
-        if orders.power_w is not None:
-            return orders.power_w
-        return (load / EFFICIENCY if orders.sees_load else 0.0) - pv
-
-    def advance(self, start: datetime, seconds: float, orders: Orders, house: House) -> None:
-        """Live through a gap of any length, in steps short enough to follow the day and few enough to be quick."""
-        longest = max(min(MAX_STEP_S, max(CADENCE_S, seconds / STEPS_PER_GAP)), seconds / MAX_STEPS)
-        at, left = start, seconds
-        self._turn_day(at)
-        while left > _DUST_S:
-            midnight = datetime.combine(at.date() + timedelta(days=1), time(), UTC)
-            step = min(longest, left, max(_DUST_S, (midnight - at).total_seconds()))
-            middle = house(at + timedelta(seconds=step / 2))
-            self._step(self.flows(middle, orders, step), step)
-            at += timedelta(seconds=step)
-            left -= step
-            self._turn_day(at)
-
-    def _turn_day(self, at: datetime) -> None:
-        if at.date() != self._day:
-            self._day = at.date()
-            self.today_wh = dict.fromkeys(ENERGIES, 0.0)
-
-    def _step(self, flows: Flows, seconds: float) -> None:
-        hours = seconds / _HOUR_S
-        soc = self.soc_pct - flows.battery_w * hours / self.capacity_wh * 100
-        self.soc_pct = min(100.0, max(0.0, soc))  # rounding only: flows() never asks for more than there is
-        self._count("battery_discharge_energy" if flows.battery_w > 0 else "battery_charge_energy", abs(flows.battery_w) * hours)
-        self._count("ac_output_energy" if flows.ac_w > 0 else "ac_input_energy", abs(flows.ac_w) * hours)
-        self._count("pv_energy", sum(flows.pv_w) * hours)
-
-    def _count(self, name: str, energy_wh: float) -> None:
-        self.energy_wh[name] += energy_wh
-        self.today_wh[name] += energy_wh
+# ---- the unit ----------------------------------------------------------------------------------------------------------------
 
 
-# ---- two houses ------------------------------------------------------------------------------------------------------
+class Unit:
+    """One unit. Powers are means over the last step, in W; counters and stored energy in Wh, temperatures in °C."""
 
-_SUNRISE_H, _SUNSET_H = 6.0, 18.0  # UTC; an equinox somewhere near Greenwich
-_PV_PEAK_W: Final = 320.0  # per input, on a middling day of a balcony module
-_BASE_W: Final = 160.0  # what is always on
-_APPLIANCES_W: Final = (0.0, 0.0, 0.0, 0.0, 350.0, 350.0, 1100.0, 2100.0)  # one of them each quarter of an hour
+    __slots__ = (
+        "ac_w",
+        "asleep",
+        "battery_w",
+        "bypass",
+        "bypass_w",
+        "charge_max_w",
+        "counted_wh",
+        "discharge_max_w",
+        "heating",
+        "high_w",
+        "inverter_w",
+        "island",
+        "kit",
+        "loss_w",
+        "low_w",
+        "midnight_wh",
+        "motion",
+        "own_w",
+        "pv_offered_w",
+        "pv_w",
+        "response",
+        "spread_pct",
+        "stage_c",
+        "stored_wh",
+        "temperature_c",
+    )
+
+    def __init__(
+        self,
+        kit: Kit,
+        *,
+        soc_pct: float,
+        temperature_c: float = 25.0,
+        response: Response = LIFELIKE,
+        spread_pct: float = 4.0,
+    ) -> None:
+        """Put a unit together.
+
+        Args:
+            kit: what it is made of.
+            soc_pct: state of charge, 0 to 100.
+            temperature_c: of cells and power stage.
+            response: how its power follows an order.
+            spread_pct: by how many points the packs' charges differ at half charge; 3 to 15 were documented (protocol.md, section 15).
+        """
+        self.kit = kit
+        self.response = response
+        self.spread_pct = spread_pct
+        self.stored_wh = kit.capacity_wh * soc_pct / 100
+        self.temperature_c = self.stage_c = temperature_c
+        self.motion = Motion()
+        self.asleep = False  # in deep standby
+        self.heating = False
+        self.bypass: Bypass | None = None  # the socket's memory, once something hangs on it
+        self.island = False  # it makes its own grid for the bypass socket
+        self.counted_wh = [0.0] * len(COUNTERS)
+        self.midnight_wh: Sequence[float] = ()  # what they were when the day began; empty for all 0
+        self.pv_w: tuple[float, ...] = ()
+        self.pv_offered_w = 0.0
+        self.battery_w = self.inverter_w = self.ac_w = self.bypass_w = self.loss_w = 0.0
+        self.own_w = AWAKE_W
+        self.charge_max_w = self.discharge_max_w = self.low_w = self.high_w = 0.0
+
+    # ---- what there is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def soc_pct(self) -> float:
+        """State of charge, 0 to 100."""
+        return self.stored_wh / self.kit.capacity_wh * 100
+
+    @soc_pct.setter
+    def soc_pct(self, soc_pct: float) -> None:
+        self.stored_wh = min(max(soc_pct, 0.0), 100.0) / 100 * self.kit.capacity_wh
+
+    def energy_wh(self, counter: str, *, today: bool = False) -> float:
+        """Return a counter."""
+        index = COUNTERS.index(counter)
+        return self.counted_wh[index] - (self.midnight_wh[index] if today and self.midnight_wh else 0.0)
+
+    def set_energy(self, counter: str, energy_wh: float, *, today: bool = False) -> None:
+        """Let a counter stand somewhere; the lifetime counter leaves that of today alone and the other way round."""
+        index = COUNTERS.index(counter)
+        midnight = list(self.midnight_wh or [0.0] * len(COUNTERS))
+        if not today:
+            midnight[index] += energy_wh - self.counted_wh[index]
+            self.counted_wh[index] = energy_wh
+        else:
+            midnight[index] = self.counted_wh[index] - energy_wh
+        self.midnight_wh = tuple(midnight)
+
+    def turn_day(self) -> None:
+        """Begin a day: what is counted today starts at 0."""
+        self.midnight_wh = tuple(self.counted_wh)
+
+    # ---- a step --------------------------------------------------------------------------------------------------------------
+
+    def look(self, pv_w: Sequence[float], seconds: float) -> None:
+        """Find out what is possible for so many seconds: the limits of the battery and what the PV inputs offer.
+
+        ``charge_max_w`` and ``discharge_max_w`` are the battery's own limits by modules, temperature and charge; energy for the whole
+        step is there.
+        """
+        kit, stored = self.kit, self.stored_wh
+        charge, discharge = kit.carries(self.temperature_c)
+        charge, discharge = min(charge, kit.charge_w), min(discharge, kit.discharge_w)
+        soc = stored / kit.capacity_wh * 100
+        if soc > TAPER_FULL_PCT:
+            charge *= max(TAPER_FULL_SHARE, (100 - soc) / (100 - TAPER_FULL_PCT))
+        elif soc < TAPER_EMPTY_PCT:
+            discharge *= max(TAPER_EMPTY_SHARE, soc / TAPER_EMPTY_PCT)
+        self.charge_max_w = min(charge, _power(kit.capacity_wh - stored, seconds))
+        self.discharge_max_w = min(discharge, _power(stored, seconds))
+        offered = sum(pv_w)
+        if offered < (PV_FROM_W if self.asleep else PV_DARK_W):
+            self.pv_w, offered = (), 0.0
+        else:
+            self.pv_w = tuple(pv_w)
+            if self.stage_c > PV_DERATING[-1][0]:
+                share = next(share for above_c, share in PV_DERATING if self.stage_c > above_c)
+                self.pv_w, offered = tuple(each * share for each in self.pv_w), offered * share
+        self.pv_offered_w = offered
+        if self.heating or self.temperature_c <= HEATER_ON_C:
+            self.heating = self.temperature_c < HEATER_OFF_C and not self.asleep
+        self.own_w = AWAKE_W + HEATER_W * kit.modules if self.heating else AWAKE_W
+
+    def bound(
+        self,
+        seconds: float,
+        *,
+        floor_pct: float,
+        ceiling_pct: float,
+        ac_in_max_w: float,
+        ac_out_max_w: float,
+        discharges: bool = True,
+    ) -> None:
+        """Narrow what is possible to what the settings allow, and tell the range of inverter power: ``low_w`` to ``high_w``.
+
+        Whatever the settings say, the battery feeds the unit's own consumption as long as there is anything in it (inferred: 26 W
+        were seen on a unit that called itself static; protocol.md, section 15).
+        """
+        wh_per_pct = self.kit.capacity_wh / 100
+        charge = self.charge_max_w
+        if ceiling_pct < 100:
+            charge = min(charge, _power(ceiling_pct * wh_per_pct - self.stored_wh, seconds))
+        give = min(self.discharge_max_w, _power(self.stored_wh - floor_pct * wh_per_pct, seconds)) if discharges else 0.0
+        keep_awake = min(to_dc(0.0, self.own_w), _power(self.stored_wh, seconds))
+        self.charge_max_w = charge
+        self.discharge_max_w = max(give, keep_awake)
+        pv = self.pv_offered_w
+        self.low_w = max(-ac_in_max_w, min(0.0, to_ac(pv - charge, self.own_w)))
+        self.high_w = min(ac_out_max_w, to_ac(pv + self.discharge_max_w, self.own_w))
+        if self.low_w > self.high_w:  # nothing in it and no sun: the socket feeds what keeps it awake
+            self.low_w = self.high_w
+
+    def plug(self, offered_w: float, seconds: float, *, on: bool, welcome_w: float | None = None) -> None:
+        """Let something hang on the bypass socket; ``welcome_w`` as in :meth:`Bypass.carry`."""
+        if not on or (offered_w == 0 and self.bypass is None):
+            self.bypass_w = 0.0
+            return
+        if self.bypass is None:
+            self.bypass = Bypass()
+        self.bypass_w = self.bypass.carry(offered_w, seconds, most_w=self.kit.offgrid_w, welcome_w=welcome_w)
+
+    def stop_at(self, target_pct: float, seconds: float, *, charging: bool) -> None:
+        """Keep the battery from going past a state of charge in this step."""
+        target_wh = target_pct / 100 * self.kit.capacity_wh
+        if charging:
+            self.charge_max_w = min(self.charge_max_w, _power(target_wh - self.stored_wh, seconds))
+        else:
+            self.discharge_max_w = min(self.discharge_max_w, _power(self.stored_wh - target_wh, seconds))
+
+    def run(self, target_w: float, seconds: float, ambient_c: float) -> None:
+        """Live through a step with this inverter power as the aim, the limits of :meth:`bound` kept."""
+        kit, pv, charge, give = self.kit, self.pv_offered_w, self.charge_max_w, self.discharge_max_w
+        if self.asleep:
+            battery = min(kit.deep_w, _power(self.stored_wh, seconds))
+            used, inverter = 0.0, battery - kit.deep_w
+            self.motion.place(0.0)
+        else:
+            low, high, motion = self.low_w, self.high_w, self.motion
+            if not low <= motion.level_w <= high:
+                motion.place(min(max(motion.level_w, low), high))
+            inverter = min(max(motion.move(min(max(target_w, low), high), seconds, self.response), low), high)
+            dc = to_dc(inverter, self.own_w)
+            battery, used = dc - pv, pv
+            if battery < -charge:  # what neither battery nor socket may take, the inputs do not deliver
+                used = max(0.0, dc + charge)
+                battery = dc - used
+            elif battery > give:
+                battery = give
+                inverter = to_ac(give + pv, self.own_w)
+                motion.place(inverter)
+        if used < pv:
+            self.pv_w = tuple(each * (used / pv) for each in self.pv_w)
+        self._count(battery, used, inverter, seconds, ambient_c)
+
+    def run_alone(self, seconds: float, ambient_c: float) -> None:
+        """Live through a step without the grid: the inverter feeds what hangs on the bypass socket, if it can."""
+        load_w, own, pv, hours = self.bypass_w, self.kit.offgrid_own_w, self.pv_offered_w, seconds / HOUR_S
+        give = self.discharge_max_w
+        served = load_w if 0 <= load_w <= min(self.kit.offgrid_w, to_ac(pv + give, own)) else 0.0
+        self.motion.place(0.0)
+        dc = to_dc(served, own)
+        battery = max(min(dc - pv, give), -self.charge_max_w)
+        used = min(pv, max(0.0, dc - battery))
+        if used < pv:
+            self.pv_w = tuple(each * (used / pv) for each in self.pv_w)
+        if battery + used < dc:  # not even its own consumption: it is dark
+            self.pv_w, used = (), 0.0
+            battery = min(_power(self.stored_wh, seconds), own)
+        self.bypass_w = served
+        self._count(battery, used, served, seconds, ambient_c)
+        self.counted_wh[7] += served * hours
+
+    def _count(self, battery: float, pv: float, inverter: float, seconds: float, ambient_c: float) -> None:
+        """Take down a step: stored energy, counters, temperatures."""
+        hours, counted, bypass = seconds / HOUR_S, self.counted_wh, self.bypass_w
+        ac = inverter - bypass
+        self.battery_w, self.inverter_w, self.ac_w = battery, inverter, ac
+        self.loss_w = loss = pv + battery - inverter
+        moved = battery * hours
+        self.stored_wh = min(self.kit.capacity_wh, max(0.0, self.stored_wh - moved))  # rounding only: limits leave room for all
+        if moved < 0:
+            counted[0] -= moved
+        else:
+            counted[1] += moved
+        counted[2] += pv * hours
+        if ac < 0:
+            counted[3] -= ac * hours
+        else:
+            counted[4] += ac * hours
+        if bypass > 0:
+            counted[5] += bypass * hours
+        elif bypass < 0:
+            counted[6] -= bypass * hours
+        if seconds > 0:
+            cells, stage = _decays(seconds)
+            warmth = (loss * _CELL_SHARE / self.kit.modules + (HEATER_W if self.heating else 0.0)) * _CELL_K_PER_W
+            self.temperature_c += (ambient_c + warmth - self.temperature_c) * cells
+            self.stage_c += (ambient_c + max(0.0, loss) * _STAGE_K_PER_W - self.stage_c) * stage
 
 
-def steady_house(surroundings: Surroundings) -> House:
-    """Return a house where nothing ever changes, as captured values leave it."""
-    return lambda _: surroundings
+def _power(energy_wh: float, seconds: float) -> float:
+    """Return the power that so much energy lasts for; without end where no time passes, none where there is no energy."""
+    if energy_wh <= 0:
+        return 0.0
+    return energy_wh * HOUR_S / seconds if seconds > 0 else math.inf
 
 
-def built_in_day(seed: int, pv_inputs: int) -> House:
-    """Return a house that moves: half a sine of sun on each input, a base load and appliances that step, by the seed."""
-
-    def around(at: datetime) -> Surroundings:
-        minute = int(at.timestamp()) // 60
-        hour = at.hour + at.minute / 60 + at.second / 3600
-        height = math.sin(math.pi * (hour - _SUNRISE_H) / (_SUNSET_H - _SUNRISE_H)) if _SUNRISE_H < hour < _SUNSET_H else 0.0
-        pv = _PV_PEAK_W * height * (0.6 + 0.4 * _chance(f"{seed} cloud {minute // 5}") / 100)
-        flicker = _chance(f"{seed} minute {minute}") * 0.6
-        appliance = _APPLIANCES_W[_chance(f"{seed} quarter {minute // 15}") % len(_APPLIANCES_W)]
-        return Surroundings(_BASE_W + flicker + appliance, (pv,) * pv_inputs)
-
-    return around
+@lru_cache(maxsize=256)
+def _decays(seconds: float) -> tuple[float, float]:
+    """Return how far cells and power stage come in so many seconds, as shares of the way."""
+    return -math.expm1(-seconds / _CELL_TIME_S), -math.expm1(-seconds / _STAGE_TIME_S)
 
 
-def _chance(what: str) -> int:
-    """Return a number from 0 to 99 that is always the same for the same text."""
-    return crc32(what.encode()) % 100
+def seconds_of(at: time) -> float:
+    """Return the seconds since midnight."""
+    return at.hour * HOUR_S + at.minute * 60 + at.second

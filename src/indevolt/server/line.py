@@ -1,0 +1,83 @@
+"""Who is behind the socket: one device, or many told apart by the address that was called; and whose turn it is at each.
+
+A real device serves one request at a time, so each has a line of its own, and one that is slow or silent holds up nobody else's
+clients. Nothing is kept here for a device that has no client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakValueDictionary
+
+from indevolt.protocol.messages import AnyRequest, Reply
+
+if TYPE_CHECKING:
+    from indevolt.server.connection import Connection
+
+Backend: TypeAlias = Callable[[AnyRequest], Reply | Awaitable[Reply]]
+"""What answers. A reply given at once is the fast way; an awaitable makes everybody else in the line wait for it. Replies are
+values: who has nothing new to say may return the very same object again, and its bytes are sent again without another encoding."""
+
+Guard: TypeAlias = Callable[[AnyRequest, str, str, str | None], AnyRequest | None]
+"""Given request, method, target and Authorization header, returns the request to serve (a password change completed
+from the header), or None for 401."""
+
+Observer: TypeAlias = Callable[[str, str, str, int, float], None]
+"""Told peer, method, target, status (0 when no HTTP reply was given) and seconds of each request served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One device as a server sees it: what answers, who may ask, and who is told."""
+
+    backend: Backend
+    guard: Guard | None = None
+    observe: Observer | None = None
+
+
+Route: TypeAlias = Callable[[str], Served | None]
+"""Returns the device at an address of this machine, None where there is none."""
+
+
+class Line:
+    """The clients of one device, served one at a time in the order they asked.
+
+    ``host_line`` is what its clients alone send, where many devices share a socket.
+    """
+
+    __slots__ = ("__weakref__", "backend", "busy", "guard", "host_line", "observe", "waiting")
+
+    def __init__(self, served: Served, host_line: bytes = b"") -> None:
+        self.backend, self.guard, self.observe = served.backend, served.guard, served.observe
+        self.busy = False
+        self.waiting: list[Connection] = []
+        self.host_line = host_line
+
+    def meaning(self, data: bytes) -> bytes:
+        """Return what a request to any of the devices has in common: it without the address of this one.
+
+        Clients put the Host line first, and only there it is left out, so that nothing else can be taken for it.
+        """
+        first, host, rest = data.partition(self.host_line)
+        return first + b"\r\n" + rest if host and b"\n" not in first else data
+
+
+class Switchboard:
+    """Many devices behind one socket: the address that a client called tells which it gets.
+
+    Args:
+        route: returns the device at an address. Asked when a client comes and no other one is at the same device.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._lines: WeakValueDictionary[str, Line] = WeakValueDictionary()  # each lives as long as one of its connections
+
+    def line_at(self, address: str, port: int) -> Line | None:
+        """Return the line at an address; None where there is no device."""
+        line = self._lines.get(address)
+        if line is None and (served := self._route(address)) is not None:
+            line = self._lines[address] = Line(served, f"\r\nHost: {address}:{port}\r\n".encode())
+        return line
