@@ -233,7 +233,7 @@ async def fleet_shining(clock: Clock) -> AsyncIterator[FleetBeacon]:
 
 async def everybody(asker: Asker, clock: ManualClock, port: int) -> list[str]:
     """Return who answers, in order, after checking that each speaks for itself."""
-    found = []
+    found: list[str] = []
     for _ in range(len(FLEET) - 1):
         if len(found) == BURST - 1 or (len(found) + 1) % BURST == 0:  # one of the first burst is hidden
             assert asker.pending() == []
@@ -337,6 +337,7 @@ async def test_a_fleet_that_closes_stops_in_the_middle_and_frees_its_port(clock:
         asker.ask(port)
         for _ in range(BURST - 1):
             await asker.hear()
+    assert not beacon._askers
     await clock.advance(10)
     assert asker.pending() == []
     again = FleetBeacon(member, lambda: FLEET, clock)

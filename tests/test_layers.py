@@ -2,7 +2,7 @@
 
 ::
 
-    cli -> virtual, virtual_fleet, demo -> device discovery server shelly beacon | simulator -> transport
+    cli -> virtual_home, demo -> virtual, virtual_fleet -> device discovery server shelly beacon | simulator -> transport
         -> protocol | catalogue -> battery measurement errors clock
 
 Imports go to the right only, and siblings never import each other. The table says it module by module, from the bottom
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent.parent / "src" / "indevolt"
 PACKAGE = "indevolt"  # in the table this name means the package's own __init__.py: what it offers, taken all together
 
-GROUND = {"battery", "measurement", "errors", "clock"}
+GROUND = {"battery", "measurement", "errors", "clock", "tomltext", "tomlfields"}
 WIRE = GROUND | {"protocol", "transport"}
 CLIENT = WIRE | {"catalogue"}
 DEVICE_SIDE = GROUND | {"protocol", "catalogue"}
 PARTS = CLIENT | {"device", "discovery", "server", "shelly", "beacon", "simulator", "control", "store"}
-WHOLE = PARTS | {"virtual", "virtual_fleet", PACKAGE}
+WHOLE = PARTS | {"virtual", "virtual_fleet", "virtual_home", PACKAGE}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # the vocabulary: knows nothing of ours
@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measurement": set(),
     "errors": set(),
     "clock": set(),
+    "tomltext": {"errors"},
+    "tomlfields": {"errors", "tomltext"},
     # pure, and strangers to each other: bytes on the wire, and what a point means
     "protocol": {"battery", "measurement", "errors"},
     "catalogue": {"battery", "errors"},
@@ -56,10 +58,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what composes the parts
     "virtual": GROUND | {"protocol", "catalogue", "transport", "server", "shelly", "beacon", "simulator"},
     "virtual_fleet": GROUND | {"protocol", "transport", "server", "beacon", "simulator"},
-    "hub": PARTS | {"virtual"},
+    "virtual_home": GROUND | {"protocol", "server", "shelly", "beacon", "simulator", "virtual"},
+    "hub": PARTS | {"virtual", "virtual_home", PACKAGE},
     PACKAGE: PARTS | {"virtual"},
+    "testing": GROUND | {"protocol", "simulator", "virtual"},
     # what people start
-    "demo": WHOLE,
+    "demo": WHOLE | {"hub"},
     "cli": WHOLE | {"demo", "hub"},
     "__main__": WHOLE | {"demo", "hub", "cli"},
 }

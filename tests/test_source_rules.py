@@ -49,6 +49,9 @@ PURE: dict[str, list[str]] = {
     # file or folder under src/indevolt: what it may not import
     "errors.py": NO_IO,
     "battery.py": NO_IO,
+    "measurement.py": NO_IO,
+    "tomltext.py": NO_IO,
+    "tomlfields.py": NO_IO,
     "protocol": NO_IO,
     "catalogue": NO_IO,
     "simulator": ["socket", "ssl", "logging", "time", "os", "subprocess", "threading"],
@@ -56,6 +59,7 @@ PURE: dict[str, list[str]] = {
 }
 FILES_ARE_READ_IN: dict[str, str] = {
     "catalogue/grammar.py": "the one place that loads models/*.toml",
+    "simulator/scenario.py": "the one place that loads scenarios/*.toml",
 }
 ASKS_THE_TIME = {"clock.py"}  # everybody else takes a Clock
 
@@ -65,6 +69,9 @@ OPTIONAL: dict[str, set[str]] = {
     "cli": {"click", "rich", "uvloop"},
     "demo.py": {"click", "rich", "uvloop"},
     "__main__.py": {"click", "rich", "uvloop"},
+    "testing": {"pytest"},
+    "hub": {"aiohttp", "aiomqtt", "apprise", "fastapi", "prometheus_client", "pydantic", "pydantic_core", "starlette", "uvicorn"},
+    "store": {"asyncpg", "pyarrow"},
 }
 
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "handler", "processor", "wrapper", "impl"}

@@ -22,9 +22,16 @@ Value: TypeAlias = bool | int | float | str | time | datetime
 
 
 class Quality(StrEnum):
-    """How much a sample is worth. Only a LIVE sample has a value."""
+    """How much a sample is worth.
+
+    Only a LIVE sample has a value, but for the three that a long-running observer gives to what it knew last: HELD, STALE and
+    OFFLINE samples have the last value, with the time it is from.
+    """
 
     LIVE = "live"
+    HELD = "held"  # the cycle that should have renewed it was missed, the one before was not
+    STALE = "stale"  # older than that, or the device repeats itself
+    OFFLINE = "offline"  # the device does not answer any more
     NOT_AVAILABLE = "not available"  # the device sent its sentinel for "I have no value"
     NOT_INSTALLED = "not installed"  # belongs to a pack or input this unit does not have
     ABSENT = "absent"  # asked for, and left out of the reply
@@ -35,7 +42,7 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One quantity at one instant; ``value`` is None unless the quality is LIVE."""
+    """One quantity at one instant; ``value`` is None unless the quality is LIVE, or one of those that have the last value."""
 
     name: str
     value: Value | None

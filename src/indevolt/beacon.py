@@ -186,9 +186,9 @@ class _Socket(asyncio.DatagramProtocol):
 class FleetBeacon:
     """Makes many devices visible, each at a loopback address of its own, through one socket. Linux only.
 
-    A question sent to the address of a device is answered by that one; one sent to an address of ``ASKED_OF_ALL`` is answered by all,
-    in bursts, so that a few thousand answers a second arrive. Who asks again meanwhile from the same port is not answered twice.
-    Questions from other machines are not answered.
+    A question sent to the address of a device is answered by that one; one sent to an address of ``ASKED_OF_ALL`` is answered by
+    all, in bursts, so that a few thousand answers a second arrive. Who asks again meanwhile from the same port is not answered
+    twice. Questions from other machines are not answered.
 
     Args:
         identify: returns who the device at an address is, None where there is none or while it must not be found.

@@ -4,6 +4,7 @@
 
     IndevoltError
     ├── InvalidInput       what was asked makes no sense; nothing was sent            exit 2
+    │   └── NoSuchDevice   ... as the hub has no device of that name                   exit 2
     ├── Unreachable        no route, no name, connection refused                       exit 3  transient
     ├── NoReply            connected, but the answer never came whole                  exit 4  transient
     ├── ProtocolError      bytes that are not OpenData                                 exit 5
@@ -12,7 +13,11 @@
     ├── UnknownModel       no family, or more than one, fits the evidence              exit 8
     ├── Refused            the device said result: false                               exit 9
     ├── Unconfirmed        accepted, but the read side or the power never showed it    exit 10
-    └── FirmwareTooOld     below the vendor's minimum for this API                     exit 11
+    ├── FirmwareTooOld     below the vendor's minimum for this API                     exit 11
+    ├── ReadOnly           the owner did not allow the hub to write to this device     exit 12
+    ├── StoreUnavailable   history cannot be reached or opened now                     exit 13  transient
+    ├── StoreDamaged       history that is not ours, or cannot be read                 exit 14
+    └── StoreFull          no room is left for history, not even in memory             exit 15  transient
 
 Each error carries its facts in ``args[0]``, what to do next in :attr:`IndevoltError.remedy`, whether trying again may help in
 :attr:`IndevoltError.transient`, and the exit code that the command line uses. Foreign exceptions are translated once, where the
@@ -40,6 +45,10 @@ class InvalidInput(IndevoltError, ValueError):
     """What was asked makes no sense for this device; nothing was sent."""
 
     exit_code = 2
+
+
+class NoSuchDevice(InvalidInput):
+    """The hub has no device of that name."""
 
 
 class Unreachable(IndevoltError):
@@ -98,6 +107,36 @@ class FirmwareTooOld(IndevoltError):
 
     exit_code = 11
     default_remedy = "Update the firmware in the INDEVOLT app (device settings, Firmware Update)."
+
+
+class ReadOnly(IndevoltError):
+    """The owner did not allow the hub to write to this device."""
+
+    exit_code = 12
+    default_remedy = "Set `control = true` for the device in the hub's configuration, if it is to be controlled from here."
+
+
+class StoreUnavailable(IndevoltError):
+    """The place of history cannot be reached or opened now: a server that is away, a file that another hub has."""
+
+    exit_code = 13
+    transient = True
+    default_remedy = "Check the path or the address under [store] in the configuration, and that nothing else has it open."
+
+
+class StoreDamaged(IndevoltError):
+    """What is in the place of history was written by something else, by a later version, or cannot be read."""
+
+    exit_code = 14
+    default_remedy = "Name another place under [store] in the configuration; nothing there was changed."
+
+
+class StoreFull(IndevoltError):
+    """No room is left for history: neither in its place nor in the memory that bridges such times."""
+
+    exit_code = 15
+    transient = True
+    default_remedy = "Free space where the history is, or keep less of it ([store] raw_days); it goes on by itself."
 
 
 class StatusError(IndevoltError):

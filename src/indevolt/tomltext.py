@@ -101,7 +101,7 @@ def parse(text: str, *, name: str) -> Document:
     """
     try:
         values = tomllib.loads(text)
-        scan = _Scan(text.replace("\r\n", "\n"))
+        scan = _Scan(text)
         scan.document()
     except tomllib.TOMLDecodeError as error:
         raise WrongToml(name, (_syntax(str(error), text),), remedy="The language is TOML: toml.io.") from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -16,16 +15,15 @@ from indevolt.beacon import FleetBeacon
 from indevolt.clock import Clock, SystemClock
 from indevolt.protocol import discovery
 from indevolt.protocol.discovery import API_PORT, Identification
-from indevolt.server import Served, Server, Switchboard
+from indevolt.server import Observer, Served, Server, Switchboard
 from indevolt.simulator.device import Simulator
 from indevolt.simulator.fleet import Fleet
 from indevolt.transport import Address
 
-FleetObserver: TypeAlias = Callable[[Simulator, str, str, str, int, float], None]
-"""Told the device (``ip`` is its address, ``serial`` its number), then peer, method, target, status (0 when no HTTP reply was given)
-and seconds of each request served."""
+FleetObserver: TypeAlias = Callable[[Simulator], Observer]
+"""Given a device that is called (``ip`` is its address, ``serial`` its number), returns who is told what is served there."""
 
-_WILDCARD: Final = "0.0.0.0"  # noqa: S104 - who calls an address that is no device's is reset, and devices have loopback addresses only
+_WILDCARD: Final = "0.0.0.0"  # noqa: S104 - devices have loopback addresses only; who calls another one is reset
 
 
 class VirtualFleet:
@@ -110,7 +108,7 @@ class VirtualFleet:
         if index is None:
             return None
         device = self.fleet.device(index)
-        return Served(device.serve, device.guard, None if self._observe is None else partial(self._observe, device))
+        return Served(device.serve, device.guard, None if self._observe is None else self._observe(device))
 
     def _identify(self, address: str) -> Identification | None:
         index = self.fleet.index_of(address)

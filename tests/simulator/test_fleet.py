@@ -25,6 +25,7 @@ def test_the_same_seed_gives_the_same_devices_and_another_one_others() -> None:
     first, again, other = ([Fleet(50, seed=seed).member(index) for index in range(50)] for seed in (3, 3, 4))
     assert first == again
     assert not {member.serial for member in first} & {member.serial for member in other}
+    assert [member.product.name for member in first] != [member.product.name for member in other]
 
 
 def test_what_a_device_is_does_not_depend_on_how_large_the_fleet_is() -> None:
@@ -65,7 +66,9 @@ def test_a_large_fleet_has_everything_and_no_serial_number_twice() -> None:
     assert all(1 <= member.modules <= member.product.max_modules for member in members)
     kinds = {(member.product.name, member.modules, member.house) for member in members}
     assert len(kinds) == HOUSES * sum(product.max_modules for product in products().values())
-    assert 10 <= min(member.soc_pct for member in members) < 11 < 94 < max(member.soc_pct for member in members) <= 95
+    charges = sorted(member.soc_pct for member in members)
+    assert 10 <= charges[0] < 11
+    assert 94 < charges[-1] <= 95
 
 
 def test_products_and_modules_can_be_chosen() -> None:

@@ -184,6 +184,11 @@ def test_facts_and_the_command_are_told() -> None:
     assert page.text("pre") == ["indevolt simulate --scenario a-day"]
 
 
+def test_lines_of_a_paragraph_are_joined_and_paragraphs_are_kept() -> None:
+    page = Page(render(replace(DAY, about="\nOne line\n  of a file.\n \nAnother paragraph.\n\n\n")))
+    assert page.text("p")[:2] == ["One line of a file.", "Another paragraph."]
+
+
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -383,10 +388,23 @@ def test_only_what_moves_and_exists_gets_a_picture() -> None:
     assert headings == ["Power", "State of charge", "Cell temperature"]
     calm = replace(DAY, rows=tuple(replace(row, units=(replace(row.units[0], temperature_c=21.0),)) for row in DAY.rows))
     assert "Cell temperature" not in [chart.heading for chart in Gallery(calm, []).charts()]
-    many = replace(run(units=8, minutes=10), import_price=(0.3,) * 144)
+    many = replace(run(units=8, minutes=10), import_price=(0.3,) * 72 + (0.4,) * 72)
     *_, prices, _, each = Gallery(many, []).charts()
     assert prices.heading == "Prices"
     assert each.guide.startswith("The first 6 units; 2 more")
+
+
+@pytest.mark.parametrize(
+    ("export", "told"),
+    [(None, "import 0.3 EUR/kWh, always"), ((0.08,) * 1440, "import 0.3 EUR/kWh, export 0.08 EUR/kWh, always")],
+)
+def test_prices_that_never_change_are_a_sentence_and_no_picture(export: tuple[float, ...] | None, told: str) -> None:
+    steady = replace(DAY, import_price=(0.3,) * 1440, export_price=export)
+    assert "Prices" not in [chart.heading for chart in Gallery(steady, []).charts()]
+    assert told in Page(render(steady)).text("dd")
+    moving = replace(steady, export_price=(0.08, 0.09) * 720)
+    assert "Prices" in [chart.heading for chart in Gallery(moving, []).charts()]
+    assert "Prices" not in Page(render(moving)).text("dt")
 
 
 def test_the_backup_reserve_is_drawn_and_named() -> None:
@@ -447,6 +465,11 @@ def test_times_are_round(start: datetime, hours: float, first: str, last: str, c
     ticks = TimeAxis(start, start + timedelta(hours=hours)).ticks()
     assert (ticks[0].label, ticks[-1].label, len(ticks)) == (first, last, count)
     assert all(0 <= tick.share <= 1 for tick in ticks)
+
+
+def test_days_begin_strong_where_hours_are_shown() -> None:
+    ticks = TimeAxis(MIDNIGHT, MIDNIGHT + timedelta(days=2)).ticks()
+    assert [tick.label for tick in ticks if tick.strong] == ["21 Jun", "22 Jun", "23 Jun"]
 
 
 @given(st.floats(-1e5, 1e5), st.floats(-1e5, 1e5))

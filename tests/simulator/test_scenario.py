@@ -188,6 +188,11 @@ def test_units_without_a_name_are_numbered() -> None:
     assert [unit.name for unit in made.units] == ["unit1", "unit2"]
 
 
+def test_several_units_may_take_any_free_port() -> None:
+    made = load(f"{UNIT}port = 0\n{UNIT.replace('cellar', 'attic')}port = 0\n")
+    assert [unit.port for unit in made.units] == [0, 0]
+
+
 def cluster(*roles: str, more: str = "") -> str:
     return "".join(f'[[units]]\nmodel = "powerflex2000"\ncluster = "{role}"\n{more if role == "master" else ""}' for role in roles)
 
@@ -209,7 +214,7 @@ def test_a_master_may_be_set_wider_than_a_single_unit() -> None:
 def test_the_start_may_be_given_from_outside() -> None:
     start = datetime(2027, 1, 1, 13, tzinfo=timezone(timedelta(hours=1)))
     made = scenario.load(f'{HEAD}{UNIT}[[events]]\nat = "06:00"\nreboot = 3\n', name="x", start=start)
-    assert made.start == datetime(2027, 1, 1, 12, tzinfo=UTC)
+    assert made.start.isoformat() == "2027-01-01T12:00:00+00:00"
     assert made.events[0].at == datetime(2027, 1, 2, 6, tzinfo=UTC)
 
 
@@ -344,7 +349,7 @@ def test_events_come_in_the_order_in_which_they_happen() -> None:
         (f"[sky]\ntemperature_c = [5, -5]\n{UNIT}", "line 2, sky.temperature_c: [5, -5] does not fit; allowed: the coldest first"),
         (f'[sky]\nkind = "claer"\n{UNIT}', 'line 2, sky.kind: "claer" does not fit; did you mean clear?'),
         (f"[roof]\ntilt_deg = 30\n{UNIT}", "line 1, roof.peak_w: missing; allowed: a number from 1 to 30000 W"),
-        (f"[meter]\nport = 80\n{UNIT}", "line 2, meter.port: a native meter answers nobody"),
+        (f'[meter]\nsort = "none"\nport = 80\n{UNIT}', "line 3, meter.port: without a meter nothing answers there"),
         (
             f"[tariff]\nimport_price = [1, 2]\n{UNIT}",
             "line 2, tariff.import_price: [1, 2] does not fit; allowed: a number from -10 to 10 EUR/kWh; or",

@@ -1,83 +1,160 @@
-"""`indevolt simulate`: one virtual device on the network, and a line for everything it answers.
+"""`indevolt simulate`: virtual devices that any client can talk to: one, a home, or a fleet of them.
 
-How it behaves is decided in ``simulator``; how it is put on the network in ``virtual``.
+Here are the options, and which of them mean something together. What becomes of them is in ``single``, ``home``, ``fleet`` and,
+where no network is needed, ``scenario``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
-from rich.console import Console
 
 from indevolt.catalogue import products
-from indevolt.cli.certificate import fingerprint_of, self_signed, server_context
+from indevolt.cli.fleet import WantedFleet, serve_fleet
+from indevolt.cli.home import WantedHome, serve_home
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.recording import DEFAULT_MODEL, load_state, model_of
-from indevolt.cli.screen import line, print_json_line, screen
-from indevolt.cli.session import environment, run
-from indevolt.cli.traffic import Answered
-from indevolt.clock import Clock
+from indevolt.cli.scenario import WantedScenario, complete_scenario, list_scenarios, print_scenario, write_report
+from indevolt.cli.session import environment
+from indevolt.cli.single import WantedDevice, own_time, serve_device
+from indevolt.clock import FastClock
 from indevolt.errors import InvalidInput
 from indevolt.protocol.discovery import PORT
-from indevolt.simulator import DEVICE_KEY, FAULT_FORMS, Accessory, Api, Board, Simulator, Sort, State
-from indevolt.virtual import VirtualDevice
+from indevolt.simulator import FAULT_FORMS, Api, Sort
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _ANY: Final = click.IntRange(0, 65535)
+_SEED: Final = 1
+_YEARS: Final = range(1970, 2200)  # the sun is known well enough, and no clock runs over
+
+
+# ---- which options go together -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Purpose:
+    """One of the things that this command does: the option that asks for it, and the others that it takes."""
+
+    option: str
+    takes: frozenset[str]
+    remedy: str
+
+
+_SERVED: Final = frozenset(("port", "strict", "discovery", "discovery_port", "quiet", "speed", "start", "seed", "as_json"))
+_LIST: Final = _Purpose("--list", frozenset(("list_them", "as_json")), "It only lists what ships; leave the other one out.")
+_PRINT: Final = _Purpose("--print", frozenset(("print_it", "scenario")), "It only prints the scenario; leave the other one out.")
+_REPORT: Final = _Purpose(
+    "--report",
+    frozenset(("report", "scenario", "seed", "start", "as_json")),
+    "A report is made at once and without a network; leave the other one out.",
+)
+_HOME: Final = _Purpose(
+    "--scenario",
+    _SERVED | {"scenario", "host", "cert", "key", "announce_s", "push_s"},
+    "Its file says what is there; begin one of your own with `indevolt simulate --scenario NAME --print`.",
+)
+_FLEET: Final = _Purpose(
+    "--fleet",
+    _SERVED | {"fleet", "models", "modules", "faults"},
+    "Devices of a fleet have their API on, each at a loopback address of its own; leave the other one out.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options as they were given, or their defaults."""
+
+    scenario: str | None
+    list_them: bool
+    print_it: bool
+    report: str | None
+    fleet: int | None
+    speed: float
+    start: datetime | None
+    models: tuple[str, ...]
+    modules: int | None
+    state: Path | None
+    seed: int | None
+    host: str
+    port: int
+    api: str
+    password: str | None
+    factory_default: bool
+    cert: Path | None
+    key: Path | None
+    latency_ms: float
+    strict: bool
+    faults: tuple[str, ...]
+    discovery: bool
+    discovery_port: int
+    announce_s: float | None
+    push_s: float | None
+    quiet: bool
+    as_json: bool
+
+    @property
+    def asked_at(self) -> int | None:
+        """The UDP port of discovery, None without."""
+        return self.discovery_port if self.discovery else None
+
+    @property
+    def purpose(self) -> _Purpose | None:
+        """What is to be done; None for a single device, which takes all other options.
+
+        Raises:
+            InvalidInput: something that needs a scenario, without one.
+        """
+        if self.list_them:
+            return _LIST
+        wanted = _PRINT if self.print_it else _REPORT if self.report is not None else None
+        if wanted is not None and self.scenario is None:
+            raise InvalidInput(
+                f"{wanted.option} needs a scenario", remedy="Add --scenario NAME; `indevolt simulate --list` shows which there are."
+            )
+        return wanted or (_FLEET if self.fleet is not None else _HOME if self.scenario is not None else None)
+
+
+def _check_together(context: click.Context, purpose: _Purpose) -> None:
+    """Check that every option that was typed means something for what is to be done.
+
+    Raises:
+        InvalidInput: names the first that does not.
+    """
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE and name not in purpose.takes:
+            raise InvalidInput(f"{parameter.opts[0]} means nothing with {purpose.option}", remedy=purpose.remedy)
+
+
+# ---- options -------------------------------------------------------------------------------------------------------------
 
 
 def _complete_fault(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
     return [CompletionItem(form) for form in FAULT_FORMS if form.startswith(incomplete)]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the options ask for."""
-
-    model: str
-    host: str
-    port: int
-    api: Api
-    password: str | None
-    factory_default: bool
-    state: State | None
-    modules: int | None
-    seed: int
-    latency_s: float
-    faults: tuple[str, ...]
-
-    def build(self, clock: Clock) -> Board:
-        """Return the device.
-
-        Raises:
-            InvalidInput: what does not go together.
-        """
-        common: dict[str, Any] = {
-            "clock": clock,
-            "seed": self.seed,
-            "state": self.state,
-            "api": self.api,
-            "password": self.password or DEVICE_KEY,
-            "factory_default": self.factory_default,
-            "latency_s": self.latency_s,
-        }
-        board: Board
-        if self.model in products():
-            board = Simulator(self.model, modules=self.modules, **common)
-        elif self.modules is not None:
-            raise InvalidInput(f"a {self.model} has no battery modules")
-        else:
-            board = Accessory(self.model, **common)
-        board.faults.add(*self.faults)
-        return board
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:  # noqa: ARG001 - click's own signature
+    """Return the instant that a text means, in UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value.strip())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(
+            f"--start: {value!r:.60} is no time",
+            remedy="Write 2026-01-15 or 2026-01-15T06:30; it is UTC unless it ends like +01:00.",
+        ) from error
+    if at.year not in _YEARS:
+        raise InvalidInput(f"--start: the year {at.year} does not fit; allowed: {_YEARS[0]} to {_YEARS[-1]}")
+    return at
 
 
 @click.command(
@@ -88,23 +165,69 @@ class Wanted:
         "indevolt simulate --model solidflex2000 --modules 3 --host 0.0.0.0",
         "indevolt simulate --api digest --factory-default",
         "indevolt simulate --state recording.jsonl --fault reset@0.1 --fault slow:2.5",
+        "indevolt simulate --list",
+        "indevolt simulate --scenario winter-day --speed 60",
+        "indevolt simulate --scenario winter-day --report day.html",
+        "indevolt simulate --scenario winter-day --print > mine.toml",
+        "indevolt simulate --fleet 1000 --model powerflex2000 --model solidflex2000",
     ],
     epilog=f"Faults: {', '.join(FAULT_FORMS)}; each may end in *COUNT, @PROBABILITY or both.",
 )
 @click.option(
+    "--scenario",
+    metavar="NAME|FILE",
+    shell_complete=complete_scenario,
+    help="A whole home, its weather and what happens: one that ships, or a TOML file.",
+)
+@click.option("--list", "list_them", is_flag=True, help="List the scenarios that ship.")
+@click.option("--print", "print_it", is_flag=True, help="Print the scenario's file, to begin one's own with.")
+@click.option(
+    "--report", metavar="FILE", help="Play the scenario at once, without a network, and write a page about it; - prints it."
+)
+@click.option("--fleet", type=click.IntRange(min=1), metavar="N", help="So many devices, each at a loopback address of its own.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, FastClock.FASTEST),
+    default=1.0,
+    show_default=True,
+    metavar="FACTOR",
+    help="How many times faster than real its time goes.",
+)
+@click.option(
+    "--start",
+    metavar="TIME",
+    callback=_moment,
+    help="When its time begins: 2026-01-15 or 2026-01-15T06:30 (UTC); else now, or when the scenario says.",
+)
+@click.option(
     "--model",
+    "models",
+    multiple=True,
     show_default="powerflex2000, or what the state shows",
     type=click.Choice([*products(), *(sort.value for sort in Sort)]),
     metavar="MODEL",
-    help=f"A battery ({', '.join(products())}) or an accessory ({', '.join(Sort)}).",
+    help=f"A battery ({', '.join(products())}) or an accessory ({', '.join(Sort)}); repeatable for a fleet.",
 )
 @click.option("--modules", type=click.IntRange(min=1), metavar="N", help="Battery modules, main unit included.")
 @click.option("--state", type=_FILE, help="Start as in this file: a recording, or JSON of point numbers and values.")
-@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Decides serial number, weather and chance.")
+@click.option(
+    "--seed",
+    type=int,
+    show_default="1, or what the scenario says",
+    metavar="N",
+    help="Decides serial number, weather and chance.",
+)
 @click.option(
     "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one."
 )
-@click.option("--port", type=_ANY, metavar="PORT", default=8080, show_default=True, help="TCP port of the API; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=_ANY,
+    metavar="PORT",
+    default=8080,
+    show_default=True,
+    help="TCP port of the API, of a home the first one; 0 takes a free one.",
+)
 @click.option(
     "--api",
     type=click.Choice([each.value for each in Api]),
@@ -138,163 +261,94 @@ class Wanted:
 @click.option(
     "--announce", "announce_s", type=click.FloatRange(min=0.1), metavar="S", help="Broadcast an announcement every so many seconds."
 )
-@click.option("--push", "push_s", type=click.FloatRange(min=0.05), metavar="S", help="Broadcast push frames, as accessories do.")
-@click.option("--quiet", is_flag=True, help="Do not print a line for each request.")
+@click.option(
+    "--push", "push_s", type=click.FloatRange(min=0.05), metavar="S", help="Broadcast push frames, as accessories and meters do."
+)
+@click.option("--quiet", is_flag=True, help="Do not print a line for each request and event.")
 @json_option
-def simulate_command(
-    *,
-    model: str | None,
-    modules: int | None,
-    state: Path | None,
-    seed: int,
-    host: str,
-    port: int,
-    api: str,
-    password: str | None,
-    factory_default: bool,
-    cert: Path | None,
-    key: Path | None,
-    latency_ms: float,
-    strict: bool,
-    faults: tuple[str, ...],
-    discovery: bool,
-    discovery_port: int,
-    announce_s: float | None,
-    push_s: float | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@click.pass_context
+def simulate_command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - each has its type in Options
     """Start a virtual device that any OpenData client can talk to, and print what it answers, until Ctrl-C.
 
-    It lives a small day of its own: sun, house, meter. Everything that it says is made up.
+    It lives a small day of its own: sun, house, meter. With --scenario it is a whole home with several units, prices and events;
+    with --fleet there are many. Everything that they say is made up.
     """
-    clock = environment().clock
-    start = load_state(state) if state else None
-    wanted = Wanted(
-        model=model or (model_of(start) if start else DEFAULT_MODEL),
-        host=host,
-        port=port,
-        api=Api.parse(api),
-        password=password,
-        factory_default=factory_default,
-        state=start,
-        modules=modules,
-        seed=seed,
-        latency_s=latency_ms / 1000,
-        faults=faults,
-    )
-    tls, fingerprint = _tls(wanted, cert, key, clock)
-    board = wanted.build(clock)
-    show = _printer(board, screen(), as_json=as_json)
-
-    def observe(peer: str, method: str, target: str, status: int, took_s: float) -> None:
-        show(Answered(clock.now(), peer, method, target, status, took_s))
-
-    device = VirtualDevice(
-        board,
-        host=host,
-        port=port,
-        ssl=tls,
-        strict=strict,
-        discovery_port=discovery_port if discovery else None,
-        announce_s=announce_s,
-        push_s=push_s,
-        observe=None if quiet else observe,
-    )
-
-    async def serve() -> None:
-        async with device:
-            _introduce(device, wanted, fingerprint, as_json=as_json)
-            await asyncio.Event().wait()
-
-    run(serve())
-
-
-def _tls(wanted: Wanted, cert: Path | None, key: Path | None, clock: Clock) -> tuple[ssl.SSLContext | None, str]:
-    if wanted.api is not Api.HTTPS:
-        if cert is not None or key is not None:
-            raise InvalidInput("a certificate means nothing without https", remedy="Add --api https.")
-        return None, ""
-    if cert is None:
-        return self_signed(wanted.host, clock.now())
-    return server_context(cert, key), fingerprint_of(cert)
-
-
-def _printer(board: Board, console: Console, *, as_json: bool) -> Callable[[Answered], None]:
-    model = board.model if isinstance(board, Simulator) else None
-
-    def show(answered: Answered) -> None:
-        if as_json:
-            print_json_line(answered.record())
-        else:
-            console.print(answered.text(model), soft_wrap=True)
-
-    return show
-
-
-def _introduce(device: VirtualDevice, wanted: Wanted, fingerprint: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json_line(_introduction_record(device, wanted, fingerprint))
-        return
-    console = screen()
-    first, *rest = _introduction(device, wanted, fingerprint)
-    console.print(line(first, "bold"), soft_wrap=True)
-    for text in rest:
-        console.print(line(f"  {text}"), soft_wrap=True)
-
-
-def _introduction(device: VirtualDevice, wanted: Wanted, fingerprint: str) -> Iterator[str]:
-    board = device.simulator
-    kind = wanted.model
-    if isinstance(board, Simulator):
-        kind = f"{board.product.title} with {board.modules} battery module{'s' if board.modules > 1 else ''}"
-    yield f"virtual {kind}, serial number {board.serial}"
-    if wanted.api is Api.OFF:
-        yield "local API: off, so its port is closed and discovery gets no answer"
+    given = Options(**options)
+    purpose = given.purpose
+    if purpose is not None:
+        _check_together(context, purpose)
+    if given.list_them:
+        list_scenarios(as_json=given.as_json)
+    elif given.fleet is not None:
+        _start_fleet(given, given.fleet)
+    elif given.scenario is None:
+        _start_device(given)
     else:
-        yield f"API: {_url(device, wanted)}"
-        if device.discovery_port is not None:
-            yield f"discovery: UDP {wanted.host}:{device.discovery_port}"
-    if fingerprint:
-        yield f"certificate: --fingerprint {fingerprint}"
-    if wanted.api is Api.DIGEST:
-        shown = "as given" if wanted.password else f"{DEVICE_KEY}, the device key of the documents"
-        yield f"Digest: user opend, password {shown}"
-        if wanted.factory_default:
-            yield "never changed: it opens nothing but its own change (`indevolt password`)"
-    if wanted.faults:
-        yield f"faults: {', '.join(wanted.faults)}"
-    if wanted.api is not Api.OFF:
-        yield f"try: indevolt get {_client_address(device, wanted)}"
-    yield "Ctrl-C stops it."
+        _use_scenario(given, WantedScenario(given.scenario, given.seed, given.start))
 
 
-def _introduction_record(device: VirtualDevice, wanted: Wanted, fingerprint: str) -> dict[str, Any]:
-    return {
-        "event": "started",
-        "virtual": True,
-        "model": wanted.model,
-        "serial": device.simulator.serial,
-        "api": wanted.api.value,
-        "url": None if wanted.api is Api.OFF else _url(device, wanted),
-        "discovery_port": device.discovery_port,
-        "fingerprint": fingerprint or None,
-        "faults": list(wanted.faults),
-    }
+def _use_scenario(given: Options, wanted: WantedScenario) -> None:
+    if given.print_it:
+        print_scenario(wanted)
+    elif given.report is not None:
+        write_report(wanted, given.report, as_json=given.as_json)
+    else:
+        home = WantedHome(
+            scenario=wanted,
+            host=given.host,
+            port=given.port,
+            cert=given.cert,
+            key=given.key,
+            strict=given.strict,
+            discovery_port=given.asked_at,
+            announce_s=given.announce_s,
+            push_s=given.push_s,
+            speed=given.speed,
+        )
+        serve_home(home, environment().clock, quiet=given.quiet, as_json=given.as_json)
 
 
-def _url(device: VirtualDevice, wanted: Wanted) -> str:
-    return f"{'https' if wanted.api is Api.HTTPS else 'http'}://{_host(wanted)}:{device.port}"
+def _start_fleet(given: Options, count: int) -> None:
+    wanted = WantedFleet(
+        count,
+        given.port,
+        given.asked_at,
+        models=given.models,
+        modules=given.modules,
+        seed=_SEED if given.seed is None else given.seed,
+        faults=given.faults,
+        strict=given.strict,
+    )
+    clock = own_time(environment().clock, given.speed, given.start)
+    serve_fleet(wanted, clock, quiet=given.quiet, as_json=given.as_json)
 
 
-def _client_address(device: VirtualDevice, wanted: Wanted) -> str:
-    """Return HOST for our own commands on this machine."""
-    if wanted.api is Api.HTTPS:
-        return _url(device, wanted)
-    return f"{_host(wanted)}:{device.port}"
-
-
-def _host(wanted: Wanted) -> str:
-    """Return where a client on this machine finds what listens on a host."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(wanted.host, wanted.host)  # noqa: S104 - recognized, not bound
-    return f"[{host}]" if ":" in host else host
+def _start_device(given: Options) -> None:
+    if len(given.models) > 1:
+        raise InvalidInput(
+            f"--model is given {len(given.models)} times, and a device has one",
+            remedy="Add --fleet N for a mix of devices, or write a scenario.",
+        )
+    state = load_state(given.state) if given.state else None
+    wanted = WantedDevice(
+        model=given.models[0] if given.models else model_of(state) if state else DEFAULT_MODEL,
+        host=given.host,
+        port=given.port,
+        api=Api.parse(given.api),
+        password=given.password,
+        factory_default=given.factory_default,
+        cert=given.cert,
+        key=given.key,
+        state=state,
+        modules=given.modules,
+        seed=_SEED if given.seed is None else given.seed,
+        latency_s=given.latency_ms / 1000,
+        strict=given.strict,
+        faults=given.faults,
+        discovery_port=given.asked_at,
+        announce_s=given.announce_s,
+        push_s=given.push_s,
+        speed=given.speed,
+        start=given.start,
+    )
+    serve_device(wanted, environment().clock, quiet=given.quiet, as_json=given.as_json)

@@ -1,7 +1,7 @@
 """Who is behind the socket: one device, or many told apart by the address that was called; and whose turn it is at each.
 
 A real device serves one request at a time, so each has a line of its own, and one that is slow or silent holds up nobody else's
-clients. Nothing is kept here for a device that has no client.
+clients. A line is half a kilobyte, and there is none for a device that nobody has called yet.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
-from weakref import WeakValueDictionary
 
 from indevolt.protocol.messages import AnyRequest, Reply
 
@@ -47,7 +46,7 @@ class Line:
     ``host_line`` is what its clients alone send, where many devices share a socket.
     """
 
-    __slots__ = ("__weakref__", "backend", "busy", "guard", "host_line", "observe", "waiting")
+    __slots__ = ("backend", "busy", "guard", "host_line", "observe", "waiting")
 
     def __init__(self, served: Served, host_line: bytes = b"") -> None:
         self.backend, self.guard, self.observe = served.backend, served.guard, served.observe
@@ -68,12 +67,13 @@ class Switchboard:
     """Many devices behind one socket: the address that a client called tells which it gets.
 
     Args:
-        route: returns the device at an address. Asked when a client comes and no other one is at the same device.
+        route: returns the device at an address. Asked when the first client comes; a device then stays, an address without one is
+            asked about again.
     """
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._lines: WeakValueDictionary[str, Line] = WeakValueDictionary()  # each lives as long as one of its connections
+        self._lines: dict[str, Line] = {}
 
     def line_at(self, address: str, port: int) -> Line | None:
         """Return the line at an address; None where there is no device."""

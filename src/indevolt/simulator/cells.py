@@ -1,8 +1,9 @@
-"""What the single battery modules and their cells show, derived from the whole: charges that differ, voltages, temperatures, health.
+"""What the single battery modules and their cells show, derived from the whole: charges that differ, voltages, temperatures,
+health.
 
-Nothing here has a state of its own: the modules' charges always add up to the unit's, and their powers to the battery's. Voltages are
-those of lithium iron phosphate, 16 cells in a row (51.2 V in samples, getdata_gen2); how far modules and cells differ is inferred but
-for the 3 to 15 points that documents give for charges (protocol.md, section 15).
+Nothing here has a state of its own: the modules' charges always add up to the unit's, and their powers to the battery's. Voltages
+are those of lithium iron phosphate, 16 cells in a row (51.2 V in samples, getdata_gen2); how far modules and cells differ is
+inferred but for the 3 to 15 points that documents give for charges (protocol.md, section 15).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a cluster divides power among its units (protocol.md, section 14). Pure.
 
-A master and up to two slaves act as one: the master follows the meter and takes commands with the total power, every unit answers for
-itself. Which units belong together is known by ``site``.
+A master and up to two slaves act as one: the master follows the meter and takes commands with the total power, every unit answers
+for itself. Which units belong together is known by ``site``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The power electronics of a unit: what a conversion costs, and how fast its power moves.
 
-Pure functions over values, and one small record of motion. What is asked of the converter is ``firmware``'s, what the battery carries
-is ``physics``'.
+Pure functions over values, and one small record of motion. What is asked of the converter is ``firmware``'s, what the battery
+carries is ``physics``'.
 
-The loss curve goes through both captured pairs, 726 W of battery giving 661 W and 2451 W giving 2240 W (protocol.md, section 12), and
+The loss curve goes through both captured pairs, 726 W of battery giving 661 W and 2451 W giving 2240 W (protocol.md, section 12),
+and
 through 20 W of own consumption awake (section 15)::
 
     ac = dc - own - 0.0553 |dc| - 9.24e-6 dc²         dc = pv + battery
@@ -20,6 +21,7 @@ from typing import Final
 AWAKE_W: Final = 20.0  # "about 20 to 35 W awake"; 20 W is what the captured pairs leave room for
 LINEAR: Final = 0.055273
 QUADRATIC: Final = 9.2434e-6  # per W; with LINEAR and AWAKE_W it meets both pairs within 0.1 W
+_DUST_S: Final = 1e-9  # what rounding may take from a step that ends where the power arrives
 
 
 def to_ac(dc_w: float, own_w: float = AWAKE_W) -> float:
@@ -93,16 +95,18 @@ class Motion:
                     break
             goal = target_w if level * target_w > 0 or level == 0 else 0.0
             ramp_s = abs(goal - level) / slew
-            if ramp_s >= left:
+            if ramp_s > left + _DUST_S:
                 reached = level + math.copysign(slew * left, goal - level)
                 area += (level + reached) / 2 * left
                 level = reached
                 break
             area += (level + goal) / 2 * ramp_s
-            left -= ramp_s
+            left = max(0.0, left - ramp_s)
             level = goal
             if level == target_w:
                 area += level * left
+                if level == 0:
+                    self.wait_s = response.start_s
                 break
         self.level_w = level
         return area / seconds if seconds > 0 else level

@@ -1,7 +1,7 @@
 """The virtual battery: what a poll reads, what a write does, and when both reach the plant behind it.
 
-Time passes when somebody asks, see ``site``, so an idle device costs nothing. Which number a quantity has and how it is coded is the
-catalogue's; what it shows is ``panel``'s, where its value comes from ``registers``'.
+Time passes when somebody asks, see ``site``, so an idle device costs nothing. Which number a quantity has and how it is coded is
+the catalogue's; what it shows is ``panel``'s, where its value comes from ``registers``'.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SERIAL_START: Final = 38  # ten digits, as one real unit had (protocol.md, sect
 class Simulator(Board):
     """A virtual battery of any product.
 
-    Without a state it has every point of its family, in a house of its own or in a :class:`Site` that it shares. Set to captured values
-    it answers them as they came, and goes on as captured (same load, same sun, same battery power) until an order or the passing energy
-    changes something; points that were not captured are then absent.
+    Without a state it has every point of its family, in a house of its own or in a :class:`Site` that it shares. Set to captured
+    values it answers them as they came, and goes on as captured (same load, same sun, same battery power) until an order or the
+    passing energy changes something; points that were not captured are then absent.
     """
 
     __slots__ = (
@@ -225,13 +225,23 @@ class Simulator(Board):
         self._registers.remove([self.model.point(name).name for name in names])
         self._last = None
 
-    def move(self, places: Mapping[str, int]) -> None:
-        """Let quantities answer at other point numbers, as another firmware may.
+    def restore(self, *names: str) -> None:
+        """Answer quantities again that were left out.
 
         Raises:
             InvalidInput: no such quantity.
         """
-        self._registers.move({self.model.point(name).name: str(number) for name, number in places.items()})
+        self._registers.restore([self.model.point(name).name for name in names])
+        self._last = None
+
+    def lay_out(self, *, remove: Iterable[str] = (), move: Mapping[str, int] | None = None) -> None:
+        """Let quantities be where another firmware has them: some nowhere, some at another number, all others at their own.
+
+        Raises:
+            InvalidInput: no such quantity.
+        """
+        moved = {self.model.point(name).name: str(number) for name, number in (move or {}).items()}
+        self._registers.lay_out([self.model.point(name).name for name in remove], moved)
         self._last = None
 
     # ---- requests ------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What stands in the registers of a virtual unit that nobody has touched: plausible values for every readable quantity.
 
-Only where neither a capture nor the plant says better. The point numbers and codes come from the catalogue; the values here are ours,
-chosen to look like those of the samples, and nothing may be concluded from them about real devices.
+Only where neither a capture nor the plant says better. The point numbers and codes come from the catalogue; the values here are
+ours, chosen to look like those of the samples, and nothing may be concluded from them about real devices.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _NUMBERED: Final = re.compile(r"(pack|pv)(\d+)_")
 def factory_registers(kit: Kit) -> Mapping[str, Raw]:
     """Return the raw value of every readable point by its JSON key; one table for all units of a kind.
 
-    Packs beyond the installed ones and PV inputs that the product lacks say so as real ones do: no serial number, and 0 everywhere else
-    (protocol.md, section 11).
+    Packs beyond the installed ones and PV inputs that the product lacks say so as real ones do: no serial number, and 0 everywhere
+    else (protocol.md, section 11).
     """
     product, modules = kit.product, kit.modules
     values = _values(kit)

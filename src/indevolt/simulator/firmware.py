@@ -1,7 +1,7 @@
 """What the unit's own firmware wants of its plant: modes, reserve, forced full charge, plan, standby.
 
-Pure, over a :class:`~indevolt.simulator.physics.Unit` and its orders. How settings on the wire become orders is in ``registers``; what a
-unit that follows the house is asked for comes from the meter, in ``site``.
+Pure, over a :class:`~indevolt.simulator.physics.Unit` and its orders. How settings on the wire become orders is in ``registers``;
+what a unit that follows the house is asked for comes from the meter, in ``site``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot of the unit's own plan; ``power_w`` is the battery's, positive when discharging. Times are seconds of the UTC day."""
+    """One slot of the unit's own plan; ``power_w`` is the battery's, positive when discharging. Times are seconds of the UTC
+    day."""
 
     start_s: float
     end_s: float  # below start_s: over midnight
@@ -183,8 +184,9 @@ class Firmware:
             self.recharging = False
         elif soc < low:
             self.recharging = True
-        if orders.full_every_s and not self.forcing and at_s - self._full_at_s >= orders.full_every_s:
-            self.forcing = at_s % DAY_S >= orders.full_from_s
+        if orders.full_every_s and not self.forcing:
+            full_day_s = self._full_at_s // DAY_S * DAY_S  # of the day: the hours that a charge takes do not move the next
+            self.forcing = at_s >= full_day_s + orders.full_every_s + orders.full_from_s
 
     def _wanted(self, unit: Unit, at_s: float, seconds: float, *, meter_online: bool) -> tuple[float | None, float, float]:
         """Return battery power (None to follow), floor and ceiling of the charge."""

@@ -1,6 +1,7 @@
 """What the unit shows of its plant: which quantity says what about power, charge, temperature and counters.
 
-Names and house signs only; how a quantity is written on the wire is the catalogue's. A quantity is worked out when somebody reads it.
+Names and house signs only; how a quantity is written on the wire is the catalogue's. A quantity is worked out when somebody reads
+it.
 """
 
 from __future__ import annotations

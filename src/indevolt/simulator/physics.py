@@ -7,8 +7,8 @@ Signs are the house's: power is positive when it flows into the house. Over ever
 
     pv + battery = inverter + loss          ac = inverter - bypass          stored energy falls by the battery's
 
-A battery gives back what it was given, since captures match the plain integration of its power (protocol.md, section 12): all losses
-are the converter's. In each step first :meth:`Unit.look` tells what is possible, then :meth:`Unit.run` does what was chosen.
+A battery gives back what it was given, since captures match the plain integration of its power (protocol.md, section 12): all
+losses are the converter's. In each step first :meth:`Unit.look` tells what is possible, then :meth:`Unit.run` does what was chosen.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ class Unit:
             soc_pct: state of charge, 0 to 100.
             temperature_c: of cells and power stage.
             response: how its power follows an order.
-            spread_pct: by how many points the packs' charges differ at half charge; 3 to 15 were documented (protocol.md, section 15).
+            spread_pct: by how many points the packs' charges differ at half charge; 3 to 15 were documented (protocol.md, section
+            15).
         """
         self.kit = kit
         self.response = response
@@ -227,8 +228,8 @@ class Unit:
     def look(self, pv_w: Sequence[float], seconds: float) -> None:
         """Find out what is possible for so many seconds: the limits of the battery and what the PV inputs offer.
 
-        ``charge_max_w`` and ``discharge_max_w`` are the battery's own limits by modules, temperature and charge; energy for the whole
-        step is there.
+        ``charge_max_w`` and ``discharge_max_w`` are the battery's own limits by modules, temperature and charge; energy for the
+        whole step is there.
         """
         kit, stored = self.kit, self.stored_wh
         charge, discharge = kit.carries(self.temperature_c)
@@ -273,7 +274,7 @@ class Unit:
         if ceiling_pct < 100:
             charge = min(charge, _power(ceiling_pct * wh_per_pct - self.stored_wh, seconds))
         give = min(self.discharge_max_w, _power(self.stored_wh - floor_pct * wh_per_pct, seconds)) if discharges else 0.0
-        keep_awake = min(to_dc(0.0, self.own_w), _power(self.stored_wh, seconds))
+        keep_awake = min(to_dc(0.0, self.own_w), self.discharge_max_w)
         self.charge_max_w = charge
         self.discharge_max_w = max(give, keep_awake)
         pv = self.pv_offered_w
@@ -293,17 +294,20 @@ class Unit:
 
     def stop_at(self, target_pct: float, seconds: float, *, charging: bool) -> None:
         """Keep the battery from going past a state of charge in this step."""
-        target_wh = target_pct / 100 * self.kit.capacity_wh
+        target_wh, pv, own = target_pct / 100 * self.kit.capacity_wh, self.pv_offered_w, self.own_w
         if charging:
             self.charge_max_w = min(self.charge_max_w, _power(target_wh - self.stored_wh, seconds))
+            self.low_w = max(self.low_w, min(0.0, to_ac(pv - self.charge_max_w, own)))
         else:
-            self.discharge_max_w = min(self.discharge_max_w, _power(self.stored_wh - target_wh, seconds))
+            left_w = max(_power(self.stored_wh - target_wh, seconds), to_dc(0.0, own))
+            self.discharge_max_w = min(self.discharge_max_w, left_w)
+            self.high_w = min(self.high_w, to_ac(pv + self.discharge_max_w, own))
 
     def run(self, target_w: float, seconds: float, ambient_c: float) -> None:
         """Live through a step with this inverter power as the aim, the limits of :meth:`bound` kept."""
         kit, pv, charge, give = self.kit, self.pv_offered_w, self.charge_max_w, self.discharge_max_w
         if self.asleep:
-            battery = min(kit.deep_w, _power(self.stored_wh, seconds))
+            battery = min(kit.deep_w, give)
             used, inverter = 0.0, battery - kit.deep_w
             self.motion.place(0.0)
         else:
@@ -326,18 +330,19 @@ class Unit:
 
     def run_alone(self, seconds: float, ambient_c: float) -> None:
         """Live through a step without the grid: the inverter feeds what hangs on the bypass socket, if it can."""
-        load_w, own, pv, hours = self.bypass_w, self.kit.offgrid_own_w, self.pv_offered_w, seconds / HOUR_S
-        give = self.discharge_max_w
+        load_w, pv, give, hours = self.bypass_w, self.pv_offered_w, self.discharge_max_w, seconds / HOUR_S
+        own = self.kit.offgrid_own_w + self.own_w - AWAKE_W  # with the heaters, if they are on
         served = load_w if 0 <= load_w <= min(self.kit.offgrid_w, to_ac(pv + give, own)) else 0.0
         self.motion.place(0.0)
         dc = to_dc(served, own)
-        battery = max(min(dc - pv, give), -self.charge_max_w)
-        used = min(pv, max(0.0, dc - battery))
+        if served == 0 and dc > pv + give:  # not even its own consumption: it is dark
+            battery, used = min(give, own), 0.0
+            self.heating = False
+        else:
+            battery = max(min(dc - pv, give), -self.charge_max_w)
+            used = min(pv, max(0.0, dc - battery))
         if used < pv:
             self.pv_w = tuple(each * (used / pv) for each in self.pv_w)
-        if battery + used < dc:  # not even its own consumption: it is dark
-            self.pv_w, used = (), 0.0
-            battery = min(_power(self.stored_wh, seconds), own)
         self.bypass_w = served
         self._count(battery, used, served, seconds, ambient_c)
         self.counted_wh[7] += served * hours

@@ -1,8 +1,8 @@
 """The registers of a virtual battery: raw values by JSON key, as a poll reads them.
 
-A value comes from one of four places, the first that has it: what was written or captured (``own``), what the plant shows (``panel``),
-serial numbers, and a table that all units of a kind share (``factory``). So an untouched unit owns nothing but its plant. How settings
-read as orders is in ``orders``.
+A value comes from one of four places, the first that has it: what was written or captured (``own``), what the plant shows
+(``panel``), serial numbers, and a table that all units of a kind share (``factory``). So an untouched unit owns nothing but its
+plant. How settings read as orders is in ``orders``.
 """
 
 from __future__ import annotations
@@ -211,16 +211,20 @@ class Registers:
 
     def remove(self, names: Iterable[str]) -> None:
         """Leave quantities out of every reply from now on."""
-        gone = {side.key for name in names if (side := self._model.points[name].read) is not None}
-        self._absent |= gone
-        for key in gone:
-            self.own.pop(key, None)
+        self._absent |= self._keys_of(names)
 
-    def move(self, places: Mapping[str, str]) -> None:
-        """Let quantities, by name, answer at other keys and no longer at their own."""
-        moved = {key: side.key for name, key in places.items() if (side := self._model.points[name].read) is not None}
-        self._moved = {**(self._moved or {}), **moved}
-        self._absent = (self._absent | set(moved.values())) - set(moved)
+    def restore(self, names: Iterable[str]) -> None:
+        """Answer quantities again that were left out."""
+        self._absent -= self._keys_of(names)
+
+    def lay_out(self, remove: Iterable[str], move: Mapping[str, str]) -> None:
+        """Leave some quantities out and let others, by name, answer at other keys; all else is at its own."""
+        moved = {key: side.key for name, key in move.items() if (side := self._model.points[name].read) is not None}
+        self._moved = moved or None
+        self._absent = (self._keys_of(remove) | frozenset(moved.values())) - frozenset(moved)
+
+    def _keys_of(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(side.key for name in names if (side := self._model.points[name].read) is not None)
 
     def _of_missing_packs(self, rows: Mapping[str, Row]) -> frozenset[str]:
         """Return the keys of what belongs to a pack whose serial number was captured as empty."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from html import escape
 from typing import Final
 
-from indevolt.simulator.report_charts import Chart, Gallery, Layer
+from indevolt.simulator.report_charts import Chart, Gallery, Layer, has_steady_prices
 from indevolt.simulator.report_style import STYLE
 from indevolt.simulator.report_svg import Mark
 from indevolt.simulator.report_tables import (
@@ -70,20 +70,36 @@ def render(trace: Trace) -> str:
 
 def _headline(trace: Trace) -> Iterator[str]:
     yield f'<header><div class="top"><h1>{escape(trace.title)}</h1>{SIMULATED}</div>'
-    if trace.about:
-        yield f'<p class="about">{escape(trace.about)}</p>'
+    for paragraph in paragraphs(trace.about):
+        yield f'<p class="about">{escape(paragraph)}</p>'
     length_s = (trace.end - trace.start).total_seconds()
     facts = {
         "Period": f"{day(trace.start)} {trace.start:%H:%M} to {_end(trace)} UTC ({lasting(length_s)})",
         "Units": ", ".join(trace.units) or "none",
         "Rows": f"{len(trace.rows)}, means over {row_length(trace)}",
     }
+    if (prices := _steady_prices(trace)) is not None:
+        facts["Prices"] = prices
     facts |= {label: text for label, text in trace.facts.items() if label != COMMAND}
     yield '<dl class="facts">'
     for label, text in facts.items():
         name = label.replace("_", " ")
         yield f"<div><dt>{escape(name[:1].upper() + name[1:])}</dt><dd>{escape(text)}</dd></div>"
     yield f'</dl><p class="soft">{_NOT_MEASURED}</p></header>'
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, which empty lines part; other line breaks are those of the file that it is from."""
+    parts = ("\n".join(line.strip() for line in text.splitlines())).split("\n\n")
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def _steady_prices(trace: Trace) -> str | None:
+    """Return prices that never change as a sentence; None where there are none, or a picture of them."""
+    if trace.import_price is None or not has_steady_prices(trace):
+        return None
+    cost = f"import {trace.import_price[0]:g} EUR/kWh"
+    return f"{cost}, always" if trace.export_price is None else f"{cost}, export {trace.export_price[0]:g} EUR/kWh, always"
 
 
 def _end(trace: Trace) -> str:

@@ -120,7 +120,7 @@ class Gallery:
         yield self._power()
         if self._trace.units:
             yield self._charge()
-        if self._trace.import_price is not None:
+        if self._trace.import_price is not None and not has_steady_prices(self._trace):
             yield self._prices(self._trace.import_price)
         temperatures = self._of_units(lambda unit: unit.temperature_c)
         if any(max(each) - min(each) > _MOVES_K for each in temperatures):
@@ -268,6 +268,11 @@ class Gallery:
 
     def _of_units(self, quantity: Callable[[UnitRow], float]) -> list[list[float]]:
         return [[quantity(row.units[number]) for row in self._trace.rows] for number in range(len(self._trace.units))]
+
+
+def has_steady_prices(trace: Trace) -> bool:
+    """Whether no price ever changes, so that a sentence says more than a picture."""
+    return all(len(set(prices)) <= 1 for prices in (trace.import_price or (), trace.export_price or ()))
 
 
 def _stack(*layers: tuple[Layer, Sequence[float]]) -> list[tuple[Layer, list[float], list[float]]]:

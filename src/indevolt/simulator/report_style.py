@@ -28,7 +28,7 @@ h2{font-size:17px;font-weight:650;margin:0}
 h3{font-size:13px;font-weight:600;margin:14px 0 -2px;color:var(--soft)}
 p{margin:0}
 header .soft{margin-top:6px}
-.about{max-width:72ch;margin-top:8px;white-space:pre-line}
+.about{max-width:72ch;margin-top:8px}
 .top{display:flex;flex-wrap:wrap;gap:6px 14px;align-items:baseline}
 .sim{font-size:12px;font-weight:600;letter-spacing:.04em;color:var(--sim);background:var(--sim-paper);border-radius:9px;
 padding:1px 9px;

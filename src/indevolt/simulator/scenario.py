@@ -37,7 +37,7 @@ from indevolt.tomltext import Document, Mistakes, parse
 REMEDY: Final = "docs/reference/scenarios.md lists every field; shipped scenarios show how (`indevolt simulate --list`)."
 REFRESH_S: Final = {
     MeterSort.NATIVE: 2.0,  # meters on the network are asked so often (control.md, section 0)
-    MeterSort.P1: 0.5,  # push frames come every 150 to 500 ms (protocol.md, section 6)
+    MeterSort.P1: 0.5,  # push frames come every 0.15 to 0.5 s (protocol.md, section 6)
     MeterSort.SHELLY: 2.0,
     MeterSort.NONE: 60.0,  # without meaning
 }
@@ -139,10 +139,8 @@ def _check_house(document: Document, values: Values, top: Place) -> None:
     if (air := values.get("sky", {}).get("temperature_c")) is not None and air[0] > air[1]:
         top.inside("sky").inside("temperature_c").wrong(f"[{air[0]:g}, {air[1]:g}] does not fit; allowed: the coldest first")
     meter = values.get("meter", {})
-    if meter.get("port") and meter.get("sort") in (MeterSort.NATIVE, MeterSort.NONE):
-        top.inside("meter").inside("port").wrong(
-            f'a {meter["sort"]} meter answers nobody; remove it, or set sort = "p1" or "shelly"'
-        )
+    if meter.get("port") and meter.get("sort") == MeterSort.NONE:
+        top.inside("meter").inside("port").wrong("without a meter nothing answers there; remove it, or choose another sort")
 
 
 def _build_sky(values: Values) -> SkySpec:

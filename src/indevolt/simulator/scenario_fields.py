@@ -201,7 +201,7 @@ METER: Final = Section(
             "How often a unit sees a new value; else 2, and 0.5 of a p1, which pushes.",
             None,
         ),
-        Field("port", _PORT, "TCP port where a p1 or shelly meter answers; 0 takes a free one.", 0),
+        Field("port", _PORT, "TCP port where the meter answers; 0 takes a free one.", 0),
     ),
 )
 

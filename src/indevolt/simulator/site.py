@@ -1,7 +1,7 @@
 """One grid connection: a house, its meter, and the units that share both. Here time passes.
 
-Advanced when somebody looks, in steps that are short while it is watched and long after it was left alone, so a site that nobody asks
-costs nothing. What a unit can do is in ``physics``, what it wants in ``firmware``, what surrounds it in ``house``.
+Advanced when somebody looks, in steps that are short while it is watched and long after it was left alone, so a site that nobody
+asks costs nothing. What a unit can do is in ``physics``, what it wants in ``firmware``, what surrounds it in ``house``.
 
 Signs are the house's, and after every step::
 
@@ -42,8 +42,8 @@ Observer = Callable[[datetime, float], None]
 class Pace:
     """How finely time is stepped.
 
-    ``step_s`` is the shortest step, and values change no more often. A gap of more than ``steps_per_gap`` of them takes longer steps, up
-    to ``longest_s``.
+    ``step_s`` is the shortest step, and values change no more often. A gap of more than ``steps_per_gap`` of them takes longer
+    steps, up to ``longest_s``.
     """
 
     step_s: float = 1.0
@@ -98,6 +98,7 @@ class Site:
     """One grid connection. Powers are means over the last step, in W; energies in Wh since the start."""
 
     __slots__ = (
+        "_acting_s",
         "_agenda",
         "_at_s",
         "_midnight_s",
@@ -131,6 +132,7 @@ class Site:
         self.import_wh = self.export_wh = self.load_wh = self.roof_wh = 0.0
         self._at_s = clock.monotonic()
         self._midnight_s = _midnight_after(clock.now().timestamp())
+        self._acting_s: float | None = None  # the moment of the action that is being carried out
         self._agenda: list[tuple[float, int, Callable[[], None]]] | None = None
         self._order: count[int] | None = None
         self._observers: tuple[Observer, ...] = ()
@@ -170,24 +172,41 @@ class Site:
     # ---- time ----------------------------------------------------------------------------------------------------------------
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Do something once the clock has moved on so far; actions happen in the order of their time, each at its own."""
+        """Do something once the clock has moved on so far; actions happen in the order of their time, each at its own.
+
+        What an action puts on the agenda counts from the action's own moment.
+        """
         if self._agenda is None or self._order is None:
             self._agenda, self._order = [], count()
-        heapq.heappush(self._agenda, (self.clock.monotonic() + delay_s, next(self._order), action))
+        now = self.clock.monotonic() if self._acting_s is None else self._acting_s
+        heapq.heappush(self._agenda, (now + delay_s, next(self._order), action))
+
+    @property
+    def next_due_s(self) -> float:
+        """How long it is until the next action; without end where there is none."""
+        return max(0.0, self._agenda[0][0] - self.clock.monotonic()) if self._agenda else math.inf
 
     @property
     def is_due(self) -> bool:
         """Whether :meth:`advance` would change anything now."""
+        if self._acting_s is not None:
+            return False
         now, agenda = self.clock.monotonic(), self._agenda
         return now - self._at_s >= self.pace.step_s - _DUST_S or (agenda is not None and agenda != [] and agenda[0][0] <= now)
 
     def advance(self) -> None:
-        """Live up to the clock's present, each action on the agenda at its own moment."""
+        """Live up to the clock's present, each action on the agenda at its own moment. From within an action it does nothing."""
+        if self._acting_s is not None:
+            return
         now = self.clock.monotonic()
         while self._agenda and self._agenda[0][0] <= now:
             due, _, action = heapq.heappop(self._agenda)
             self._run(due, now)
-            action()
+            self._acting_s = due
+            try:
+                action()
+            finally:
+                self._acting_s = None
         self._run(now, now)
 
     def settle(self, *, at_once: bool = False) -> None:

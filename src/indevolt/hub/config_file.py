@@ -1,0 +1,140 @@
+"""Reading the hub's configuration: where its file is looked for, and every mistake in it by line, field, value and allowed range.
+
+What a setting means is in ``config``. A value that may be a secret is never repeated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from indevolt.errors import InvalidInput
+from indevolt.hub.config import RULE, Config
+from indevolt.hub.config_schema import Spelling, heading, spelling_at
+from indevolt.hub.secret import Origin
+from indevolt.tomlfields import suggestion, told
+from indevolt.tomltext import Mistakes, Path as Place, parse, show
+
+VARIABLE: Final = "INDEVOLT_CONFIG"
+NAME: Final = "indevolt.toml"
+SYSTEM: Final = Path("/etc/indevolt") / NAME
+_LARGEST: Final = 4 * 1024 * 1024  # bytes: above a file of ten thousand devices
+_REMEDY: Final = "Every setting: docs/reference/hub-config.md; a file to start from: `indevolt hub init`."
+
+
+# ---- where it is ---------------------------------------------------------------------------------------------------------------
+
+
+def find(argument: Path | None = None, *, environ: Mapping[str, str] = os.environ, system: Path = SYSTEM) -> Path | None:
+    """Return the file that holds the configuration; None where there is none, so that defaults hold.
+
+    Looked for in this order: the argument, ``$INDEVOLT_CONFIG``, ``./indevolt.toml``, that of this user, that of this machine. What
+    is named has to be there.
+
+    Raises:
+        InvalidInput: a file that was named is not there.
+    """
+    named = argument or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            source = "" if argument else f" (of ${VARIABLE})"
+            raise InvalidInput(f"there is no file {named}{source}", remedy=f"`indevolt hub init {named}` writes one.")
+        return named
+    return next((place for place in places(environ=environ, system=system) if place.is_file()), None)
+
+
+def places(*, environ: Mapping[str, str] = os.environ, system: Path = SYSTEM) -> tuple[Path, ...]:
+    """Return where a file is looked for when none is named."""
+    own = Path(environ.get("XDG_CONFIG_HOME") or "~/.config") / "indevolt" / NAME
+    return Path(NAME), _expanded(own), system
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a user without a home
+        return path
+
+
+# ---- what it says --------------------------------------------------------------------------------------------------------------
+
+
+def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration of a file; without one, that of the defaults.
+
+    Raises:
+        InvalidInput: the file cannot be read.
+        WrongToml: names every mistake.
+    """
+    if path is None:
+        return Config()
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+    if len(data) > _LARGEST:
+        raise InvalidInput(f"{path} is larger than any configuration")
+    return load_text(text, name=str(path), origin=Origin(path.absolute().parent, environ))
+
+
+def load_text(text: str, *, name: str, origin: Origin) -> Config:
+    """Return the configuration that a text spells.
+
+    Args:
+        text: TOML.
+        name: what messages call it.
+        origin: what its relative paths and variables are looked up in.
+
+    Raises:
+        WrongToml: names every mistake.
+    """
+    document = parse(text, name=name)
+    try:
+        return Config.model_validate(document.values, context=origin)
+    except ValidationError as wrong:
+        mistakes = Mistakes(document)
+        for error in wrong.errors(include_url=False):
+            if error["type"] != "default_factory_not_called":  # a default that depends on a field that is itself wrong
+                mistakes.add(*_told(error))
+        mistakes.settle(remedy=_REMEDY)
+        raise  # never reached: there is at least one
+
+
+def _told(error: ErrorDetails) -> tuple[Place, str]:
+    """Return where a mistake is, and what is told about it."""
+    path, field = error["loc"], spelling_at(error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            table = spelling_at(path[:-1])
+            hint = suggestion(str(path[-1]), table.names)
+            return path, f"unknown field;{hint} {heading(path[:-1])} has: {', '.join(table.names)}"
+        case "missing":
+            return path, f"missing; allowed: {field.allowed}"
+        case kind if kind == RULE:
+            return path, error["msg"]
+        case "value_error":
+            cause = error.get("ctx", {}).get("error")
+            return path, told(cause) if isinstance(cause, InvalidInput) else error["msg"]
+    hint = suggestion(error["input"], field.words) if isinstance(error["input"], str) else ""
+    return path, f"{_shown(error['input'], field)} does not fit;{hint} allowed: {field.allowed}"
+
+
+def _shown(value: object, field: Spelling) -> str:
+    """Return a value as messages repeat it; tables and secrets are only called what they are."""
+    match value:
+        case dict():
+            return "a table"
+        case list() if field.is_secret or any(isinstance(each, dict | list) for each in value):
+            return "a list"
+        case _ if field.is_secret:
+            return "what is there"
+    return show(value)

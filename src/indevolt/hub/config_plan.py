@@ -1,0 +1,140 @@
+"""What a configuration will do, in plain words: who is read, who may write, where the hub listens, where data goes.
+
+For `indevolt hub check` and for the hub's first lines. Nothing secret is told, and nothing is tried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, GatewayConfig, TlsConfig
+from indevolt.hub.config_values import is_loopback
+from indevolt.hub.tokens import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sentences by topic; ``notes`` are what an owner should think about."""
+
+    devices: tuple[str, ...]
+    writers: tuple[str, ...]
+    listens: tuple[str, ...]
+    keeps: tuple[str, ...]
+    sends: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def plan(config: Config) -> Plan:
+    """Return what a configuration will do."""
+    return Plan(
+        tuple(map(_device, config.devices)) or ("none is listed: it looks for devices on this network, and only reads",),
+        tuple(_writers(config)),
+        tuple(_listens(config)),
+        tuple(_keeps(config)),
+        tuple(_sends(config)) or ("nowhere",),
+        tuple(_notes(config)),
+    )
+
+
+def _device(device: DeviceConfig) -> str:
+    poll = device.poll
+    how = f"power every {poll.power_s:g} s, packs every {poll.packs_s:g} s, settings every {poll.settings_s:g} s"
+    secret = ", with a password" if device.password else ""
+    return f"{device.name} at {device.address}{secret}: {'may be written to' if device.control else 'is only read'}; {how}"
+
+
+def _writers(config: Config) -> Iterator[str]:
+    """Yield who can write, on which way; the owner of a device has to have allowed it."""
+    controlled = [device for device in config.devices if device.control]
+    if not controlled:
+        yield "nobody: no device has control = true"
+        return
+    names = ", ".join(device.name for device in controlled)
+    ways = [f"token {token.name} ({token.role}), by the API" for token in config.api.tokens if token.role.includes(Role.CONTROL)]
+    if config.mqtt and config.mqtt.commands:
+        ways.append(f"whoever may publish at {config.mqtt.host}:{config.mqtt.port}, by MQTT")
+    yield from (f"to {names}: {way}" for way in ways)
+    through_gateways = [device for device in controlled if device.gateway and device.gateway.writes]
+    yield from (f"to {device.name}: {_who(device.gateway)}, by its gateway" for device in through_gateways if device.gateway)
+    if not ways and not through_gateways:
+        yield "nobody: there is no token with the role control or admin, no gateway with writes = true, no MQTT with commands"
+
+
+def _who(gateway: GatewayConfig) -> str:
+    if gateway.password:
+        return "whoever has the gateway's password"
+    return "every program on this machine" if is_loopback(gateway.host) else "EVERYBODY who reaches it, without a password"
+
+
+def _listens(config: Config) -> Iterator[str]:
+    api = config.api
+    if api.tokens:
+        who = f"with a token ({', '.join(f'{token.name}: {token.role}' for token in api.tokens)})"
+    else:
+        who = "without a token, only for reading"
+    yield f"API {_at(api)}, {_reach(api.host)}, {who}"
+    for device in config.devices:
+        if (gateway := device.gateway) is not None:
+            secret = "with a password" if gateway.password else "without a password"
+            does = "read and written" if gateway.writes else "only read"
+            yield f"gateway of {device.name} {_at(gateway)}, {_reach(gateway.host)}, {secret}, {does}"
+
+
+def _at(place: ApiConfig | GatewayConfig) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{_scheme(place.tls)}://{host}:{place.port or '(a free port)'}"
+
+
+def _scheme(tls: TlsConfig | None) -> str:
+    return "https" if tls else "http"
+
+
+def _reach(host: str) -> str:
+    return "this machine only" if is_loopback(host) else "reached from other machines"
+
+
+def _keeps(config: Config) -> Iterator[str]:
+    store = config.store
+    match store.kind:
+        case "sqlite":
+            yield f"history in the file {config.store_path}"
+        case "postgres":
+            yield f"history at the postgres server of store.url; in {config.spool_path} while it is away"
+        case "memory":
+            yield "history in memory: nothing outlives the hub"
+    yield f"state in the folder {config.hub.data}"
+    five, hour = (f"{days} days" if days else "forever" for days in (store.five_minute_days, store.hourly_days))
+    yield f"every reading for {store.raw_days} days, those of 5 minutes {five}, those of an hour {hour}"
+
+
+def _sends(config: Config) -> Iterator[str]:
+    if config.mqtt is not None:
+        tls = ", by TLS" if config.mqtt.tls else ""
+        home = f", and discovery under {config.mqtt.discovery_prefix}/" if config.mqtt.discovery else ""
+        yield f"MQTT to {config.mqtt.host}:{config.mqtt.port}{tls}: states under {config.mqtt.topic}/{home}"
+    if config.influx is not None:
+        url = urlsplit(config.influx.url)
+        yield f"line protocol to {url.scheme}://{url.netloc}{url.path}, every {config.influx.every_s:g} s"
+    if config.notify.urls:
+        kinds = ", ".join(url.reveal().partition(":")[0] for url in config.notify.urls)  # what is behind it may hold a password
+        yield f"notifications to {len(config.notify.urls)} receiver{'s' if len(config.notify.urls) > 1 else ''} ({kinds})"
+
+
+def _notes(config: Config) -> Iterator[str]:
+    api = config.api
+    if not is_loopback(api.host) and api.tls is None:
+        yield f"tokens travel in clear to {api.host}: anybody in that network can read them; set [api.tls], or put a proxy in front"
+    for device in config.devices:
+        gateway = device.gateway
+        if gateway and gateway.writes and gateway.without_password and not gateway.password and not is_loopback(gateway.host):
+            yield f"everybody who reaches {_at(gateway)} can command {device.name}: without_password = true"
+    mqtt = config.mqtt
+    if mqtt and mqtt.user is None and mqtt.commands and any(device.control for device in config.devices):
+        yield f"the broker at {mqtt.host} is used without a user: if it asks nobody who they are, anybody there can command devices"
+    if mqtt and mqtt.password and not mqtt.tls and not is_loopback(mqtt.host):
+        yield f"the password of MQTT travels in clear to {mqtt.host}; set mqtt.tls = true where the broker speaks TLS"
+    influx = config.influx
+    if influx and influx.token and influx.url.startswith("http:") and not is_loopback(urlsplit(influx.url).hostname or ""):
+        yield "the token of influx travels in clear; use https where the receiver speaks it"

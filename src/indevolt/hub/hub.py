@@ -1,0 +1,43 @@
+"""What all services of the hub share: one record, made in ``app`` and passed to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from indevolt.clock import Clock
+from indevolt.errors import NoSuchDevice
+from indevolt.hub.alerts import Alerts
+from indevolt.hub.bus import Bus
+from indevolt.hub.config import Config
+from indevolt.hub.journal import Journal
+from indevolt.hub.keeper import Keeper
+from indevolt.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The running hub. ``services`` tells the state of each, ``keepers`` are by the name of their device."""
+
+    config: Config
+    clock: Clock
+    store: Store
+    bus: Bus
+    journal: Journal
+    alerts: Alerts
+    keepers: Mapping[str, Keeper]
+    started: datetime
+    services: dict[str, str] = field(default_factory=dict)  # name -> "running", "restarting: why", "ended"
+
+    def keeper(self, device: str) -> Keeper:
+        """Return the keeper of a device.
+
+        Raises:
+            NoSuchDevice: the hub has no such device; names those that there are.
+        """
+        keeper = self.keepers.get(device)
+        if keeper is None:
+            known = ", ".join(self.keepers) or "none"
+            raise NoSuchDevice(f"the hub has no device {device!r:.60}", remedy=f"Devices: {known}.")
+        return keeper

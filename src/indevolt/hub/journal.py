@@ -1,0 +1,63 @@
+"""The journal: what happened to devices and hub, in order, for ever. Who did what, why, what was before, what came of it.
+
+Entries go to the store, and to whoever listens on the bus. A store that is away does not stop the hub: entries wait in memory then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+from typing import Any, Final
+
+from indevolt.clock import Clock
+from indevolt.errors import StoreUnavailable
+from indevolt.hub.bus import Bus
+from indevolt.hub.events import Noted
+from indevolt.store import Entry, Store
+
+WAITING: Final = 10_000  # entries kept while the store is away: days of an ordinary home
+
+
+class Kind(StrEnum):
+    """What an entry is about."""
+
+    HUB = "hub"  # start, stop, services
+    CONNECTION = "connection"  # a device came, went, was refused, was replaced, restarted
+    FIRMWARE = "firmware"
+    WRITE = "write"  # a setting or a command: intended, and what came of it
+    ALERT = "alert"
+    STORE = "store"
+
+
+class Journal:
+    """Writes entries down."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._waiting: deque[Entry] = deque(maxlen=WAITING)
+
+    async def note(self, kind: Kind, text: str, *, device: str = "", actor: str = "hub", **data: Any) -> Entry:  # noqa: ANN401 - facts of any sort that JSON can carry
+        """Write an entry and tell the bus. The number is 0 while the store is away."""
+        entry = Entry(0, self._clock.now(), kind.value, device, actor, text, data)
+        try:
+            await self.catch_up()
+            entry = await self._write(entry)
+        except StoreUnavailable:
+            self._waiting.append(entry)
+        self._bus.publish(Noted(entry))
+        return entry
+
+    async def catch_up(self) -> None:
+        """Write what had to wait.
+
+        Raises:
+            StoreUnavailable: the store is still away.
+        """
+        while self._waiting:
+            await self._write(self._waiting[0])
+            self._waiting.popleft()
+
+    async def _write(self, entry: Entry) -> Entry:
+        return await self._store.journal(entry.at, entry.kind, entry.text, device=entry.device, actor=entry.actor, data=entry.data)

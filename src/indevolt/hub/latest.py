@@ -1,0 +1,97 @@
+"""What is known of one device: the last sample of each quantity, and how much it is worth now.
+
+Age is measured on the monotonic clock, so a wall clock that jumps makes nothing old or new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from indevolt.battery import Quality, Reading, Sample, Value
+from indevolt.clock import Clock
+
+LIVE_CYCLES: Final = 1.6  # a sample is live for a cycle, and for the jitter and the duration of the next reading
+HELD_CYCLES: Final = 2.6  # and held for one missed cycle more
+_VALUED: Final = (Quality.LIVE, Quality.HELD, Quality.STALE, Quality.OFFLINE)
+
+
+@dataclass(slots=True)
+class _Known:
+    sample: Sample
+    read_s: float
+    period_s: float
+
+
+class Latest:
+    """The last sample of each quantity of a device.
+
+    ``offline`` says that the device does not answer, ``frozen`` that it repeats itself; both devalue what is known.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.offline = False
+        self.frozen = False
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def take(self, samples: Iterable[Sample], period_s: float) -> None:
+        """Take in what a cycle brought; ``period_s`` is how often it comes.
+
+        A point that is in quarantine, or left out this time, keeps its last value, which grows old: so nothing vanishes without a
+        word.
+        """
+        now = self._clock.monotonic()
+        for sample in samples:
+            known = self._known.get(sample.name)
+            if sample.quality in (Quality.QUARANTINED, Quality.UNANSWERED) and known and known.sample.quality is Quality.LIVE:
+                continue
+            self._known[sample.name] = _Known(sample, now, period_s)
+
+    def sample(self, name: str) -> Sample | None:
+        """Return the last sample of a quantity with the quality it has now; None when it was never read."""
+        known = self._known.get(name)
+        return None if known is None else self._judge(known)
+
+    def age_s(self, name: str) -> float | None:
+        """Return how long ago a quantity was read; None when never."""
+        known = self._known.get(name)
+        return None if known is None else self._clock.monotonic() - known.read_s
+
+    def samples(self, names: Iterable[str] | None = None) -> Mapping[str, Sample]:
+        """Return samples by name, all or some."""
+        wanted = self._known if names is None else [name for name in names if name in self._known]
+        return {name: self._judge(self._known[name]) for name in wanted}
+
+    def value(self, name: str) -> Value | None:
+        """Return the last value of a quantity if it is live."""
+        sample = self.sample(name)
+        return sample.value if sample is not None and sample.quality is Quality.LIVE else None
+
+    def reading(self, device: str, family: str, names: Iterable[str] | None = None) -> Reading:
+        """Return all that is known as one reading of now."""
+        return Reading(device, family, self._clock.now(), self.samples(names))
+
+    def _judge(self, known: _Known) -> Sample:
+        sample = known.sample
+        if sample.quality is not Quality.LIVE:
+            return sample
+        age_s = self._clock.monotonic() - known.read_s
+        if self.offline:
+            quality = Quality.OFFLINE
+        elif self.frozen or age_s > HELD_CYCLES * known.period_s:
+            quality = Quality.STALE
+        elif age_s > LIVE_CYCLES * known.period_s:
+            quality = Quality.HELD
+        else:
+            return sample
+        return replace(sample, quality=quality)
+
+
+def has_value(sample: Sample) -> bool:
+    """Return whether a sample carries a value, be it an old one."""
+    return sample.value is not None and sample.quality in _VALUED

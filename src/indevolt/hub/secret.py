@@ -1,0 +1,127 @@
+"""Secrets of a configuration: where they come from, and that they are never shown.
+
+A secret stands in the file itself, in an environment variable or in a file of its own. What it opens is not known here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from indevolt.errors import InvalidInput
+
+HIDDEN: Final = "***"
+FORMS: Final = 'a text, { env = "NAME" } or { file = "path" }'
+_LONGEST: Final = 4096  # bytes: above any token or address of a database, below a file that was named by mistake
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a configuration comes from: the folder that its paths are relative to, and the environment."""
+
+    folder: Path = field(default_factory=Path.cwd)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def path(self, text: str) -> Path:
+        """Return a path of the configuration as an absolute one; ``~`` is the home of whoever runs this.
+
+        Raises:
+            InvalidInput: nobody knows the home, or no file system knows such a path.
+        """
+        try:
+            path = self.folder / Path(text).expanduser()
+            path.exists()  # too long, or with a NUL inside
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InvalidInput(f"it is no path: {error}") from error
+        return Path(os.path.normpath(path))
+
+
+class Secret:
+    """A text that is not shown: printing, logging or dumping it gives ``***``."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret itself, for whoever needs it to open something."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN})"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's own
+        """Tell pydantic how one is read, and that it is dumped as stars."""
+        shown = core_schema.plain_serializer_function_ser_schema(str, return_schema=core_schema.str_schema())
+        return core_schema.with_info_plain_validator_function(_read, serialization=shown)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return what a file may spell."""
+        text = {"type": "string", "minLength": 1}
+        sources = [
+            {"type": "object", "properties": {name: text}, "required": [name], "additionalProperties": False}
+            for name in ("env", "file")
+        ]
+        return {"anyOf": [text, *sources], "writeOnly": True, "x-allowed": FORMS}
+
+
+def _read(raw: object, info: core_schema.ValidationInfo) -> Secret:
+    origin = info.context if isinstance(info.context, Origin) else Origin()
+    match raw:
+        case Secret():
+            return raw
+        case str() if raw:
+            return Secret(raw)
+        case {"env": str(name), **rest} if not rest:
+            return Secret(_of_variable(name, origin.environ))
+        case {"file": str(name), **rest} if name and not rest:
+            return Secret(_of_file(origin.path(name)))
+    raise InvalidInput(f"this is no secret; allowed: {FORMS}")
+
+
+def _of_variable(name: str, environ: Mapping[str, str]) -> str:
+    text = environ.get(name, "")
+    if not text:
+        raise InvalidInput(f"the environment variable {name!r:.60} is not set", remedy="Set it for the process that runs the hub.")
+    return text
+
+
+def _of_file(path: Path) -> str:
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+        raise InvalidInput(f"{path} is no ordinary file")
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name == "posix" and mode & _OTHERS:
+                raise InvalidInput(
+                    f"others on this machine may use {path}: its mode is {stat.S_IMODE(mode):04o}", remedy=f"chmod 600 {path}"
+                )
+            text = file.read(_LONGEST + 1).decode().strip()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no text") from error
+    if not 0 < len(text) <= _LONGEST:
+        raise InvalidInput(f"{path} is {'too long for a secret' if text else 'empty'}")
+    return text

@@ -1,0 +1,121 @@
+"""The last known value of everything, in memory: what is asked most often, and never worth a disk.
+
+Taking a reading in costs next to nothing, because a reading that has the same quantities as the one before simply takes its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import repeat
+from operator import truediv
+
+from indevolt.store.contract import Last, Stored
+from indevolt.store.layout import Kept, Layout, Row, Shape, instant
+
+Numbers = dict[str, tuple[int, int]]
+"""Quantity: time of its last value, and the value as it is kept."""
+
+
+class Head:
+    """What one device said last in one table: its last reading, and what was known before of quantities that this one lacks."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._older: Numbers = {}
+        self._at_ms = 0
+        self._shape: Shape | None = None
+        self._row: Row = ()
+
+    def note(self, at_ms: int, shape: Shape, row: Row) -> None:
+        """Take in a reading; of an older one, what nothing newer is known of."""
+        if shape is not self._shape or at_ms < self._at_ms or None in row:
+            self._older = self.numbers()
+            if at_ms < self._at_ms:
+                self._older = _overlaid(self._older, at_ms, shape, row)
+                return
+            if None not in row and self._older.keys() <= set(shape.names):
+                self._older = {}
+        self._at_ms, self._shape, self._row = at_ms, shape, row
+
+    def numbers(self) -> Numbers:
+        """Return the last number of each quantity."""
+        return self._older if self._shape is None else _overlaid(self._older, self._at_ms, self._shape, self._row)
+
+    def values(self) -> dict[str, tuple[datetime, Stored]]:
+        """Return the last value of each quantity."""
+        if self._shape is not None and not self._older and None not in self._row:
+            return _whole(self._shape, instant(self._at_ms), self._row)
+        found: dict[str, tuple[datetime, Stored]] = {}
+        for name, (at_ms, number) in self.numbers().items():
+            if name in self._layout:
+                (value,) = self._layout.place(name).decode([number])
+                if value is not None:
+                    found[name] = (instant(at_ms), value)
+        return found
+
+    def dump(self) -> str:
+        """Return it as text, for the next start."""
+        return json.dumps(self.numbers(), separators=(",", ":"))
+
+    def load(self, text: str) -> None:
+        """Begin with what :meth:`dump` returned at the last run."""
+        self._older = {name: (at_ms, number) for name, (at_ms, number) in json.loads(text).items()}
+        self._at_ms = max((at_ms for at_ms, _ in self._older.values()), default=0)
+
+
+def _overlaid(older: Numbers, at_ms: int, shape: Shape, row: Row) -> Numbers:
+    """Return what is known when a reading is added; what is newer stays."""
+    found = dict(older)
+    for name, number in zip(shape.names, row, strict=True):
+        if number is not None and at_ms >= found.get(name, (0, 0))[0]:
+            found[name] = (at_ms, number)
+    return found
+
+
+def _whole(shape: Shape, at: datetime, row: Row) -> dict[str, tuple[datetime, Stored]]:
+    """Return a reading that has everything as values; the usual case, in C."""
+    values: list[Stored] = list(map(truediv, row, shape.scales))  # type: ignore[arg-type] # there is no None in it
+    found = dict(zip(shape.names, zip(repeat(at), values), strict=False))
+    for place in shape.odd:
+        (value,) = place.decode([int(found[place.column.name][1])])
+        if value is not None:
+            found[place.column.name] = (at, value)
+    return found
+
+
+class Newest:
+    """What all devices said last."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, dict[str, Head]] = {}
+
+    def head(self, device: str, layout: Layout) -> Head:
+        """Return what a device said last in a table."""
+        tables = self._heads.setdefault(device, {})
+        head = tables.get(layout.name)
+        if head is None:
+            head = tables[layout.name] = Head(layout)
+        return head
+
+    def note(self, kept: Kept) -> None:
+        """Take in a reading."""
+        self.head(kept.device, kept.shape.layout).note(kept.at_ms, kept.shape, kept.row)
+
+    def last(self, device: str | None) -> Last:
+        """Return the last values of one device or of all."""
+        asked: Mapping[str, dict[str, Head]] = self._heads
+        if device is not None:
+            asked = {device: self._heads[device]} if device in self._heads else {}
+        return {name: _of_tables(list(heads.values())) for name, heads in asked.items()}
+
+
+def _of_tables(heads: list[Head]) -> dict[str, tuple[datetime, Stored]]:
+    """Return the values of several tables together; of a quantity that is in two, the later one."""
+    found = heads[0].values()
+    for head in heads[1:]:
+        for name, value in head.values().items():
+            if name not in found or found[name][0] <= value[0]:
+                found[name] = value
+    return found
