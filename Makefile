@@ -32,6 +32,8 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/poll.py
 	$(PY) benchmarks/serve.py
 	$(PY) benchmarks/instructions.py
+	$(PY) benchmarks/physics.py
+	$(PY) benchmarks/fleet.py
 
 clean: ## remove everything that make and the tools made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

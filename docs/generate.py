@@ -5,6 +5,7 @@ Usage: ``python docs/generate.py`` writes, ``python docs/generate.py --check`` f
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from indevolt.battery import Value
 from indevolt.catalogue import Model, Point, families, load, products
 from indevolt.cli.app import cli as command_line
 from indevolt.cli.ending import exit_codes
+from indevolt.hub import config_schema
 from indevolt.simulator import scenario
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -187,6 +189,38 @@ def scenarios() -> Iterator[str]:
         yield f"{shipped.about}\n"
 
 
+def hub_configuration() -> Iterator[str]:
+    """Every setting of the hub."""
+    yield "# Configuration of the hub\n"
+    yield (
+        "One TOML file. `indevolt hub init` writes one with the devices of your network and every setting explained in it, "
+        "`indevolt hub check FILE` says in plain words what it will do, or names every mistake by its line. "
+        "Where no file is named it is `$INDEVOLT_CONFIG`, else `./indevolt.toml`, `~/.config/indevolt/indevolt.toml`, "
+        "`/etc/indevolt/indevolt.toml`; without any, the hub looks for devices, listens on this machine only, and only reads.\n"
+    )
+    yield (
+        'A secret stands in the file itself, or better elsewhere: `{ env = "NAME" }` takes it from an environment variable, '
+        '`{ file = "path" }` from a file that nobody but its owner may read (mode 0600). Relative paths start where the file is. '
+        "For editors: [the JSON schema](hub-config.schema.json), which `indevolt hub schema` prints as well.\n"
+    )
+    for each in config_schema.tables():
+        yield f"## `{each.heading}`\n"
+        yield f"{each.about}{' May be left out.' if each.may_be_missing else ''}\n"
+        yield from table(
+            ["setting", "allowed", "default", "meaning"],
+            (
+                [f"`{name}`", setting.allowed, "needed" if name in each.needed else setting.default_text, setting.about]
+                for name, setting in each.settings.items()
+            ),
+        )
+        yield ""
+
+
+def hub_schema() -> Iterator[str]:
+    """The same for editors."""
+    yield json.dumps(config_schema.schema(), ensure_ascii=False, indent=2)
+
+
 def commands() -> Iterator[str]:
     """Help texts of the command line."""
     yield "# Command line\n"
@@ -215,6 +249,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "errors.md": error_family,
     "cli.md": commands,
     "scenarios.md": scenarios,
+    "hub-config.md": hub_configuration,
+    "hub-config.schema.json": hub_schema,
 }
 
 
@@ -223,7 +259,7 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
     for name, page in PAGES.items():
-        text = NOTICE + "\n".join(page()).rstrip() + "\n"
+        text = (NOTICE if name.endswith(".md") else "") + "\n".join(page()).rstrip() + "\n"
         path = REFERENCE / name
         if path.exists() and path.read_text("utf-8") == text:
             continue

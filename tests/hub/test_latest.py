@@ -19,7 +19,14 @@ def known(clock: ManualClock, value: float | None = 42.0, quality: Quality = Qua
 
 @pytest.mark.parametrize(
     ("age_s", "quality"),
-    [(0, Quality.LIVE), (7.9, Quality.LIVE), (8.1, Quality.HELD), (12.9, Quality.HELD), (13.1, Quality.STALE), (1e6, Quality.STALE)],
+    [
+        (0, Quality.LIVE),
+        (7.9, Quality.LIVE),
+        (8.1, Quality.HELD),
+        (12.9, Quality.HELD),
+        (13.1, Quality.STALE),
+        (1e6, Quality.STALE),
+    ],
 )
 def test_a_sample_grows_old_by_missed_cycles(age_s: float, quality: Quality) -> None:
     clock = ManualClock()

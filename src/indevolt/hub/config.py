@@ -61,7 +61,14 @@ RULE: Final = "rule"
 class Section(BaseModel):
     """One table of the file. Frozen; what it does not know is refused, and so is a value of another type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,  # it may be a secret in the wrong place
+    )
 
     def rules(self) -> Broken:
         """Yield each rule of this table that is broken."""

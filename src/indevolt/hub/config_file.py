@@ -6,7 +6,7 @@ What a setting means is in ``config``. A value that may be a secret is never rep
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,9 @@ from pydantic_core import ErrorDetails
 from indevolt.errors import InvalidInput
 from indevolt.hub.config import RULE, Config
 from indevolt.hub.config_schema import Spelling, heading, spelling_at
-from indevolt.hub.secret import Origin
+from indevolt.hub.secret import Origin, is_file
 from indevolt.tomlfields import suggestion, told
-from indevolt.tomltext import Mistakes, Path as Place, parse, show
+from indevolt.tomltext import Mistakes, Path as Place, parse, show, spell
 
 VARIABLE: Final = "INDEVOLT_CONFIG"
 NAME: Final = "indevolt.toml"
@@ -41,11 +41,11 @@ def find(argument: Path | None = None, *, environ: Mapping[str, str] = os.enviro
     """
     named = argument or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
     if named is not None:
-        if not named.is_file():
+        if not is_file(named):
             source = "" if argument else f" (of ${VARIABLE})"
             raise InvalidInput(f"there is no file {named}{source}", remedy=f"`indevolt hub init {named}` writes one.")
         return named
-    return next((place for place in places(environ=environ, system=system) if place.is_file()), None)
+    return next((place for place in places(environ=environ, system=system) if is_file(place)), None)
 
 
 def places(*, environ: Mapping[str, str] = os.environ, system: Path = SYSTEM) -> tuple[Path, ...]:
@@ -73,6 +73,29 @@ def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Confi
     """
     if path is None:
         return Config()
+    return load_text(_text_of(path), name=str(path), origin=Origin(path.absolute().parent, environ))
+
+
+def bare_secrets(path: Path) -> tuple[str, ...]:
+    """Return the secrets that stand in a file itself, as messages spell their places; hashes of tokens give nothing away."""
+    values = parse(_text_of(path), name=str(path)).values
+    return tuple(spell(place) for place in _texts((), values) if place[-1] != "hash" and spelling_at(place).is_secret)
+
+
+def _texts(path: Place, value: object) -> Iterator[Place]:
+    """Yield where texts are, however deep."""
+    match value:
+        case str():
+            yield path
+        case dict():
+            for name, each in value.items():
+                yield from _texts((*path, name), each)
+        case list():
+            for position, each in enumerate(value):
+                yield from _texts((*path, position), each)
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -83,7 +106,7 @@ def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Confi
         raise InvalidInput(f"{path} is no UTF-8 text: {error.reason} at byte {error.start}") from error
     if len(data) > _LARGEST:
         raise InvalidInput(f"{path} is larger than any configuration")
-    return load_text(text, name=str(path), origin=Origin(path.absolute().parent, environ))
+    return text
 
 
 def load_text(text: str, *, name: str, origin: Origin) -> Config:
@@ -98,15 +121,15 @@ def load_text(text: str, *, name: str, origin: Origin) -> Config:
         WrongToml: names every mistake.
     """
     document = parse(text, name=name)
+    mistakes = Mistakes(document)
     try:
         return Config.model_validate(document.values, context=origin)
     except ValidationError as wrong:
-        mistakes = Mistakes(document)
         for error in wrong.errors(include_url=False):
             if error["type"] != "default_factory_not_called":  # a default that depends on a field that is itself wrong
                 mistakes.add(*_told(error))
-        mistakes.settle(remedy=_REMEDY)
-        raise  # never reached: there is at least one
+    mistakes.settle(remedy=_REMEDY)
+    raise InvalidInput(f"{name} is wrong in a way that has no words yet")
 
 
 def _told(error: ErrorDetails) -> tuple[Place, str]:
@@ -129,12 +152,13 @@ def _told(error: ErrorDetails) -> tuple[Place, str]:
 
 
 def _shown(value: object, field: Spelling) -> str:
-    """Return a value as messages repeat it; tables and secrets are only called what they are."""
+    """Return a value as messages repeat it; what may be or hold a secret is only called what it is."""
+    is_open = not field.is_secret and not field.is_table
     match value:
         case dict():
             return "a table"
-        case list() if field.is_secret or any(isinstance(each, dict | list) for each in value):
+        case list() if not is_open or any(isinstance(each, dict | list) for each in value):
             return "a list"
-        case _ if field.is_secret:
-            return "what is there"
+        case str() if not is_open:
+            return "a text"
     return show(value)

@@ -61,8 +61,17 @@ class Spelling:
 
     @property
     def is_secret(self) -> bool:
-        """Whether a value there is never shown."""
-        return bool(self.node.get("writeOnly")) or bool(_resolved(self.node.get("items", {})).get("writeOnly"))
+        """Whether a value there is never shown; a list counts by what is in it."""
+        return any(node.get("writeOnly", False) for node in self._nodes)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a table stands there, or a list of tables."""
+        return any("properties" in node for node in self._nodes)
+
+    @property
+    def _nodes(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return self.node, _resolved(self.node.get("items", {}))
 
     @property
     def allowed(self) -> str:

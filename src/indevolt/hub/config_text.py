@@ -22,8 +22,8 @@ _HEAD: Final = """\
 #   indevolt hub FILE          run it
 #
 # Lines that begin with # and a blank explain. Lines that begin with # alone are settings that hold anyway, or examples:
-# take the # away to change them, and that of the [heading] above. Secrets are best kept out of here: { env = "NAME" } takes
-# one from the environment, { file = "path" } from a file that nobody else can read.
+# take the # away to change them, and that of the [heading] above. Secrets are best kept out of here: { env = "NAME" }
+# takes one from the environment, { file = "path" } from a file that nobody else can read.
 """
 
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from indevolt.catalogue import families, products
 from indevolt.errors import InvalidInput
-from indevolt.hub.secret import Origin
+from indevolt.hub.secret import Origin, is_file
 from indevolt.transport import parse_address
 
 APP: Final = "indevolt"
@@ -38,7 +38,7 @@ def _path(raw: object, info: ValidationInfo) -> object:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    if not is_file(path):
         raise InvalidInput(f"there is no file {path}")
     return path
 
@@ -82,10 +82,10 @@ def _url(text: str, *, schemes: tuple[str, ...], bare: bool = False) -> str:
     return text
 
 
+_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+
 Name: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$"),
-    spelled("1 to 40 of a-z, 0-9, _ and -, beginning with a-z or 0-9"),
+    str, StringConstraints(pattern=_NAME), spelled("1 to 40 of a-z, 0-9, _ and -, beginning with a-z or 0-9", pattern=_NAME)
 ]
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Topic: TypeAlias = Annotated[

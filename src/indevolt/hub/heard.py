@@ -104,6 +104,19 @@ class Heard:
                 values[key] = raw
         return Data(values)
 
+    def young(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
+        """Return the raw values that are young enough, and the keys of which nothing so young is known."""
+        since = self._clock.monotonic() - max_age_s
+        values: dict[str, Raw] = {}
+        unknown: list[str] = []
+        for key in keys:
+            raw, at, present = self._raw.get(key, (None, float("-inf"), False))
+            if at < since:
+                unknown.append(key)
+            elif present:
+                values[key] = raw
+        return values, unknown
+
     def forget(self, keys: Iterable[str] | None = None) -> None:
         """Forget values that a write may have changed, or all."""
         if keys is None:

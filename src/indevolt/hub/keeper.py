@@ -30,7 +30,7 @@ from indevolt.hub.heard import Health, Heard
 from indevolt.hub.journal import Journal, Kind
 from indevolt.hub.latest import Latest
 from indevolt.hub.tiers import names_of, tables_of
-from indevolt.protocol.messages import Data, GetData, Request, SysConfig, SysGetConfig
+from indevolt.protocol.messages import Data, GetData, Raw, Request, SysConfig, SysGetConfig
 from indevolt.store import Store, Table
 from indevolt.transport import HttpTransport, Paced, ReplyT, Transport, parse_address
 
@@ -163,7 +163,15 @@ class Keeper:
             known = self._heard.recall(request.keys, max_age_s)
             if known is not None:
                 return known
-        return await self._paced.exchange(request)
+        try:
+            return await self._paced.exchange(request)
+        finally:
+            if not request.repeatable:
+                self._heard.forget()
+
+    def heard(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
+        """Return the raw values by point that are young enough, and the points of which nothing so young is known."""
+        return self._heard.young(keys, max_age_s)
 
     async def write(self, name: str, *values: Value, actor: str, reason: str = "") -> Outcome:
         """Write a setting and return what became of it; both are in the journal.

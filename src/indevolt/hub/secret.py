@@ -37,12 +37,21 @@ class Origin:
         Raises:
             InvalidInput: nobody knows the home, or no file system knows such a path.
         """
+        if "\0" in text:
+            raise InvalidInput("no path has a NUL inside")
         try:
             path = self.folder / Path(text).expanduser()
-            path.exists()  # too long, or with a NUL inside
-        except (OSError, RuntimeError, ValueError) as error:
+        except RuntimeError as error:
             raise InvalidInput(f"it is no path: {error}") from error
         return Path(os.path.normpath(path))
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a file is there; one that may not be looked at, or whose name is too long, is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 class Secret:
@@ -108,15 +117,15 @@ def _of_variable(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _of_file(path: Path) -> str:
-    if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
-        raise InvalidInput(f"{path} is no ordinary file")
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
+            raise InvalidInput(f"{path} is no ordinary file")
+        if os.name == "posix" and mode & _OTHERS:
+            raise InvalidInput(
+                f"others on this machine may use {path}: its mode is {stat.S_IMODE(mode):04o}", remedy=f"chmod 600 {path}"
+            )
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if os.name == "posix" and mode & _OTHERS:
-                raise InvalidInput(
-                    f"others on this machine may use {path}: its mode is {stat.S_IMODE(mode):04o}", remedy=f"chmod 600 {path}"
-                )
             text = file.read(_LONGEST + 1).decode().strip()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error

@@ -11,7 +11,8 @@ Clients are to meet every byte of what a real device sends (protocol.md, section
 
 That is 105 bytes, with no Date and no Server. An error status has the same three headers and no body; nothing about such bodies is
 documented. GET and POST are taken alike for every RPC, and a request body is read and ignored. A device serves one request at a
-time, however many connections there are: the others wait in line, as before a real device. What the RPCs are is in
+time, however many connections there are: the others wait in line, as before a real device; behind a ``Reception`` each client has a
+line of its own. What the RPCs are is in
 ``protocol.messages``, what they answer is the backend's business, and who may ask is the guard's. Behind a ``Switchboard`` there
 are many devices, each at an address and in a line of its own.
 
@@ -34,8 +35,21 @@ the backend raises any other exception                 500, and the event loop's
 ====================================================== ===========================================================================
 """
 
-from indevolt.server.calls import BODY_LIMIT, HEAD_LIMIT
-from indevolt.server.line import Backend, Guard, Observer, Route, Served, Switchboard
+from indevolt.server.calls import BODY_LIMIT, HEAD_LIMIT, Call
+from indevolt.server.line import Backend, Guard, Observer, Reception, Route, Screen, Served, Switchboard
 from indevolt.server.service import Server
 
-__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Backend", "Guard", "Observer", "Route", "Served", "Server", "Switchboard"]
+__all__ = [
+    "BODY_LIMIT",
+    "HEAD_LIMIT",
+    "Backend",
+    "Call",
+    "Guard",
+    "Observer",
+    "Reception",
+    "Route",
+    "Screen",
+    "Served",
+    "Server",
+    "Switchboard",
+]

@@ -21,12 +21,16 @@ class Call:
     Pollers send the same bytes for ever, so a call outlives the connection it came by.
     """
 
-    __slots__ = ("authorization", "keep", "method", "reply", "reply_bytes", "request", "target")
+    __slots__ = ("authorization", "host", "keep", "method", "of_browser", "reply", "reply_bytes", "request", "target")
 
-    def __init__(self, method: bytes, target: bytes, authorization: str | None, *, keep: bool) -> None:
+    def __init__(
+        self, method: bytes, target: bytes, authorization: str | None, *, keep: bool, host: str = "", of_browser: bool = False
+    ) -> None:
         self.method = method
         self.target = target
         self.authorization = authorization
+        self.host = host  # which name it was called by; a page of somebody else may have it resolve to this machine
+        self.of_browser = of_browser  # it has a mark that pages cannot keep a browser from sending
         self.keep = keep  # whether the connection can serve another one afterwards
         self.request: AnyRequest | None = None
         self.reply: Reply | None = None
@@ -44,6 +48,8 @@ class CallReader:
         self._parser = HttpRequestParser(self)
         self._target = b""
         self._authorization: str | None = None
+        self._host = ""
+        self._of_browser = False
         self._in_body = False
         self._size = 0
 
@@ -75,15 +81,23 @@ class CallReader:
         """Start a call."""
         self.between = self._in_body = False
         self._target, self._authorization = b"", None
+        self._host, self._of_browser = "", False
 
     def on_url(self, data: bytes) -> None:
         """Take a piece of the target."""
         self._target += data
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the credentials."""
-        if name.lower() == b"authorization":
-            self._authorization = value.decode("latin-1")
+        """Keep the credentials, and what tells who asks."""
+        match name.lower():
+            case b"authorization":
+                self._authorization = value.decode("latin-1")
+            case b"host":
+                self._host = value.decode("latin-1")
+            case b"origin" | b"sec-fetch-site":
+                self._of_browser = True
+            case b"user-agent" if value.startswith(b"Mozilla/"):
+                self._of_browser = True
 
     def on_headers_complete(self) -> None:
         """Count anew for the body."""
@@ -94,6 +108,15 @@ class CallReader:
         """Note a whole call."""
         parser = self._parser
         keep = self._keep_alive and parser.should_keep_alive() and not parser.should_upgrade()
-        self.calls.append(Call(parser.get_method(), self._target, self._authorization, keep=keep))
+        self.calls.append(
+            Call(
+                parser.get_method(),
+                self._target,
+                self._authorization,
+                keep=keep,
+                host=self._host,
+                of_browser=self._of_browser,
+            )
+        )
         self.between = True
         self._size = 0

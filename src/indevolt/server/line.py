@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from indevolt.protocol.messages import AnyRequest, Reply
+from indevolt.server.calls import Call
 
 if TYPE_CHECKING:
     from indevolt.server.connection import Connection
@@ -27,6 +28,10 @@ Observer: TypeAlias = Callable[[str, str, str, int, float], None]
 """Told peer, method, target, status (0 when no HTTP reply was given) and seconds of each request served."""
 
 
+Screen: TypeAlias = Callable[[AnyRequest, Call], None]
+"""Given a request that the guard let in and the call that it came by, raises a ``StatusError`` if it must not be served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """One device as a server sees it: what answers, who may ask, and who is told."""
@@ -34,10 +39,14 @@ class Served:
     backend: Backend
     guard: Guard | None = None
     observe: Observer | None = None
+    screen: Screen | None = None
 
 
 Route: TypeAlias = Callable[[str], Served | None]
 """Returns the device at an address of this machine, None where there is none."""
+
+Greet: TypeAlias = Callable[[str], Served]
+"""Returns what serves a client, given who it is (HOST:PORT)."""
 
 
 class Line:
@@ -46,10 +55,10 @@ class Line:
     ``host_line`` is what its clients alone send, where many devices share a socket.
     """
 
-    __slots__ = ("backend", "busy", "guard", "host_line", "observe", "waiting")
+    __slots__ = ("backend", "busy", "guard", "host_line", "observe", "screen", "waiting")
 
     def __init__(self, served: Served, host_line: bytes = b"") -> None:
-        self.backend, self.guard, self.observe = served.backend, served.guard, served.observe
+        self.backend, self.guard, self.observe, self.screen = served.backend, served.guard, served.observe, served.screen
         self.busy = False
         self.waiting: list[Connection] = []
         self.host_line = host_line
@@ -81,3 +90,25 @@ class Switchboard:
         if line is None and (served := self._route(address)) is not None:
             line = self._lines[address] = Line(served, f"\r\nHost: {address}:{port}\r\n".encode())
         return line
+
+    def line_for(self, called: tuple[str, int], peer: tuple[str, int]) -> Line | None:  # noqa: ARG002 - all clients wait in one line
+        """Return the line that a client gets into; None where there is no device."""
+        return self.line_at(*called)
+
+
+class Reception(Switchboard):
+    """One device behind many lines: each client has its own, so that none waits for what another one asked.
+
+    For what answers many at once, as a gateway does from its memory; a device does not.
+
+    Args:
+        greet: returns what serves a client.
+    """
+
+    def __init__(self, greet: Greet) -> None:
+        super().__init__(lambda _: None)
+        self._greet = greet
+
+    def line_for(self, called: tuple[str, int], peer: tuple[str, int]) -> Line:  # noqa: ARG002 - there is one device
+        """Return a line for one client alone."""
+        return Line(self._greet(f"{peer[0]}:{peer[1]}"))

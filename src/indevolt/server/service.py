@@ -43,7 +43,7 @@ class Server:
     """Serves one device, or many, on one TCP port.
 
     Args:
-        backend: answers requests; a switchboard instead has a device at each of many addresses.
+        backend: answers requests; a switchboard instead has a device at each of many addresses, a reception a line for each client.
         guard: decides who may ask; None serves everybody and ignores credentials, as a device in HTTP mode does.
         strict: answer 400 to an unusable ``config`` instead of ``200 {}``.
         lifelike: act out what the backend raises instead of reporting it: a virtual device, not a gateway.
@@ -155,9 +155,9 @@ class Server:
 
     def find_line(self, transport: asyncio.BaseTransport) -> Line | None:
         """Return the line of the device that a client called; None where there is no device."""
-        called = transport.get_extra_info("sockname")
+        called, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         try:
-            return self._switchboard.line_at(*called[:2]) if self._switchboard is not None and called else None
+            return self._switchboard.line_for(called[:2], peer[:2]) if self._switchboard is not None and called and peer else None
         except Exception as error:  # noqa: BLE001 - a device that cannot be had is none, for this client
             asyncio.get_running_loop().call_exception_handler({"message": f"no device at {called}", "exception": error})
             return None
@@ -214,6 +214,8 @@ class Server:
             request = call.request or self._decode(call)
             if line.guard is not None:
                 request = self._admit(line.guard, request, call)
+            if line.screen is not None:
+                line.screen(request, call)
             reply = line.backend(request)
             if type(reply) is not Data and isinstance(reply, Awaitable):
                 answer = asyncio.ensure_future(reply)

@@ -144,6 +144,11 @@ class Layout:
         self._places = {place.column.name: place for place in seen}
         self._shapes: dict[tuple[str, ...], Shape] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The quantities of today."""
+        return tuple(self._places)
+
     def __contains__(self, quantity: str) -> bool:
         return quantity in self._places
 

@@ -24,35 +24,36 @@ class Head:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._older: Numbers = {}
-        self._at_ms = 0
-        self._shape: Shape | None = None
-        self._row: Row = ()
+        self._latest: tuple[int, Shape | None, Row] = (0, None, ())  # replaced as a whole, because other threads read it
 
     def note(self, at_ms: int, shape: Shape, row: Row) -> None:
         """Take in a reading; of an older one, what nothing newer is known of."""
-        if shape is not self._shape or at_ms < self._at_ms or None in row:
+        known_ms, known, _ = self._latest
+        if shape is not known or at_ms < known_ms or None in row:
             self._older = self.numbers()
-            if at_ms < self._at_ms:
+            if at_ms < known_ms:
                 self._older = _overlaid(self._older, at_ms, shape, row)
                 return
             if None not in row and self._older.keys() <= set(shape.names):
                 self._older = {}
-        self._at_ms, self._shape, self._row = at_ms, shape, row
+        self._latest = (at_ms, shape, row)
 
     def numbers(self) -> Numbers:
         """Return the last number of each quantity."""
-        return self._older if self._shape is None else _overlaid(self._older, self._at_ms, self._shape, self._row)
+        at_ms, shape, row = self._latest
+        return self._older if shape is None else _overlaid(self._older, at_ms, shape, row)
 
     def values(self) -> dict[str, tuple[datetime, Stored]]:
         """Return the last value of each quantity."""
-        if self._shape is not None and not self._older and None not in self._row:
-            return _whole(self._shape, instant(self._at_ms), self._row)
+        at_ms, shape, row = self._latest
+        if shape is not None and not self._older and None not in row:
+            return _whole(shape, instant(at_ms), row)
         found: dict[str, tuple[datetime, Stored]] = {}
-        for name, (at_ms, number) in self.numbers().items():
+        for name, (known_ms, number) in self.numbers().items():
             if name in self._layout:
                 (value,) = self._layout.place(name).decode([number])
                 if value is not None:
-                    found[name] = (instant(at_ms), value)
+                    found[name] = (instant(known_ms), value)
         return found
 
     def dump(self) -> str:
@@ -62,7 +63,7 @@ class Head:
     def load(self, text: str) -> None:
         """Begin with what :meth:`dump` returned at the last run."""
         self._older = {name: (at_ms, number) for name, (at_ms, number) in json.loads(text).items()}
-        self._at_ms = max((at_ms for at_ms, _ in self._older.values()), default=0)
+        self._latest = (max((at_ms for at_ms, _ in self._older.values()), default=0), None, ())
 
 
 def _overlaid(older: Numbers, at_ms: int, shape: Shape, row: Row) -> Numbers:
@@ -76,7 +77,7 @@ def _overlaid(older: Numbers, at_ms: int, shape: Shape, row: Row) -> Numbers:
 
 def _whole(shape: Shape, at: datetime, row: Row) -> dict[str, tuple[datetime, Stored]]:
     """Return a reading that has everything as values; the usual case, in C."""
-    values: list[Stored] = list(map(truediv, row, shape.scales))  # type: ignore[arg-type] # there is no None in it
+    values: list[Stored] = list(map(truediv, row, shape.scales))  # there is no None in it
     found = dict(zip(shape.names, zip(repeat(at), values), strict=False))
     for place in shape.odd:
         (value,) = place.decode([int(found[place.column.name][1])])

@@ -6,8 +6,9 @@ Pure; the back ends fetch rows and write what comes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -55,15 +56,16 @@ def field(sql: str, stat: str) -> str:
     return f"{sql}__{stat}"
 
 
-def fields(layout: Layout, level: Level) -> list[tuple[str, int]]:
-    """Return name and number of every column that a level has of a table; numbers are for good, and above 0."""
+@lru_cache(maxsize=256)  # a few levels of a few tables; layouts live as long as their store
+def fields(layout: Layout, level: Level) -> Mapping[str, int]:
+    """Return the name of every column that a level has of a table, and its number: for good, and above 0."""
     if level is Level.RAW:
-        return [(place.sql, place.number * 8) for place in layout.places]
-    return [
-        (field(place.sql, stat), place.number * 8 + STATS.index(stat))
+        return {place.sql: place.number * 8 for place in layout.places}
+    return {
+        field(place.sql, stat): place.number * 8 + STATS.index(stat)
         for place in layout.places
         for stat in FIELDS[place.column.kind]
-    ]
+    }
 
 
 def rolled(layout: Layout, rows: Iterable[Row]) -> list[Row]:

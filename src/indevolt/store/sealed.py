@@ -67,6 +67,12 @@ def unseal(sealed: bytes) -> list[int | None]:
     return [next(rest) if each else None for each in known]
 
 
+def length(sealed: bytes) -> int:
+    """Return how many values a sealed column has, None included."""
+    _, _, count, _ = _HEAD.unpack_from(sealed)
+    return int(count)
+
+
 def _split(steps: array[int]) -> bytes:
     """Return the bytes of numbers by significance: all lowest ones, then all second ones, ..."""
     if sys.byteorder == "big":

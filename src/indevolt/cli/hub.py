@@ -1,0 +1,344 @@
+"""`indevolt hub`: run the hub, check its configuration, write one to start from, make tokens.
+
+The hub is an extra of its own, and slow to import, so nothing of it is imported before it is needed. What a configuration means
+belongs to ``indevolt.hub``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.text import Text
+
+from indevolt.cli.options import json_option
+from indevolt.cli.page import Subcommand
+from indevolt.cli.screen import hanging, line, marks, print_json, screen, waiting
+from indevolt.cli.session import Environment, environment, run
+from indevolt.cli.survey import Seen, examine, survey
+from indevolt.discovery import discover
+from indevolt.errors import InvalidInput
+from indevolt.hub.tokens import Role, hash_token, make_token
+from indevolt.tomltext import WrongToml
+
+if TYPE_CHECKING:
+    from indevolt.hub.config import Config
+
+_RUN: Final = "run"
+_FILE: Final = click.Path(path_type=Path)
+_TOPICS: Final = {
+    "devices": "Devices",
+    "writers": "Who may write",
+    "listens": "Listens",
+    "keeps": "Keeps",
+    "sends": "Sends",
+    "notes": "Think about",
+}
+_CONFIG: Final = "[CONFIG]"
+
+
+class HubCommands(Subcommand, click.Group):
+    """A group whose first command need not be named: `indevolt hub FILE` is `indevolt hub run FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of that command in front, where no other is named."""
+        is_completion = ctx.resilient_parsing and not args
+        if not is_completion and (not args or args[0] not in {*self.commands, *ctx.help_option_names}):
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and then the commands, as groups do."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@contextmanager
+def the_hub_extra() -> Iterator[None]:
+    """Import something of the hub inside; what is missing is named with what installs it.
+
+    Raises:
+        InvalidInput: the extra is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name in ("", "indevolt"):
+            raise
+        raise InvalidInput(f"the hub needs {name}", remedy='pip install "indevolt[hub]"') from error
+
+
+@click.group(
+    "hub",
+    cls=HubCommands,
+    subcommand_metavar="[CONFIG] | COMMAND ...",
+    examples=[
+        "indevolt hub init",
+        "indevolt hub check",
+        "indevolt hub",
+        "indevolt hub token laptop --role control",
+    ],
+)
+def hub_command() -> None:
+    """Own the batteries of a home: read them politely, keep history, serve every other tool, and write only where allowed.
+
+    CONFIG is a TOML file; else $INDEVOLT_CONFIG, ./indevolt.toml, ~/.config/indevolt/indevolt.toml, /etc/indevolt/indevolt.toml.
+    Without any, the hub looks for devices, listens on this machine only, and only reads.
+    """
+
+
+# ---- run and check -------------------------------------------------------------------------------------------------------------
+
+
+@hub_command.command(
+    _RUN, cls=Subcommand, short_help="Run the hub.", examples=["indevolt hub run home.toml", "indevolt hub run --check home.toml"]
+)
+@click.argument("file", type=_FILE, required=False, metavar=_CONFIG)
+@click.option("--check", is_flag=True, help="Only say what it will do, or what is wrong.")
+@json_option
+def run_command(file: Path | None, *, check: bool, as_json: bool) -> int:
+    """Run the hub; `indevolt hub [CONFIG]` is the same."""
+    if check:
+        return _check(file, as_json=as_json)
+    loaded = _load(file, as_json=as_json)
+    if loaded is None:
+        return InvalidInput.exit_code
+    # Here the hub runs: indevolt.hub.app takes loaded[1].
+    raise InvalidInput("this build can check a configuration, but not run the hub yet", remedy="Try `indevolt hub check`.")
+
+
+@hub_command.command(
+    "check",
+    cls=Subcommand,
+    short_help="Say what it will do, or what is wrong.",
+    examples=["indevolt hub check", "indevolt hub check home.toml --json"],
+)
+@click.argument("file", type=_FILE, required=False, metavar=_CONFIG)
+@json_option
+def check_command(file: Path | None, *, as_json: bool) -> int:
+    """Say in plain words what a configuration will do, or every mistake in it. Nothing is started and nobody is asked.
+
+    Exit code 2 where there is a mistake.
+    """
+    return _check(file, as_json=as_json)
+
+
+def _check(file: Path | None, *, as_json: bool) -> int:
+    loaded = _load(file, as_json=as_json)
+    if loaded is None:
+        return InvalidInput.exit_code
+    path, config = loaded
+    with the_hub_extra():
+        from indevolt.hub.config_plan import plan  # noqa: PLC0415 - see the head of this module
+    topics = {name: list(said) for name, said in asdict(plan(config)).items()}
+    topics["notes"] += _exposed(path)
+    if as_json:
+        shown = config.model_dump(mode="json", by_alias=True)
+        print_json({"ok": True, "file": None if path is None else str(path), "plan": topics, "configuration": shown})
+    else:
+        _tell_plan(path, topics)
+    return 0
+
+
+def _load(file: Path | None, *, as_json: bool) -> tuple[Path | None, Config] | None:
+    """Return the file that counts and what it says; None after its mistakes have been told, one on each line."""
+    with the_hub_extra():
+        from indevolt.hub.config_file import find, load  # noqa: PLC0415 - see the head of this module
+    path = find(file)
+    try:
+        return path, load(path)
+    except WrongToml as wrong:
+        _tell_mistakes(wrong, as_json=as_json)
+        return None
+
+
+def _tell_mistakes(wrong: WrongToml, *, as_json: bool) -> None:
+    if as_json:
+        mistakes = [asdict(mistake) for mistake in wrong.mistakes]
+        print_json({"ok": False, "file": wrong.name, "mistakes": mistakes, "next": wrong.remedy})
+        return
+    errors = screen(stderr=True)
+    for mistake in wrong.mistakes:
+        errors.print(line(f"{wrong.name}, {mistake}", "red"), soft_wrap=True)
+    count = len(wrong.mistakes)
+    errors.print(line(f"{count} mistake{'s' if count > 1 else ''}. {wrong.remedy}"), soft_wrap=True)
+
+
+def _exposed(path: Path | None) -> list[str]:
+    """Return a note where other users of this machine can read secrets in a file."""
+    if path is None or os.name != "posix" or not path.stat().st_mode & 0o077:
+        return []
+    with the_hub_extra():
+        from indevolt.hub.config_file import bare_secrets  # noqa: PLC0415 - see the head of this module
+    bare = bare_secrets(path)
+    return [f"other users of this machine may read {', '.join(bare)} in {path}: chmod 600 {path}"] if bare else []
+
+
+def _tell_plan(path: Path | None, topics: dict[str, list[str]]) -> None:
+    console = screen()
+    good = marks(console)[0]
+    what = f"{path} is in order; with it, the hub does this" if path else "no configuration file, so the hub does this by itself"
+    console.print(line(f"{good} {what}", "bold"), soft_wrap=True)
+    for name, title in _TOPICS.items():
+        for position, sentence in enumerate(topics[name]):
+            lead = Text(f"  {title if position == 0 else '':<15}", style="dim")
+            console.print(hanging(lead, sentence, "yellow" if name == "notes" else ""), soft_wrap=not console.is_terminal)
+
+
+# ---- init ----------------------------------------------------------------------------------------------------------------------
+
+
+@hub_command.command(
+    "init",
+    cls=Subcommand,
+    short_help="Look for devices and write a configuration.",
+    examples=["indevolt hub init", "indevolt hub init home.toml --host 192.168.1.20"],
+)
+@click.argument("file", type=_FILE, default="indevolt.toml")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="List this device instead of looking for some; repeatable.")
+@click.option(
+    "--seconds",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=5.0,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for answers.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@json_option
+def init_command(file: Path, hosts: tuple[str, ...], timeout_s: float, *, force: bool, as_json: bool) -> None:
+    """Look for devices and write a configuration with them into FILE (indevolt.toml), every setting explained in it.
+
+    Nothing is written to a device. The file can be read by its owner only, as passwords may be put in.
+    """
+    with the_hub_extra():
+        from indevolt.hub.config_text import Listed, commented  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_values import local_zone_name  # noqa: PLC0415 - see the head of this module
+    _require_free(file, force=force)
+    with waiting("asking who is there", quiet=as_json):
+        seen, hampered = run(_look_around(hosts, timeout_s, environment()))
+    batteries = [each for each in seen if each.is_battery]
+    names = [f"battery{number}" if len(batteries) > 1 else "battery" for number in range(1, len(batteries) + 1)]
+    listed = [Listed(name, each.host, each.about, each.needs_password) for name, each in zip(names, batteries, strict=True)]
+    notes = [about for each in seen if not each.is_battery for about in each.about]
+    _save(commented(listed, time_zone=local_zone_name(), notes=notes), file, force=force)
+    if as_json:
+        devices = [asdict(each) for each in listed]
+        print_json({"file": str(file), "devices": devices, "notes": [*notes, *hampered], "next": _next(file, batteries)})
+        return
+    console = screen()
+    console.print(line(f"{marks(console)[0]} wrote {file}: {len(listed) or 'no'} device{'' if len(listed) == 1 else 's'}", "bold"))
+    for each in listed:
+        asks = ("asks for a password",) if each.needs_password else ()
+        console.print(line(f"  {each.name} at {each.host}: {'; '.join((*each.notes, *asks))}"), soft_wrap=True)
+    for note in (*notes, *hampered):
+        console.print(line(f"  ! {note}", "yellow"), soft_wrap=True)
+    for step in _next(file, batteries):
+        console.print(line(f"  next: {step}"), soft_wrap=True)
+
+
+async def _look_around(hosts: Sequence[str], timeout_s: float, given: Environment) -> tuple[list[Seen], list[str]]:
+    """Return who is there, and what hampered the search."""
+    if hosts:
+        return await examine(dict.fromkeys(hosts), given), []
+    search = discover(timeout_s, port=given.discovery_port, local_port=given.discovery_local_port, clock=given.clock)
+    return await survey(search, given), search.notes
+
+
+def _next(file: Path, batteries: Sequence[Seen]) -> list[str]:
+    steps = []
+    if not batteries:
+        steps.append(
+            "enable the local API of each device in the INDEVOLT app, then `indevolt hub init --force`, or write its host in"
+        )
+    if any(each.needs_password for each in batteries):
+        steps.append(f"give the passwords: see password in {file}")
+    return [*steps, f"set control = true in {file} where the hub may write", f"indevolt hub check {file}", f"indevolt hub {file}"]
+
+
+def _require_free(file: Path, *, force: bool) -> None:
+    try:
+        is_there, is_ordinary, has_folder = file.exists(), file.is_file(), file.absolute().parent.is_dir()
+    except OSError as error:  # a name that is too long, or a folder that may not be looked into
+        raise InvalidInput(f"{file} cannot be written: {error.strerror or error}") from error
+    if is_there and not is_ordinary:
+        raise InvalidInput(f"{file} is no ordinary file, so it is not replaced")
+    if is_there and not force:
+        raise InvalidInput(f"{file} exists", remedy="Add --force to replace it, or name another file.")
+    if not has_folder:
+        raise InvalidInput(f"there is no folder {file.absolute().parent}")
+
+
+def _save(text: str, file: Path, *, force: bool) -> None:
+    """Write a file that only its owner can read: all of it, or nothing."""
+    _require_free(file, force=force)  # once more: looking for devices took a while
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)  # made with mode 0600
+        part = Path(name)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as opened:
+                opened.write(text)
+            part.replace(file)
+        finally:
+            with suppress(FileNotFoundError):
+                part.unlink()
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+# ---- schema and token ----------------------------------------------------------------------------------------------------------
+
+
+@hub_command.command(
+    "schema",
+    cls=Subcommand,
+    short_help="Print the JSON schema of the configuration.",
+    examples=["indevolt hub schema > indevolt.schema.json"],
+)
+def schema_command() -> None:
+    """Print the JSON schema of the configuration, for editors that check and complete while one writes."""
+    with the_hub_extra():
+        from indevolt.hub.config_schema import schema  # noqa: PLC0415 - see the head of this module
+    print_json(schema())
+
+
+@hub_command.command(
+    "token",
+    cls=Subcommand,
+    short_help="Make a token that opens the API.",
+    examples=["indevolt hub token laptop", "indevolt hub token phone --role control"],
+)
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.READ.value,
+    show_default=True,
+    help="read; control: settings and commands as well; admin: the hub itself as well.",
+)
+@json_option
+def token_command(name: str, role: str, *, as_json: bool) -> None:
+    """Make a token that opens the hub's API, show it once, and print what to put into the configuration for it.
+
+    Only a hash goes there, so keep the token: nobody can show it again.
+    """
+    token = make_token(name)
+    kept: dict[str, Any] = {"name": name, "role": role, "hash": hash_token(token)}
+    with the_hub_extra():
+        from indevolt.hub.config_file import load_text  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_text import spelled  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.secret import Origin  # noqa: PLC0415 - see the head of this module
+    lines = ["[[api.tokens]]", *(f"{key} = {spelled(value)}" for key, value in kept.items())]
+    load_text("\n".join(lines), name="this token", origin=Origin())
+    if as_json:
+        print_json({"token": token, **kept})
+        return
+    click.echo(f"The token, shown this once:\n\n{token}\n\nFor the configuration:\n\n" + "\n".join(lines))

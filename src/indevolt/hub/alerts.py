@@ -1,0 +1,206 @@
+"""What needs attention: rules over what happens, each raised once, told once, and cleared by itself.
+
+How people are told is in ``notify``; the journal has every alert, its beginning and its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from indevolt.battery import Reading
+from indevolt.clock import Clock
+from indevolt.hub.bus import Bus
+from indevolt.hub.derive import BALANCE_AFTER
+from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
+from indevolt.hub.journal import Journal, Kind
+from indevolt.hub.keeper import Keeper, Link
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+LOOK_EVERY_S: Final = 5.0
+FLAPS_S: Final = 60.0  # an alert that is over comes back as a new one no sooner
+CLOCK_SLACK_S: Final = 30.0  # by which wall clock and monotonic clock may drift apart between two looks
+_LIMITS: Final = ("inverter_input_limit", "max_ac_output_power", "feed_in_power_limit", "backup_soc")
+_ALARMS: Final = re.compile(r"inverter_fault_code|pv\d_alarm_code")
+
+
+class What(StrEnum):
+    """The sorts of alerts."""
+
+    SILENT = "silent"
+    REFUSED = "refused"
+    FROZEN = "frozen"
+    ALARM = "alarm"
+    QUARANTINE = "quarantine"
+    LIMIT = "limit"
+    FIRMWARE = "firmware"
+    REPLACED = "replaced"
+    SIGNS = "signs"
+    STORE = "store"
+    CLOCK = "clock"
+    SERVICE = "service"
+
+
+MEANING: Final[Mapping[What, str]] = {
+    What.SILENT: "A device does not answer",
+    What.REFUSED: "A device answers, but refuses us",
+    What.FROZEN: "A device repeats the same values although power flows",
+    What.ALARM: "A device reports a fault",
+    What.QUARANTINE: "Quantities spoil whole replies and are left out for now",
+    What.LIMIT: "A limit or the reserve was changed by somebody else",
+    What.FIRMWARE: "The firmware of a device changed",
+    What.REPLACED: "Another device answers at the address",
+    What.SIGNS: "The powers of a device do not add up, so their signs cannot be right",
+    What.STORE: "History is in trouble",
+    What.CLOCK: "The clock of this machine was set",
+    What.SERVICE: "A part of the hub failed and is started anew",
+}
+_PASSING: Final = (What.LIMIT, What.FIRMWARE, What.REPLACED, What.CLOCK)  # news rather than states: they end by themselves
+PASSING_S: Final = 3600.0
+
+
+class Alerts:
+    """What is active now, by device and sort."""
+
+    def __init__(self, bus: Bus, journal: Journal, clock: Clock) -> None:
+        self.active: dict[tuple[str, What], Alert] = {}
+        self._bus = bus
+        self._journal = journal
+        self._clock = clock
+        self._ended_s: dict[tuple[str, What], float] = {}
+
+    async def begin(self, what: What, text: str, *, device: str = "") -> None:
+        """Raise an alert, unless it is active already or has just ended."""
+        key = device, what
+        ended_s = self._ended_s.get(key)
+        if key in self.active or (ended_s is not None and self._clock.monotonic() - ended_s < FLAPS_S):
+            return
+        alert = Alert(device, what.value, active=True, text=text, since=self._clock.now())
+        self.active[key] = alert
+        self._bus.publish(alert)
+        await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=True)
+
+    async def end(self, what: What, *, device: str = "") -> None:
+        """End an alert if it is active."""
+        alert = self.active.pop((device, what), None)
+        if alert is None:
+            return
+        self._ended_s[device, what] = self._clock.monotonic()
+        text = f"over: {alert.text}"
+        self._bus.publish(Alert(device, what.value, active=False, text=text, since=alert.since))
+        await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=False)
+
+    async def tell(self, what: What, text: str | None, *, device: str = "") -> None:
+        """Raise an alert with a text, end it with None."""
+        if text is None:
+            await self.end(what, device=device)
+        else:
+            await self.begin(what, text, device=device)
+
+    async def end_passing(self) -> None:
+        """End what is news rather than a state, an hour after it happened."""
+        old = self._clock.now() - timedelta(seconds=PASSING_S)
+        for (device, what), alert in tuple(self.active.items()):
+            if what in _PASSING and alert.since < old:
+                await self.end(what, device=device)
+
+
+async def serve_alerts(hub: Hub) -> None:
+    """Watch devices, store, services and clock until cancelled."""
+    watch = _Watch(hub)
+    with hub.bus.subscribe(Update, LinkChanged, Noted, size=20_000) as events:
+        while True:
+            for event in events.take():
+                match event:
+                    case Update(device=device, tier=tier, reading=reading):
+                        await watch.read(device, tier, reading)
+                    case Noted(entry=entry) if entry.kind in (Kind.FIRMWARE, Kind.CONNECTION):
+                        await watch.note(entry.device, entry.kind, entry.text)
+                    case _:
+                        pass
+            for keeper in hub.keepers.values():
+                await watch.look_at(keeper)
+            await watch.look_around()
+            await hub.clock.sleep(LOOK_EVERY_S)
+
+
+class _Watch:
+    """The rules, and what they remember."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._alerts = hub.alerts
+        self._limits: dict[tuple[str, str], object] = {}
+        self._ahead_s = self._wall_ahead_s()
+
+    async def read(self, device: str, tier: Tier, reading: Reading) -> None:
+        """Look for faults that a device reports, and for limits that somebody changed."""
+        if any(_ALARMS.fullmatch(name) for name in reading) or tier is Tier.POWER:
+            faults = sorted(_faults(self._hub.keepers[device]))
+            await self._alerts.tell(What.ALARM, f"reports {', '.join(faults)}" if faults else None, device=device)
+        for name in _LIMITS:
+            value = reading.value(name)
+            if value is None:
+                continue
+            before = self._limits.get((device, name))
+            self._limits[device, name] = value
+            if before is not None and before != value:
+                await self._alerts.begin(What.LIMIT, f"{name} changed from {before} to {value}", device=device)
+
+    async def note(self, device: str, kind: str, text: str) -> None:
+        """Raise what the keeper has written down."""
+        if kind == Kind.FIRMWARE:
+            await self._alerts.begin(What.FIRMWARE, text, device=device)
+        elif text.startswith("another device"):
+            await self._alerts.begin(What.REPLACED, text, device=device)
+
+    async def look_at(self, keeper: Keeper) -> None:
+        """Look at the state of one device."""
+        since_s = (self._hub.clock.now() - keeper.link_since).total_seconds()
+        patience_s = self._hub.config.notify.silent_after_s
+        away = keeper.link in (Link.SILENT, Link.CONNECTING) and since_s >= patience_s
+        await self._alerts.tell(
+            What.SILENT,
+            f"has not answered for {since_s / 60:.0f} minutes: {keeper.error or 'no reply'}" if away else None,
+            device=keeper.id,
+        )
+        refused = f"refuses: {keeper.error}" if keeper.link is Link.REFUSED else None
+        await self._alerts.tell(What.REFUSED, refused, device=keeper.id)
+        frozen = "repeats the same values although power flows" if keeper.latest.frozen else None
+        await self._alerts.tell(What.FROZEN, frozen, device=keeper.id)
+        bad = keeper.health.quarantined
+        text = f"{len(bad)} quantities are left out: {', '.join(sorted(bad)[:5])}" if bad else None
+        await self._alerts.tell(What.QUARANTINE, text, device=keeper.id)
+        wrong = "PV, battery and AC power do not add up: a sign is wrong" if keeper.derivation.unbalanced >= BALANCE_AFTER else None
+        await self._alerts.tell(What.SIGNS, wrong, device=keeper.id)
+
+    async def look_around(self) -> None:
+        """Look at store, services and clock."""
+        state = str(self._hub.store.health().get("state", "ok"))
+        await self._alerts.tell(What.STORE, None if state == "ok" else f"history: {state}")
+        failing = [f"{name} is {state}" for name, state in self._hub.services.items() if state.startswith("restarting")]
+        await self._alerts.tell(What.SERVICE, "; ".join(failing) or None)
+        ahead_s = self._wall_ahead_s()
+        if abs(ahead_s - self._ahead_s) > CLOCK_SLACK_S:
+            await self._alerts.begin(What.CLOCK, f"the clock of this machine was set by {ahead_s - self._ahead_s:+.0f} s")
+        self._ahead_s = ahead_s
+        await self._alerts.end_passing()
+
+    def _wall_ahead_s(self) -> float:
+        return self._hub.clock.now().timestamp() - self._hub.clock.monotonic()
+
+
+def _faults(keeper: Keeper) -> Iterator[str]:
+    """Yield what a device reports as faults, decoded."""
+    for name, sample in keeper.latest.samples().items():
+        if sample.value is None:
+            continue
+        if _ALARMS.fullmatch(name) and sample.value not in ("none", 0):
+            yield f"{name} {sample.value}"
+        elif name == "system_state" and sample.value == "fault":
+            yield "system_state fault"

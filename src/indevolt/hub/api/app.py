@@ -1,0 +1,168 @@
+"""The application: routes behind the gate, errors as problems, and the OpenAPI document that describes both.
+
+Made anew for each hub. How it is put on a port is in ``server``.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from indevolt.errors import IndevoltError
+from indevolt.hub.api import control, devices, history, live, records, state
+from indevolt.hub.api.auth import Tokens
+from indevolt.hub.api.desk import Desk
+from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
+from indevolt.hub.api.live import Feed
+from indevolt.hub.api.problems import (
+    Declined,
+    Problem,
+    answer_declined,
+    answer_defect,
+    answer_family,
+    answer_framework,
+    answer_misread,
+    problems,
+)
+from indevolt.hub.api.state import API_VERSION
+from indevolt.hub.hub import Hub
+
+ROUTERS: Final = (devices.router, history.router, control.router, records.router, live.router, state.router)
+DOCUMENT: Final = "/api/v1/openapi.json"
+ABOUT: Final = """\
+Everything the hub knows and can do. Units are W, Wh, V, A, Hz, %, °C, s; power is positive when it flows into the house; times are
+ISO 8601. Unknown is null, never 0, and every value says how old it is and what it is worth.
+
+Programs on the hub's own machine may read without a token; everything else needs `Authorization: Bearer TOKEN`, where the token's role
+is read, control or admin. Settings and commands also need `control = true` for the device in the hub's configuration.
+Errors are problem details (RFC 9457) with a `remedy`.
+"""
+ALWAYS: Final = (400, 401, 403, 408, 413, 421, 422, 429, 500, 503, 504)  # what the gate, or a defect, may answer to anything
+_CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
+_CORS_EXPOSED: Final = ("ETag", "Link", "Retry-After", "Idempotent-Replayed", "Content-Disposition")
+
+
+def create_app(
+    hub: Hub,
+    extra_routers: Iterable[APIRouter] = (),
+    *,
+    public: Sequence[str] = (),
+    heartbeat_s: float = live.HEARTBEAT_S,
+    answer_s: float = ANSWER_S,
+) -> FastAPI:
+    """Return the API of a hub.
+
+    Its feed (``app.state.feed``) has to run, and its desk (``app.state.desk``) to be closed in the end; ``server`` sees to both.
+
+    Args:
+        hub: whom it serves.
+        extra_routers: further pages behind the same gate, such as /metrics.
+        public: paths that need no token, for the files of a page; one that ends in a slash means everything below it.
+        heartbeat_s: the longest silence of an event stream.
+        answer_s: how long an answer may take to begin.
+    """
+    app = _routes(extra_routers)
+    app.state.hub = hub
+    app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
+    app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute)
+    app.state.waiting = Counter()
+    app.add_middleware(
+        Gate,
+        config=hub.config.api,
+        tokens=Tokens(hub.config.api.tokens, hub.clock),
+        names=own_names(),
+        public=tuple(public),
+        answer_s=answer_s,
+    )
+    if hub.config.api.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(hub.config.api.origins),
+            allow_methods=["GET", "PUT", "POST"],
+            allow_headers=list(_CORS_HEADERS),
+            expose_headers=list(_CORS_EXPOSED),
+        )
+    return app
+
+
+def own_names() -> tuple[str, ...]:
+    """Return what this machine is called, and so may be called by clients."""
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return name, short, f"{short}.local"
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document; no hub is needed for it."""
+    return _routes(()).openapi()
+
+
+def _routes(extra_routers: Iterable[APIRouter]) -> FastAPI:
+    app = _Api(
+        title="indevolt hub",
+        version=API_VERSION,
+        description=ABOUT,
+        openapi_url=DOCUMENT,
+        docs_url=None,  # both would load programs from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_name_of,
+        separate_input_output_schemas=False,
+    )
+    for router in (*ROUTERS, *extra_routers):
+        app.include_router(router)
+    app.add_exception_handler(IndevoltError, answer_family)
+    app.add_exception_handler(Declined, answer_declined)
+    app.add_exception_handler(RequestValidationError, answer_misread)
+    app.add_exception_handler(HTTPException, answer_framework)
+    app.add_exception_handler(Exception, answer_defect)
+    return app
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+class _Api(FastAPI):
+    """FastAPI whose document tells of what stands before and around the routes, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi())
+        return self.openapi_schema
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    """Add tokens, and the problems that any operation may answer with."""
+    schemas = document["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, schema in {**problem.pop("$defs", {}), "Problem": problem}.items():
+        schemas.setdefault(name, schema)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    token = {"type": "http", "scheme": "bearer", "description": "A token of the hub; `indevolt hub token NAME` makes one."}
+    document["components"]["securitySchemes"] = {"token": token}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method, operation)
+    return document
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    free = [{}] if method == "get" and "admin" not in operation.get("tags", []) else []
+    operation["security"] = [{}] if path == ALIVE else [*free, {"token": []}]
+    statuses = [*ALWAYS, *([415] if method in ("post", "put") else [])]
+    answers = operation["responses"]
+    for status, declared in problems(*statuses).items():
+        if status == 422 or str(status) not in answers:
+            answers[str(status)] = declared
+    operation["responses"] = dict(sorted(answers.items()))

@@ -1,0 +1,137 @@
+"""Who asks, and what they may do: tokens with roles, and reading for programs on this machine.
+
+Tokens are verified by their scrypt hash once, and recognized by a SHA-256 of themselves from then on, which is kept in memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeAlias
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from indevolt.clock import Clock
+from indevolt.hub.api.problems import Declined
+from indevolt.hub.api.rates import Rates
+from indevolt.hub.config import TokenConfig
+from indevolt.hub.tokens import Role, name_in, verify_token
+
+LONGEST_TOKEN: Final = 200  # characters: above any that we make
+WRONG_PER_MINUTE: Final = 10  # wrong tokens of one peer; a person mistypes twice, a guesser gets nowhere
+HOW_TO: Final = "Send `Authorization: Bearer TOKEN`; `indevolt hub token NAME --role ROLE` makes a token."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    name: str  # of the token; empty for a program on this machine without one
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """What the journal calls it."""
+        return f"api {self.name}".rstrip()
+
+
+class Tokens:
+    """Tells callers by their tokens."""
+
+    def __init__(self, tokens: Sequence[TokenConfig], clock: Clock) -> None:
+        self._tokens = {token.name: token for token in tokens}
+        self._clock = clock
+        self._known: dict[bytes, Caller] = {}
+        self._wrong = Rates(WRONG_PER_MINUTE, burst=WRONG_PER_MINUTE)
+        self._verifying = asyncio.Semaphore(1)  # each takes 4 MiB and 10 ms of a core
+
+    async def caller(self, authorization: str | None, peer: str, *, nearby: bool) -> Caller:
+        """Return who asks.
+
+        Args:
+            authorization: the header of that name, if there is one.
+            peer: address of the other end.
+            nearby: it is on this machine.
+
+        Raises:
+            Declined: 401 without a token from elsewhere, or with one that is wrong; 429 after too many wrong ones.
+        """
+        if authorization is None:
+            if nearby:
+                return Caller("", Role.READ)
+            raise unauthorized("a token is needed from other machines")
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= LONGEST_TOKEN:
+            raise unauthorized("the header Authorization holds no bearer token")
+        token = token.strip()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        known = self._known.get(digest)
+        return known or await self._verify(token, digest, peer)
+
+    async def _verify(self, token: str, digest: bytes, peer: str) -> Caller:
+        wait_s = self._wrong.wait_s(peer, self._clock.monotonic())
+        if wait_s:
+            raise too_many("too many wrong tokens from here", wait_s)
+        kept = self._tokens.get(name_in(token))
+        if kept is not None:
+            async with self._verifying:
+                good = await asyncio.to_thread(verify_token, token, kept.hash.reveal())
+            if good:
+                caller = self._known[digest] = Caller(kept.name, kept.role)
+                return caller
+        self._wrong.take(peer, self._clock.monotonic())
+        raise unauthorized("this token is not known here")
+
+
+def unauthorized(detail: str) -> Declined:
+    """Return the answer to whom we do not know."""
+    return Declined(401, detail, remedy=HOW_TO, headers={"www-authenticate": 'Bearer realm="indevolt"'})
+
+
+def too_many(detail: str, wait_s: float) -> Declined:
+    """Return the answer to who asks too often."""
+    after_s = max(1, math.ceil(wait_s))
+    headers = {"retry-after": str(after_s)}
+    return Declined(429, detail, remedy=f"Try again in {after_s} s.", transient=True, headers=headers)
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the gate found out."""
+    caller = request.scope.get("caller")
+    if not isinstance(caller, Caller):  # a defect: the gate stands before every route
+        raise unauthorized("nobody knows who asks")
+    return caller
+
+
+async def a_reader(request: Request) -> Caller:
+    """Let everybody in whom the gate let in."""
+    return _with(request, Role.READ)
+
+
+async def a_controller(request: Request) -> Caller:
+    """Let in who may control devices."""
+    return _with(request, Role.CONTROL)
+
+
+async def an_admin(request: Request) -> Caller:
+    """Let in who may see how the hub is set up."""
+    return _with(request, Role.ADMIN)
+
+
+def _with(request: Request, needed: Role) -> Caller:
+    caller = caller_of(request)
+    if caller.role.includes(needed):
+        return caller
+    if not caller.name:
+        raise unauthorized(f"this needs a token with the role {needed}")
+    remedy = f"`indevolt hub token NAME --role {needed}` makes a token that may."
+    raise Declined(403, f"the token {caller.name} has the role {caller.role}; this needs {needed}", remedy=remedy)
+
+
+Reader: TypeAlias = Annotated[Caller, Depends(a_reader)]
+Controller: TypeAlias = Annotated[Caller, Depends(a_controller)]
+Admin: TypeAlias = Annotated[Caller, Depends(an_admin)]

@@ -1,0 +1,233 @@
+"""Putting the hub together: the only place that constructs things, starts services, and ends them.
+
+A service is a coroutine function. Keepers, recorder and store are what the hub is for: if one of them fails, the hub ends with the
+exit code of the error. Bridges (API, MQTT, gateway, ...) may fail: each is started anew after a pause, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from indevolt.catalogue import families
+from indevolt.clock import Clock, SystemClock
+from indevolt.discovery import discover
+from indevolt.errors import IndevoltError
+from indevolt.hub.alerts import Alerts, serve_alerts
+from indevolt.hub.bus import Bus
+from indevolt.hub.config import Config, DeviceConfig
+from indevolt.hub.hub import Hub
+from indevolt.hub.journal import Journal, Kind
+from indevolt.hub.keeper import Keeper
+from indevolt.hub.logs import LOGGER, serve_log
+from indevolt.hub.recorder import serve_recorder
+from indevolt.hub.systemd import READY, STOPPING, notify, serve_watchdog
+from indevolt.hub.tiers import tables_of
+from indevolt.store import Store, Table
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Service: TypeAlias = Callable[[Hub], Coroutine[Any, Any, None]]
+
+STOP_S: Final = 5.0  # within which everything has ended
+UPKEEP_S: Final = 300.0  # between two rounds of rolling up, sealing and deleting
+FIRST_PAUSE_S: Final = 1.0  # before a bridge that failed is started anew; doubles ...
+LONGEST_PAUSE_S: Final = 60.0  # ... up to this
+STEADY_S: Final = 60.0  # a bridge that ran so long had not failed at its start
+SEARCH_S: Final = 60.0  # between two searches, while the configuration names no device
+
+
+def open_store(config: Config, clock: Clock) -> Store:
+    """Return the store that a configuration asks for; nothing is opened yet."""
+    store = config.store
+    if store.kind == "postgres":
+        from indevolt.store.postgres import PostgresStore  # noqa: PLC0415 - its driver is an extra of its own
+
+        assert store.url is not None  # noqa: S101 - the configuration was checked
+        return PostgresStore(store.url.reveal(), clock=clock, spool=config.hub.data / "spool.sqlite3", raw_days=store.raw_days)
+    if store.kind == "memory":
+        from indevolt.store.memory import MemoryStore  # noqa: PLC0415 - for tests and trials
+
+        return MemoryStore(clock=clock, raw_days=store.raw_days)
+    from indevolt.store.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
+
+    path = store.path or config.hub.data / "history.sqlite3"
+    return SqliteStore(path, clock=clock, raw_days=store.raw_days, five_minute_days=store.five_minute_days)
+
+
+@asynccontextmanager
+async def running(
+    config: Config, *, clock: Clock | None = None, bridges: Mapping[str, Service] | None = None
+) -> AsyncIterator[Hub]:
+    """Run a hub while an ``async with`` lasts; everything of it has ended afterwards.
+
+    Args:
+        config: what it does.
+        clock: what to wait by.
+        bridges: services to run instead of those that the configuration asks for.
+
+    Raises:
+        IndevoltError: the store cannot be opened; or what the hub is for failed, as an exception group from the body.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = open_store(config, clock)
+        await store.open(list(_all_tables()))
+        stack.push_async_callback(store.close)
+        bus = Bus()
+        journal = Journal(store, bus, clock)
+        keepers: dict[str, Keeper] = {}
+        hub = Hub(config, clock, store, bus, journal, Alerts(bus, journal, clock), keepers, clock.now())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(service(hub), name=name) for name, service in _CORE.items()]
+            numbers = itertools.count(1)
+
+            def keep(device: DeviceConfig) -> None:
+                keeper = Keeper(device, clock=clock, bus=bus, journal=journal, store=store, numbers=numbers)
+                keepers[keeper.id] = keeper
+                tasks.append(group.create_task(keeper.run(), name=f"keeper {keeper.id}"))
+
+            for device in config.devices:
+                keep(device)
+            chosen = dict(_bridges(config)) if bridges is None else bridges
+            tasks += [group.create_task(_supervised(hub, name, service), name=name) for name, service in chosen.items()]
+            if not config.devices:
+                tasks.append(group.create_task(_supervised(hub, "discovery", lambda hub: _search(hub, keep)), name="discovery"))
+            await journal.note(Kind.HUB, f"started with {len(keepers)} devices", version=_version())
+            try:
+                yield hub
+            finally:
+                with suppress(IndevoltError):
+                    await journal.note(Kind.HUB, "stopping")
+                for task in tasks:
+                    task.cancel()
+                _, late = await asyncio.wait(tasks, timeout=STOP_S)
+                for task in late:
+                    LOGGER.warning("%s did not end within %g s", task.get_name(), STOP_S)
+
+
+async def run_until_stopped(config: Config, *, clock: Clock | None = None, started: Callable[[Hub], None] | None = None) -> None:
+    """Run a hub until SIGTERM or Ctrl-C.
+
+    Raises:
+        IndevoltError: what the hub is for failed.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # Windows: there only Ctrl-C, as KeyboardInterrupt
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, stop.set)
+    try:
+        async with running(config, clock=clock) as hub:
+            if started is not None:
+                started(hub)
+            notify(READY)
+            await stop.wait()
+            notify(STOPPING)
+    except* IndevoltError as failed:
+        raise next(_leaves(failed)) from None
+    finally:
+        with suppress(NotImplementedError):
+            for each in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(each)
+
+
+def _leaves(group: BaseExceptionGroup[IndevoltError]) -> Iterator[IndevoltError]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
+
+
+async def _upkeep(hub: Hub) -> None:
+    """Let the store roll up, seal and delete now and then."""
+    while True:
+        await hub.clock.sleep(UPKEEP_S)
+        with suppress(IndevoltError):  # it tells in its health
+            await hub.store.maintain(hub.clock.now())
+
+
+async def _search(hub: Hub, keep: Callable[[DeviceConfig], None]) -> None:
+    """Look for devices, as nobody named any; they are only read."""
+    while True:
+        async for found in discover(clock=hub.clock):
+            known = {keeper.config.host for keeper in hub.keepers.values()}
+            if found.host not in known and found.sn:
+                device = DeviceConfig(name=f"device-{found.sn}", host=found.host, port=found.port)
+                keep(device)
+                await hub.journal.note(Kind.HUB, f"found {found.host}", device=device.name, serial=found.sn)
+        await hub.clock.sleep(SEARCH_S)
+
+
+async def _supervised(hub: Hub, name: str, service: Service) -> None:
+    """Run a bridge, and start it anew when it fails."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        hub.services[name] = "running"
+        began_s = hub.clock.monotonic()
+        try:
+            await service(hub)
+        except Exception as error:  # noqa: BLE001 - whatever a bridge raises ends that bridge, not the hub
+            known = isinstance(error, IndevoltError)
+            LOGGER.warning("%s failed: %s", name, error, exc_info=None if known else error)
+            hub.services[name] = f"restarting: {str(error) or type(error).__name__}"
+        else:
+            hub.services[name] = "ended"
+            return
+        if hub.clock.monotonic() - began_s >= STEADY_S:
+            pause_s = FIRST_PAUSE_S
+        await hub.clock.sleep(pause_s)
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+
+_CORE: Final[Mapping[str, Service]] = {
+    "recorder": serve_recorder,
+    "upkeep": _upkeep,
+    "alerts": serve_alerts,
+    "log": serve_log,
+    "watchdog": serve_watchdog,
+}
+
+
+def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
+    """Yield the bridges that a configuration asks for; each is imported only then."""
+    from indevolt.hub.api import serve_api  # noqa: PLC0415 - as said above
+
+    yield "api", serve_api
+    if any(device.gateway for device in config.devices):
+        from indevolt.hub.gateway import serve_gateway  # noqa: PLC0415
+
+        yield "gateway", serve_gateway
+    if config.mqtt is not None:
+        from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
+
+        yield "mqtt", serve_mqtt
+    if config.influx is not None:
+        from indevolt.hub.influx import serve_influx  # noqa: PLC0415
+
+        yield "influx", serve_influx
+    if config.notify.urls:
+        from indevolt.hub.notify import serve_notifications  # noqa: PLC0415
+
+        yield "notifications", serve_notifications
+
+
+def _all_tables() -> Iterator[Table]:
+    seen: set[str] = set()
+    for family in families():
+        for table in tables_of(family):
+            if table.name not in seen:
+                seen.add(table.name)
+                yield table
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - slow to import
+
+    return version("indevolt")

@@ -1,0 +1,281 @@
+"""The file of the embedded store: how it is opened, checked, brought up to date and, when damaged, moved aside. Synchronous.
+
+Nothing that was kept is ever deleted here: a damaged file gets another name, and what is not ours is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from indevolt.errors import IndevoltError, StoreDamaged, StoreUnavailable
+from indevolt.store.contract import Column, ColumnKind, Table
+from indevolt.store.layout import Layout, Layouts, Place, settled
+from indevolt.store.rollup import LEVELS, Level, fields
+
+APPLICATION: Final = 0x494E4456  # "INDV" in the file's head, so that nobody else's database is touched
+VERSION: Final = 1
+MAGIC: Final = b"SQLite format 3\x00"
+SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")  # a broken file with another ending may be anything, so it stays where it is
+BUSY_S: Final = 10.0  # longer than any commit of ours; another process only ever reads or backs up
+
+_FIRST: Final = """
+CREATE TABLE feed (
+    id INTEGER PRIMARY KEY, device TEXT NOT NULL, "table" TEXT NOT NULL, rolled INTEGER NOT NULL, newest TEXT NOT NULL,
+    UNIQUE (device, "table"));
+CREATE TABLE quantity (
+    "table" TEXT NOT NULL, number INTEGER NOT NULL, sql TEXT NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL,
+    digits INTEGER NOT NULL, kind TEXT NOT NULL, words TEXT NOT NULL, PRIMARY KEY ("table", number));
+CREATE TABLE sealed (key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, device TEXT NOT NULL, actor TEXT NOT NULL,
+    text TEXT NOT NULL, data TEXT NOT NULL);
+CREATE INDEX journal_at ON journal (at);
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_UPDATES: Final = {1: _FIRST}  # version of the schema: what makes it out of the one before
+
+_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_MAY_PASS: Final = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's result code without what it adds to it; 0 where there is none."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error means that the file cannot be read as a database."""
+    return primary_code(error) in _DAMAGE
+
+
+def may_pass(error: sqlite3.Error) -> bool:
+    """Return whether an error may pass by itself: a full disk, one that went away or became read-only, a file that is in use."""
+    return primary_code(error) in _MAY_PASS
+
+
+def connected(path: Path, *, writing: bool) -> sqlite3.Connection:
+    """Return a connection with our settings; it may be closed by another thread than its own."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False, cached_statements=512)
+    if writing:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file heeds it
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut, and there is one a second at most
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -8000")
+    return connection
+
+
+class Owner:
+    """The right to write: held through an empty file beside the database, and let go of even by kill -9."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".owner")
+        self._lock: sqlite3.Connection | None = None
+
+    def take(self) -> None:
+        """Take it.
+
+        Raises:
+            StoreUnavailable: another process has it, or the folder cannot be written to.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = sqlite3.connect(self._path, isolation_level=None, timeout=1.0, check_same_thread=False)
+            self._lock.execute("BEGIN EXCLUSIVE")
+        except (OSError, sqlite3.Error) as error:
+            self.release()
+            what = "another process has it open" if "locked" in str(error) else str(error)
+            raise StoreUnavailable(f"history in {self._path.with_suffix('')}: {what}") from error
+
+    def release(self) -> None:
+        """Let go; what is released already stays so."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def opened(path: Path, at: datetime, *, check: bool = True) -> tuple[sqlite3.Connection, Path | None]:
+    """Open the file for writing, or begin a new one.
+
+    Returns:
+        The connection, and where a damaged file was moved to; None when all was well.
+
+    Raises:
+        StoreDamaged: the file was not written by us, or by a later version.
+        StoreUnavailable: it cannot be opened.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return _prepared(path), None
+        with path.open("rb") as file:
+            begins_well = file.read(len(MAGIC)) == MAGIC
+        if not begins_well and path.suffix not in SUFFIXES:
+            raise StoreDamaged(f"{path} is no database of ours")
+        if begins_well:
+            try:
+                return _checked(path, check=check), None
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+        moved = move_aside(path, at)
+        return _prepared(path), moved
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"history in {path}: {error}") from error
+
+
+def _checked(path: Path, *, check: bool) -> sqlite3.Connection:
+    """Open a file that exists; a damaged one is a DatabaseError of that kind."""
+    connection = connected(path, writing=True)
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (count,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if application != APPLICATION and count:
+            raise StoreDamaged(f"{path} is a database of something else")
+        if check:
+            raise_if_damaged(connection)
+        _update(connection, path)
+    except (sqlite3.Error, IndevoltError):
+        connection.close()
+        raise
+    return connection
+
+
+def raise_if_damaged(connection: sqlite3.Connection) -> None:
+    """Look through the whole file.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged.
+    """
+    found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    if found != ["ok"]:
+        damage = sqlite3.DatabaseError(f"quick_check found damage: {found[0]}")
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    """Begin a new file."""
+    connection = connected(path, writing=True)
+    _update(connection, path)
+    return connection
+
+
+def _update(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, in one transaction."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise StoreDamaged(f"{path} was written by a later version of indevolt", remedy="Use that version, or name another file.")
+    if version == VERSION:
+        return
+    with transaction(connection):
+        for step in range(version + 1, VERSION + 1):
+            for statement in _UPDATES[step].split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def move_aside(path: Path, at: datetime) -> Path:
+    """Give a damaged file, and what SQLite keeps beside it, a name with the date."""
+    moved = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
+    number = 1
+    while moved.exists():
+        number += 1
+        moved = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}-{number}")
+    for ending in ("-wal", "-shm", ""):
+        beside = path.with_name(path.name + ending)
+        if beside.exists():
+            beside.rename(moved.with_name(moved.name + ending))
+    return moved
+
+
+class transaction:  # noqa: N801 - reads as the block that it is
+    """``with transaction(connection):`` all of it is kept, or nothing."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._undo()
+                raise
+        else:
+            self._undo()
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:  # some errors have undone it already
+            self._connection.execute("ROLLBACK")
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+
+
+def prepare_tables(connection: sqlite3.Connection, tables: Sequence[Table]) -> Layouts:
+    """Add tables and columns that are new, and return how all that are named now are kept."""
+    layouts = []
+    with transaction(connection):
+        for table in tables:
+            known = _known(connection, table.name)
+            before = Layout(table.name, known, known)
+            layout, news = settled(table, known)
+            for place in news:
+                column = place.column
+                connection.execute(
+                    "INSERT OR REPLACE INTO quantity VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        table.name,
+                        place.number,
+                        place.sql,
+                        column.name,
+                        column.unit,
+                        column.digits,
+                        column.kind,
+                        json.dumps(column.words),
+                    ),
+                )
+            for level in LEVELS:
+                _add_columns(connection, before, layout, level)
+            layouts.append(layout)
+    return Layouts(layouts)
+
+
+def _known(connection: sqlite3.Connection, table: str) -> list[Place]:
+    """Return the places that a table has in the file."""
+    rows = connection.execute(
+        'SELECT number, sql, name, unit, digits, kind, words FROM quantity WHERE "table" = ? ORDER BY number', (table,)
+    )
+    return [
+        Place(number, sql, Column(name, unit, digits, ColumnKind(kind), tuple(json.loads(words))))
+        for number, sql, name, unit, digits, kind, words in rows
+    ]
+
+
+def _add_columns(connection: sqlite3.Connection, before: Layout, layout: Layout, level: Level) -> None:
+    name = f'"{level.prefix}_{layout.name}"'
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (_key INTEGER PRIMARY KEY)")
+    have = fields(before, level)
+    for sql in fields(layout, level):
+        if sql not in have:
+            connection.execute(f'ALTER TABLE {name} ADD COLUMN "{sql}" INTEGER')

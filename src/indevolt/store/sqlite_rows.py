@@ -1,0 +1,246 @@
+"""Rows in the file of the embedded store: written, rolled up, sealed and fetched. Synchronous, and on a connection that is given.
+
+A *feed* is one device's readings of one table. A row's key is the feed's number and the time in one whole number, so that a feed's
+rows lie side by side in the order of time, and one that comes twice is seen as such. What is true in every committed state:
+five-minute rows exist up to the feed's ``rolled`` time, hours up to the last whole one before it, and what came late is in them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from indevolt.store.history import Columns, Rows
+from indevolt.store.layout import Kept, Layout, Row, Shape
+from indevolt.store.newest import Newest
+from indevolt.store.rollup import DAY_MS, LEVELS, Level, combined, fields, rolled
+from indevolt.store.sealed import length, seal, unseal
+
+TIME_BITS: Final = 42  # milliseconds since 1970, up to the year 2109
+TIME_MASK: Final = (1 << TIME_BITS) - 1
+# A sealed column's key, from the top: level (2 bits), feed (20), number of the field (12), day since 1970 (16). So the days of one
+# column lie side by side. Field 0 is the times.
+_FEED_BITS, _FIELD_BITS, _DAY_BITS = 20, 12, 16
+
+
+@dataclass(slots=True)
+class Feed:
+    """One device's readings of one table; ``rolled_ms`` is up to where its five-minute rows are written."""
+
+    id: int
+    device: str
+    layout: Layout
+    rolled_ms: int
+
+    def key(self, at_ms: int) -> int:
+        """Return the key of a row."""
+        return self.id << TIME_BITS | at_ms
+
+    def sealed_key(self, level: Level, number: int, day: int) -> int:
+        """Return the key of one column of one day."""
+        return ((LEVELS.index(level) << _FEED_BITS | self.id) << _FIELD_BITS | number) << _DAY_BITS | day
+
+
+def table_of(level: Level, layout: Layout) -> str:
+    """Return the quoted name of the table that has a level's rows."""
+    return f'"{level.prefix}_{layout.name}"'
+
+
+# ---- out -------------------------------------------------------------------------------------------------------------
+
+
+def fetch(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> Columns:
+    """Return columns of a span, sealed days and loose rows together; to be called inside one transaction."""
+    loose_times, loose = _loose(connection, feed, rows)
+    times, columns = _of_sealed_days(connection, feed, rows)
+    if not times:
+        times, columns = loose_times, loose
+    elif loose_times and loose_times[0] <= times[-1]:  # something came late, and waits to be sealed as well
+        times, columns = _merged(rows.level, (times, columns), (loose_times, loose))
+    else:
+        times += loose_times
+        for column, more in zip(columns, loose, strict=True):
+            column.extend(more)
+    return Columns(rows, times, dict(zip(rows.fields, columns, strict=True)))
+
+
+_Found = tuple[list[int], list[list[int | None]]]
+
+
+def _loose(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> _Found:
+    """Return what is in rows still."""
+    names = "".join(f', "{name}"' for name in rows.fields)
+    found = connection.execute(
+        f"SELECT _key & {TIME_MASK}{names} FROM {table_of(rows.level, rows.layout)} "  # noqa: S608 - names are ours
+        "WHERE _key >= ? AND _key < ? ORDER BY _key",
+        (feed.key(rows.start_ms), feed.key(min(rows.end_ms, TIME_MASK))),
+    ).fetchall()
+    if not found:
+        return [], [[] for _ in rows.fields]
+    times, *columns = map(list, zip(*found, strict=True))
+    return times, columns
+
+
+def _of_sealed_days(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> _Found:
+    """Return what is in sealed days."""
+    first_day, last_day = rows.start_ms // DAY_MS, (rows.end_ms - 1) // DAY_MS
+    numbers = fields(rows.layout, rows.level)
+
+    def days_of(number: int) -> dict[int, bytes]:
+        start, end = feed.sealed_key(rows.level, number, first_day), feed.sealed_key(rows.level, number, last_day)
+        found = connection.execute("SELECT key, body FROM sealed WHERE key BETWEEN ? AND ?", (start, end))
+        return {key & (1 << _DAY_BITS) - 1: body for key, body in found}
+
+    times: list[int] = []
+    columns: list[list[int | None]] = [[] for _ in rows.fields]
+    axes = days_of(0)
+    if not axes:
+        return times, columns
+    bodies = [days_of(numbers[name]) for name in rows.fields]
+    for day, axis in axes.items():
+        day_times = [at_ms or 0 for at_ms in unseal(axis)]
+        start, end = bisect_left(day_times, rows.start_ms), bisect_left(day_times, rows.end_ms)
+        times += day_times[start:end]
+        for column, of_days in zip(columns, bodies, strict=True):
+            body = of_days.get(day)
+            column.extend([None] * (end - start) if body is None else unseal(body)[start:end])
+    return times, columns
+
+
+def _merged(level: Level, sealed: _Found, loose: _Found) -> _Found:
+    """Return both in order. Of readings the first one that came counts, of roll-ups the last one that was made."""
+    first, second = (loose, sealed) if level is Level.RAW else (sealed, loose)
+    found = {at_ms: row for times, columns in (first, second) for at_ms, *row in zip(times, *columns, strict=True)}
+    times = sorted(found)
+    return times, [list(column) for column in zip(*(found[at_ms] for at_ms in times), strict=True)]
+
+
+def fetch_rows(connection: sqlite3.Connection, feed: Feed, level: Level, start_ms: int, end_ms: int) -> list[Row]:
+    """Return whole rows, the time first."""
+    found = fetch(connection, feed, Rows(feed.layout, level, tuple(fields(feed.layout, level)), start_ms, end_ms))
+    return list(zip(found.times, *found.fields.values(), strict=True))
+
+
+# ---- in --------------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """What keeps rows; remembers the SQL of each shape. Nothing is committed here."""
+
+    def __init__(self, newest: Newest) -> None:
+        self._newest = newest
+        self._inserts: dict[Shape, str] = {}
+
+    def write(self, connection: sqlite3.Connection, kept: Iterable[tuple[Feed, Kept]]) -> dict[int, tuple[Feed, int]]:
+        """Keep readings and roll up what they complete.
+
+        Returns:
+            Feeds that are rolled up further than before, by their number, and up to where: to be noted once it is committed.
+        """
+        of_shapes: dict[Shape, list[Row]] = defaultdict(list)
+        latest: dict[int, tuple[Feed, int]] = {}
+        late: dict[int, tuple[Feed, set[int]]] = {}
+        for feed, each in kept:
+            of_shapes[each.shape].append((feed.key(each.at_ms), *each.row))
+            if each.at_ms < feed.rolled_ms:
+                late.setdefault(feed.id, (feed, set()))[1].add(Level.FIVE.floor(each.at_ms))
+            elif feed.id not in latest or each.at_ms > latest[feed.id][1]:
+                latest[feed.id] = (feed, each.at_ms)
+        for shape, rows in of_shapes.items():
+            connection.executemany(self._insert(shape), rows)
+        for feed, starts in late.values():
+            self._roll_again(connection, feed, starts)
+        further = {}
+        for feed, at_ms in latest.values():
+            upto_ms = Level.FIVE.floor(at_ms)
+            if upto_ms > feed.rolled_ms:
+                self.roll(connection, feed, upto_ms)
+                further[feed.id] = (feed, upto_ms)
+        return further
+
+    def _insert(self, shape: Shape) -> str:
+        """Return the statement that keeps a reading unless it is there already."""
+        text = self._inserts.get(shape)
+        if text is None:
+            names = "".join(f', "{place.sql}"' for place in shape.places)
+            marks = ", ?" * len(shape.places)
+            text = f"INSERT OR IGNORE INTO {table_of(Level.RAW, shape.layout)} (_key{names}) VALUES (?{marks})"  # noqa: S608
+            if len(self._inserts) < 1024:  # shapes that come once only are not worth remembering
+                self._inserts[shape] = text
+        return text
+
+    def roll(self, connection: sqlite3.Connection, feed: Feed, upto_ms: int) -> None:
+        """Write the roll-ups of a feed from where they end to ``upto_ms``."""
+        fives = rolled(feed.layout, fetch_rows(connection, feed, Level.RAW, feed.rolled_ms, upto_ms))
+        self._replace(connection, feed, Level.FIVE, fives)
+        start_ms, end_ms = Level.HOUR.floor(feed.rolled_ms), Level.HOUR.floor(upto_ms)
+        if start_ms < end_ms:
+            hours = combined(feed.layout, fetch_rows(connection, feed, Level.FIVE, start_ms, end_ms))
+            self._replace(connection, feed, Level.HOUR, hours)
+        head = self._newest.head(feed.device, feed.layout).dump()
+        connection.execute("UPDATE feed SET rolled = ?, newest = ? WHERE id = ?", (upto_ms, head, feed.id))
+
+    def _roll_again(self, connection: sqlite3.Connection, feed: Feed, starts_ms: Iterable[int]) -> None:
+        """Write the roll-ups anew that late readings belong to."""
+        for level, source, make in ((Level.FIVE, Level.RAW, rolled), (Level.HOUR, Level.FIVE, combined)):
+            for start_ms in sorted({level.floor(each) for each in starts_ms}):
+                if start_ms + level.span_ms <= level.floor(feed.rolled_ms):
+                    rows = fetch_rows(connection, feed, source, start_ms, start_ms + level.span_ms)
+                    self._replace(connection, feed, level, make(feed.layout, rows))
+
+    @staticmethod
+    def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, rows: Sequence[Row]) -> None:
+        names = "".join(f', "{name}"' for name in fields(feed.layout, level))
+        marks = ", ?" * len(fields(feed.layout, level))
+        connection.executemany(
+            f"INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key{names}) VALUES (?{marks})",  # noqa: S608
+            [(feed.key(row[0] or 0), *row[1:]) for row in rows],
+        )
+
+
+# ---- ageing ----------------------------------------------------------------------------------------------------------
+
+
+def oldest_loose_day(connection: sqlite3.Connection, feed: Feed, level: Level) -> int | None:
+    """Return the day of the first row of a feed that is not sealed."""
+    (found,) = connection.execute(
+        f"SELECT min(_key) FROM {table_of(level, feed.layout)} WHERE _key BETWEEN ? AND ?",  # noqa: S608
+        (feed.key(0), feed.key(TIME_MASK)),
+    ).fetchone()
+    return None if found is None else (found & TIME_MASK) // DAY_MS
+
+
+def seal_day(connection: sqlite3.Connection, feed: Feed, level: Level, day: int) -> int:
+    """Put the loose rows of a day among its sealed ones and return how many there are now. Roll up first."""
+    numbers = fields(feed.layout, level)
+    found = fetch(connection, feed, Rows(feed.layout, level, tuple(numbers), day * DAY_MS, (day + 1) * DAY_MS))
+    bodies = [(feed.sealed_key(level, 0, day), seal(found.times))]
+    for name, column in found.fields.items():
+        if any(each is not None for each in column):
+            bodies.append((feed.sealed_key(level, numbers[name], day), seal(column)))
+    connection.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?)", bodies)
+    connection.execute(
+        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",  # noqa: S608
+        (feed.key(day * DAY_MS), feed.key((day + 1) * DAY_MS)),
+    )
+    return len(found.times)
+
+
+def delete_before(connection: sqlite3.Connection, feed: Feed, level: Level, day: int) -> int:
+    """Delete a feed's rows of a level from before a day and return how many there were."""
+    deleted = connection.execute(
+        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",  # noqa: S608
+        (feed.key(0), feed.key(day * DAY_MS)),
+    ).rowcount
+    spans = [
+        (feed.sealed_key(level, number, 0), feed.sealed_key(level, number, day))
+        for number in (0, *fields(feed.layout, level).values())
+    ]
+    for (axis,) in connection.execute("SELECT body FROM sealed WHERE key >= ? AND key < ?", spans[0]):
+        deleted += length(axis)
+    connection.executemany("DELETE FROM sealed WHERE key >= ? AND key < ?", spans)
+    return deleted
