@@ -177,9 +177,9 @@ def show_memory(sizes: Iterable[int], cores: Cores) -> None:
                 [
                     f"{size:,}",
                     stage.title,
-                    f"{uss_kb:.2f}",
-                    f"{found['rss_kb']:.2f}",
-                    f"{uss_kb * size / 1024:,.0f}",
+                    f"{max(0.0, uss_kb):.2f}",
+                    f"{max(0.0, found['rss_kb']):.2f}",
+                    f"{max(0.0, uss_kb * size / 1024):,.0f}",
                     f"{found['cpu_us']:,.0f}",
                     "" if stage.goal_kb is None else verdict(met=uss_kb <= stage.goal_kb),
                 ]
@@ -284,10 +284,8 @@ def show_polls(devices: int, polls: int, rounds: int, cores: Cores) -> None:
     if sys.platform != "linux":
         print("Only Linux has all of 127.0.0.0/8: no polls over distinct addresses here.\n")
         return
-    print(
-        f"Polls of {FEW} points at addresses chosen by chance, {WINDOW} under way, {polls:,} a round; medians of {rounds} rounds in"
-    )
-    print(f"turns; {cores.describe()}. A poll includes the seconds that its device catches up with.", flush=True)
+    print(f"Polls of {FEW} points at chance addresses, {WINDOW} under way; medians of {rounds} rounds of {polls:,} in turns,")
+    print(f"{cores.describe()}. A poll includes the seconds that its device has to catch up with.", flush=True)
     with ExitStack() as stack:
         client = stack.enter_context(Child(own("client"), cores.client))
         running = [

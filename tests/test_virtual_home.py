@@ -320,9 +320,10 @@ async def test_what_has_happened_is_told_before_the_answer_that_shows_it(clock: 
     def observer(name: str) -> Any:
         return lambda *answered: told.append(f"{name} {answered[3]}")
 
-    async with serving(home, tell=lambda happening: told.append(happening.text), observe=observer) as virtual:
+    tells = {"tell": lambda happening: told.append(happening.text), "observe": observer}
+    async with serving(home, tick_s=3600, **tells) as virtual:
         await exchange(virtual.units["attic"].port, SysGetConfig())
-        clock.tick(601 / SPEED)  # whoever lets time pass has not woken yet
+        clock.tick(601 / SPEED)  # so whoever lets time pass has not woken yet
         home.site.advance()
         with pytest.raises(StatusError, match="503"):
             await exchange(virtual.units["attic"].port, SysGetConfig())

@@ -19,6 +19,10 @@ from indevolt.simulator.board import API_VERSION, require_choice, serial_number
 from indevolt.simulator.device import Simulator
 from indevolt.simulator.faults import parse_fault
 from indevolt.simulator.house import House, built_in_house
+from indevolt.simulator.site import Pace, Site
+
+PACE: Final = Pace(steps_per_gap=10)
+"""Coarser than that of single devices: what a fleet costs is catching up, and a minute in steps of six seconds is fine enough."""
 
 HOUSES: Final = 16
 """Different houses and skies; devices share them, and so what a day of each costs."""
@@ -178,7 +182,7 @@ class Fleet:
             serial=member.serial,
             modules=member.modules,
             soc_pct=member.soc_pct,
-            house=self._house(member),
+            site=Site(self._house(member), clock=self.clock, pace=PACE),
             ip=member.address,
         )
         device.faults.add(*self._faults)

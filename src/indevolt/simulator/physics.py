@@ -266,7 +266,7 @@ class Unit:
     ) -> None:
         """Narrow what is possible to what the settings allow, and tell the range of inverter power: ``low_w`` to ``high_w``.
 
-        Whatever the settings say, the battery feeds the unit's own consumption as long as there is anything in it (inferred: 26 W
+        Whatever the settings say, the battery feeds the unit's own consumption where the sun does not, as long as there is anything in it (inferred: 26 W
         were seen on a unit that called itself static; protocol.md, section 15).
         """
         wh_per_pct = self.kit.capacity_wh / 100
@@ -274,10 +274,10 @@ class Unit:
         if ceiling_pct < 100:
             charge = min(charge, _power(ceiling_pct * wh_per_pct - self.stored_wh, seconds))
         give = min(self.discharge_max_w, _power(self.stored_wh - floor_pct * wh_per_pct, seconds)) if discharges else 0.0
-        keep_awake = min(to_dc(0.0, self.own_w), self.discharge_max_w)
+        pv = self.pv_offered_w
+        keep_awake = min(max(0.0, to_dc(0.0, self.own_w) - pv), self.discharge_max_w)
         self.charge_max_w = charge
         self.discharge_max_w = max(give, keep_awake)
-        pv = self.pv_offered_w
         self.low_w = max(-ac_in_max_w, min(0.0, to_ac(pv - charge, self.own_w)))
         self.high_w = min(ac_out_max_w, to_ac(pv + self.discharge_max_w, self.own_w))
         if self.low_w > self.high_w:  # nothing in it and no sun: the socket feeds what keeps it awake

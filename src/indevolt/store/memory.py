@@ -27,6 +27,7 @@ from indevolt.store.contract import (
     Table,
     Upkeep,
 )
+from indevolt.store.entries import Asked
 from indevolt.store.export import export
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Kept, Layouts, checked, milliseconds, settled
@@ -159,14 +160,8 @@ class MemoryStore:
         limit: int = 100,
     ) -> list[Entry]:
         """See the contract."""
-        return [
-            each
-            for each in self._entries[after:]
-            if (not kinds or each.kind in kinds)
-            and (device is None or each.device == device)
-            and (start is None or each.at >= start)
-            and (end is None or each.at < end)
-        ][:limit]
+        asked = Asked(after, tuple(kinds), device, start, end)
+        return [each for each in self._entries[after:] if asked.fits(each)][:limit]
 
     async def get(self, key: str) -> str | None:
         """See the contract."""

@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file, one thread that writes, two that read.
 
-Everything that is to be kept goes through one queue; the writer takes all that waits and commits it at once, so that a burst costs as
-little as one reading. When there is no room (a full disk, a card that went away) what is to be kept waits in memory, up to a bound,
+Everything that is to be kept goes through one queue; the writer takes all that waits and commits it at once, so that a burst costs
+as little as one reading. When there is no room (a full disk, a card that went away) what is to be kept waits in memory, up to a bound,
 and is kept as soon as there is room again. When the file is damaged it is moved aside and a new one begins.
 
 How rows lie in the file is in :mod:`~indevolt.store.sqlite_rows`, how the file is opened in :mod:`~indevolt.store.sqlite_file`.
@@ -26,6 +26,7 @@ from indevolt.clock import Clock
 from indevolt.errors import InvalidInput, StoreUnavailable
 from indevolt.store import history
 from indevolt.store.contract import Aggregate, Energies, Entry, Health, Last, Period, Series, StoredReading, Table, Upkeep
+from indevolt.store.entries import Asked
 from indevolt.store.export import export
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Layouts, checked, instant, milliseconds
@@ -284,35 +285,23 @@ class SqliteStore:
         limit: int = 100,
     ) -> list[Entry]:
         """See the contract."""
-        conditions: list[tuple[str, list[Any]]] = [("number > ?", [after])]
-        if kinds:
-            conditions.append((f"kind IN ({', '.join('?' * len(kinds))})", list(kinds)))
-        if device is not None:
-            conditions.append(("device = ?", [device]))
-        if start is not None:
-            conditions.append(("at >= ?", [milliseconds(start)]))
-        if end is not None:
-            conditions.append(("at < ?", [milliseconds(end)]))
-        where = " AND ".join(text for text, _ in conditions)
-        values = [value for _, each in conditions for value in each]
+        asked = Asked(after, tuple(kinds), device, start, end)
 
         def question(connection: sqlite3.Connection) -> list[Entry]:
-            rows = connection.execute(f"SELECT * FROM journal WHERE {where} ORDER BY number LIMIT ?", (*values, limit))  # noqa: S608
-            return [
-                Entry(number, instant(at), kind, of_device, actor, text, json.loads(data))
-                for number, at, kind, of_device, actor, text, data in rows
-            ]
+            found = []
+            for number, at, kind, of_device, actor, text, data in connection.execute(
+                "SELECT * FROM journal WHERE number > ? AND at >= ? AND at < ? ORDER BY number",
+                (after, 0 if start is None else milliseconds(start), 1 << 42 if end is None else milliseconds(end)),
+            ):
+                entry = Entry(number, instant(at), kind, of_device, actor, text, json.loads(data))
+                if asked.fits(entry):
+                    found.append(entry)
+                    if len(found) == limit:
+                        break
+            return found
 
-        waiting = [
-            each
-            for each in self._entries.values()
-            if each.number > after
-            and (not kinds or each.kind in kinds)
-            and (device is None or each.device == device)
-            and (start is None or each.at >= start)
-            and (end is None or each.at < end)
-        ]
-        found = {each.number: each for each in [*await self._ask(question), *waiting]}
+        found = {each.number: each for each in await self._ask(question)}
+        found |= {number: each for number, each in self._entries.items() if asked.fits(each)}
         return [found[number] for number in sorted(found)][:limit]
 
     async def get(self, key: str) -> str | None:
@@ -344,11 +333,11 @@ class SqliteStore:
 
     async def backup(self, path: Path) -> None:
         """See the contract. The copy is one file, without gaps, and complete once it has its name."""
-        if path.exists():
-            raise InvalidInput(f"{path} exists already", remedy="Name a file that does not exist.")
         part = path.with_name(path.name + ".part")
 
         def copy() -> None:
+            if path.exists():
+                raise InvalidInput(f"{path} exists already", remedy="Name a file that does not exist.")
             connection = connected(self.path, writing=False)
             try:
                 part.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The one thread that writes into the file of the embedded store, and what it writes with.
 
-The thread takes all that waits in its queue and commits it at once. What cannot be committed for want of room stays in memory and is
-tried again with the next addition. Only this thread changes anything in the file, so there is nothing to lock.
+The thread takes all that waits in its queue and commits it at once. What cannot be committed for want of room stays in memory and
+is tried again with the next addition. Only this thread changes anything in the file, so there is nothing to lock.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Book:
     @property
     def connection(self) -> sqlite3.Connection:
         """The open connection."""
-        assert self._connection is not None, "the book is closed"
+        if self._connection is None:
+            raise StoreUnavailable(f"history in {self._path} is not open", remedy="Open it first.")
         return self._connection
 
     def open(self, tables: Sequence[Table]) -> None:
@@ -389,7 +390,8 @@ class WriterThread:
             self._tell(addition.done)
 
     def _tell(self, call: Callable[..., object], *values: object) -> None:
-        assert self._loop is not None
+        if self._loop is None:
+            return
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             self._loop.call_soon_threadsafe(call, *values)
 

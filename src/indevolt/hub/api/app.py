@@ -41,8 +41,8 @@ ABOUT: Final = """\
 Everything the hub knows and can do. Units are W, Wh, V, A, Hz, %, °C, s; power is positive when it flows into the house; times are
 ISO 8601. Unknown is null, never 0, and every value says how old it is and what it is worth.
 
-Programs on the hub's own machine may read without a token; everything else needs `Authorization: Bearer TOKEN`, where the token's role
-is read, control or admin. Settings and commands also need `control = true` for the device in the hub's configuration.
+Programs on the hub's own machine may read without a token; everything else needs `Authorization: Bearer TOKEN`, where the token's
+role is read, control or admin. Settings and commands also need `control = true` for the device in the hub's configuration.
 Errors are problem details (RFC 9457) with a `remedy`.
 """
 ALWAYS: Final = (400, 401, 403, 408, 413, 421, 422, 429, 500, 503, 504)  # what the gate, or a defect, may answer to anything
@@ -158,7 +158,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    free = [{}] if method == "get" and "admin" not in operation.get("tags", []) else []
+    free: list[dict[str, list[str]]] = [{}] if method == "get" and "admin" not in operation.get("tags", []) else []
     operation["security"] = [{}] if path == ALIVE else [*free, {"token": []}]
     statuses = [*ALWAYS, *([415] if method in ("post", "put") else [])]
     answers = operation["responses"]

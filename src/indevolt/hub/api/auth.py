@@ -134,4 +134,5 @@ def _with(request: Request, needed: Role) -> Caller:
 
 Reader: TypeAlias = Annotated[Caller, Depends(a_reader)]
 Controller: TypeAlias = Annotated[Caller, Depends(a_controller)]
-Admin: TypeAlias = Annotated[Caller, Depends(an_admin)]
+READERS: Final = [Depends(a_reader)]
+ADMINS: Final = [Depends(an_admin)]

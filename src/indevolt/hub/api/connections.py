@@ -1,14 +1,14 @@
 """Connections that nobody may keep for nothing: a request has to come in time, and there are only so many.
 
-uvicorn gives a client that has connected all the time it wants. Here a connection that does not bring a whole request in time is ended,
-and when there are too many, the one that has waited longest for its request.
+uvicorn gives a client that has connected all the time it wants. Here a connection that does not bring a whole request in time is
+ended, and when there are too many, the one that has waited longest for its request.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,9 +20,6 @@ except ImportError:  # Windows, where sockets are no files and there is no such 
     FILES = 16_384
 else:
     FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-if TYPE_CHECKING:
-    from uvicorn._types import HTTPScope
 
 REQUEST_S: Final = 15.0  # for a whole request; above the slowest honest client, and the 10 s that a body may take
 RESERVED: Final = 128  # files for devices, store and the rest

@@ -1,11 +1,12 @@
 """Settings and commands: read, planned, and carried out with an outcome.
 
-2xx means that something was sent: 200 when the device itself shows it, 202 when it took it and does not show it (yet). A refusal of the
-device is 409, and 504 when nobody knows what became of it; both carry the outcome. Any other problem means that nothing was sent.
+2xx means that something was sent: 200 when the device itself shows it, 202 when it took it and does not show it yet. A refusal of
+the device is 409, and 504 when nobody knows what became of it; both carry the outcome. After any other problem nothing was changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query
@@ -18,7 +19,7 @@ from indevolt.catalogue import Write
 from indevolt.device import Device
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.asked import KeeperOf
-from indevolt.hub.api.auth import Caller, Controller, Reader
+from indevolt.hub.api.auth import READERS, Caller, Controller
 from indevolt.hub.api.desk import Desk, Work
 from indevolt.hub.api.devices import bounds_of, kind_of, limits_body, not_reached
 from indevolt.hub.api.models import OutcomeBody, PlanBody, SettingBody, SettingList, Step
@@ -45,12 +46,14 @@ Key: TypeAlias = Annotated[
 ]
 SettingName: TypeAlias = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,64}$", description="Name of a quantity.")]
 CARRIED: Final[Declared] = {
-    200: {"description": "The device itself shows it; or, with `dry_run`, what would be sent", "model": OutcomeBody | PlanBody},
+    200: {"description": "The device itself shows it; or, with `dry_run`, what would be sent"},
     202: {"description": "Sent and taken, but the device does not show it (yet)", "model": OutcomeBody},
     **problems(404, 409, 502, 503, 504),
 }
 
-router = APIRouter(prefix="/api/v1/devices/{device}", tags=["control"])
+_LEFT_ALONE: Final[Mapping[str, Command]] = {"hold": Hold(), "self-use": SelfUse(), "schedule": Schedule()}
+
+router = APIRouter(prefix="/api/v1/devices/{device}", tags=["control"], dependencies=READERS)
 
 
 class Asked(BaseModel):
@@ -89,7 +92,7 @@ class DischargeOrder(Asked):
 
 
 @router.get("/settings", response_model=SettingList, responses={**NOT_MODIFIED, **problems(404, 503)})
-async def list_settings(request: Request, keeper: KeeperOf, caller: Reader) -> Response:
+async def list_settings(request: Request, keeper: KeeperOf) -> Response:
     """List what can be read and written, with the present values."""
     if keeper.model is None:
         raise not_reached(keeper)
@@ -99,7 +102,7 @@ async def list_settings(request: Request, keeper: KeeperOf, caller: Reader) -> R
 
 
 @router.get("/settings/{name}", response_model=SettingBody, responses={**NOT_MODIFIED, **problems(404, 503)})
-async def get_setting(request: Request, keeper: KeeperOf, caller: Reader, name: SettingName) -> Response:
+async def get_setting(request: Request, keeper: KeeperOf, name: SettingName) -> Response:
     """Tell what a setting is."""
     _check_setting(keeper, name)
     body = _setting(keeper, name)
@@ -111,6 +114,7 @@ async def write_setting(
     request: Request,
     keeper: KeeperOf,
     caller: Controller,
+    *,
     name: SettingName,
     body: NewSetting,
     dry_run: DryRun = False,
@@ -133,7 +137,7 @@ async def write_setting(
 
 @router.post("/commands/charge", response_model=OutcomeBody | PlanBody, responses=CARRIED)
 async def charge(
-    request: Request, keeper: KeeperOf, caller: Controller, body: ChargeOrder, dry_run: DryRun = False, key: Key = None
+    request: Request, keeper: KeeperOf, caller: Controller, *, body: ChargeOrder, dry_run: DryRun = False, key: Key = None
 ) -> Response:
     """Charge with so many watts up to a state of charge. More than the unit can do now is lowered, and a note says so."""
     return await _command(request, keeper, caller, Charge(body.power_w, body.soc_pct), body, dry_run=dry_run, key=key)
@@ -141,7 +145,7 @@ async def charge(
 
 @router.post("/commands/discharge", response_model=OutcomeBody | PlanBody, responses=CARRIED)
 async def discharge(
-    request: Request, keeper: KeeperOf, caller: Controller, body: DischargeOrder, dry_run: DryRun = False, key: Key = None
+    request: Request, keeper: KeeperOf, caller: Controller, *, body: DischargeOrder, dry_run: DryRun = False, key: Key = None
 ) -> Response:
     """Discharge with so many watts down to a state of charge. More than the unit can do now is lowered, and a note says so."""
     return await _command(request, keeper, caller, Discharge(body.power_w, body.soc_pct), body, dry_run=dry_run, key=key)
@@ -152,14 +156,14 @@ async def let_be(
     request: Request,
     keeper: KeeperOf,
     caller: Controller,
+    *,
     command: Annotated[Literal["hold", "self-use", "schedule"], Path()],
     body: Asked | None = None,
     dry_run: DryRun = False,
     key: Key = None,
 ) -> Response:
     """Hold: neither charge nor discharge. Self-use: follow the meter. Schedule: follow what was saved in the app."""
-    order: Command = {"hold": Hold(), "self-use": SelfUse(), "schedule": Schedule()}[command]
-    return await _command(request, keeper, caller, order, body or Asked(), dry_run=dry_run, key=key)
+    return await _command(request, keeper, caller, _LEFT_ALONE[command], body or Asked(), dry_run=dry_run, key=key)
 
 
 async def _command(

@@ -16,7 +16,7 @@ from indevolt.catalogue import Point, effective_limits
 from indevolt.catalogue.codec import Codec, Number, Switch, TimeOfDay, Words
 from indevolt.errors import InvalidInput, Unreachable
 from indevolt.hub.api.asked import NAME, HubOf, KeeperOf, Names, known_devices, known_names
-from indevolt.hub.api.auth import Reader, too_many
+from indevolt.hub.api.auth import READERS, too_many
 from indevolt.hub.api.models import (
     DeviceBody,
     DeviceDetail,
@@ -41,14 +41,13 @@ from indevolt.hub.tiers import names_of, tables_of
 MOST_FRESH: Final = 48  # quantities in one request to a device (protocol.md, section 3.1)
 MOST_WAITING: Final = 16  # askers that may wait for a device; it answers one request a second
 
-router = APIRouter(prefix="/api/v1", tags=["devices"])
+router = APIRouter(prefix="/api/v1", tags=["devices"], dependencies=READERS)
 
 
 @router.get("/devices", response_model=DeviceList, responses=NOT_MODIFIED)
 async def list_devices(
     request: Request,
     hub: HubOf,
-    caller: Reader,
     after: Annotated[str, Query(pattern=NAME, description="Go on behind this name.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
@@ -60,7 +59,7 @@ async def list_devices(
 
 
 @router.get("/devices/{device}", response_model=DeviceDetail, responses=NOT_MODIFIED | problems(404))
-async def get_device(request: Request, keeper: KeeperOf, caller: Reader) -> Response:
+async def get_device(request: Request, keeper: KeeperOf) -> Response:
     """Tell who a device is, how it answers, and what it can do now."""
     known = describe(keeper)
     body = DeviceDetail(**dict(known), health=_health(keeper), limits=limits_of(keeper))
@@ -71,7 +70,6 @@ async def get_device(request: Request, keeper: KeeperOf, caller: Reader) -> Resp
 async def list_readings(
     request: Request,
     hub: HubOf,
-    caller: Reader,
     devices: Annotated[str | None, Query(max_length=4000, description="Names, separated by commas; by default all.")] = None,
     names: Names = None,
 ) -> Response:
@@ -88,9 +86,7 @@ async def list_readings(
 @router.get("/devices/{device}/readings", response_model=ReadingBody, responses=NOT_MODIFIED | problems(404, 502, 503))
 async def get_readings(
     request: Request,
-    hub: HubOf,
     keeper: KeeperOf,
-    caller: Reader,
     names: Names = None,
     max_age_s: Annotated[
         float | None,
@@ -106,7 +102,7 @@ async def get_readings(
 
 
 @router.get("/devices/{device}/points", response_model=PointList, responses=NOT_MODIFIED | problems(404, 503))
-async def list_points(request: Request, keeper: KeeperOf, caller: Reader) -> Response:
+async def list_points(request: Request, keeper: KeeperOf) -> Response:
     """List what each quantity of a device means: its catalogue, and what the hub works out."""
     if keeper.model is None:
         raise not_reached(keeper)
@@ -140,7 +136,7 @@ def describe(keeper: Keeper) -> DeviceBody:
         frozen=keeper.latest.frozen,
         trouble=TroubleBody(detail=str(error), remedy=error.remedy) if error else None,
         quarantined=dict(keeper.health.quarantined),
-        evidence=[each.fact for each in device.evidence] if device else [],
+        evidence=list(device.evidence) if device else [],
         warnings=list(device.warnings) if device else [],
     )
 

@@ -74,12 +74,15 @@ class Gate:
                 await send({"type": "websocket.close", "code": 1008, "reason": "no websockets here"})
             return
         answer = _Answer(send)
+        limit = asyncio.timeout(self._answer_s)
         try:
-            async with asyncio.timeout(None) as limit:
+            async with limit:
                 answer.limit = limit
-                limit.reschedule(asyncio.get_running_loop().time() + self._answer_s)
-                body = await self._admit(scope, receive)
-                await self._app(scope, _replayed(body, receive), answer.send)
+                try:
+                    body = await self._admit(scope, receive)
+                    await self._app(scope, _replayed(body, receive), answer.send)
+                finally:
+                    answer.limit = None
         except TimeoutError:
             if not limit.expired() or answer.begun:
                 raise
@@ -164,7 +167,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            if self.limit is not None and not self.limit.expired():
+            if self.limit is not None:
                 self.limit.reschedule(None)
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():

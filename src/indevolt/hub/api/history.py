@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, BinaryIO, Final, Literal, cast
+from typing import Annotated, BinaryIO, Final, Literal, TypeAlias, cast
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +25,7 @@ from indevolt.hub.api.asked import (
     span_of,
     unit_of,
 )
-from indevolt.hub.api.auth import Reader
+from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.models import EnergiesBody, EnergyBody, HistoryBody
 from indevolt.hub.api.problems import Declared, problems
 from indevolt.hub.api.replies import NOT_MODIFIED, page_link, reply
@@ -42,12 +42,8 @@ IN_MEMORY: Final = 1024 * 1024  # bytes of an export; more goes through a tempor
 CHUNK: Final = 64 * 1024
 MOST_PERIODS: Final = 10_000  # more than a year of hours
 _PERIOD_S: Final = {"hour": 3600, "day": 24 * 3600, "week": 7 * 24 * 3600, "month": 28 * 24 * 3600}
-_DEFAULT_SPAN: Final = {
-    "hour": timedelta(days=1),
-    "day": timedelta(days=7),
-    "week": timedelta(weeks=8),
-    "month": timedelta(days=365),
-}
+_SHOWN_DAYS: Final = {"hour": 1, "day": 7, "week": 56, "month": 365}  # without a start
+File: TypeAlias = Literal["csv", "parquet"]
 CSV: Final = "text/csv; charset=utf-8"
 PARQUET: Final = "application/vnd.apache.parquet"
 FORMS: Final[Declared] = {
@@ -59,7 +55,7 @@ FORMS: Final[Declared] = {
     }
 }
 
-router = APIRouter(prefix="/api/v1/devices/{device}", tags=["history"])
+router = APIRouter(prefix="/api/v1/devices/{device}", tags=["history"], dependencies=READERS)
 
 
 @router.get("/history", response_model=HistoryBody, responses={**FORMS, **NOT_MODIFIED, **problems(404)})
@@ -67,7 +63,7 @@ async def get_history(
     request: Request,
     hub: HubOf,
     keeper: KeeperOf,
-    caller: Reader,
+    *,
     names: Annotated[str, Query(max_length=4000, description="Quantities, separated by commas.", examples=["battery_power"])],
     start: Start = None,
     end: End = None,
@@ -88,7 +84,7 @@ async def get_history(
     step_s = step_of(step, span)
     form = format or _form(request.headers.get("accept", ""))
     if form != "json":
-        return await _export(hub, keeper, asked, span, step_s, form)
+        return await _export(hub, keeper, names=asked, span=span, step_s=step_s, form=form)
     if step_s is not None and span.length_s / step_s > MOST_TIMES:
         raise InvalidInput(
             f"step: {span.length_s / step_s:.0f} steps of {step_s:g} s", remedy=f"At most {MOST_TIMES}; or ask for csv."
@@ -107,9 +103,10 @@ async def get_history(
         times=list(series.times),
         columns={name: list(series.columns.get(name, ())) or [None] * len(series.times) for name in asked},
     )
+    same = repr((asked, step_s, aggregate, body.times, body.columns)).encode()  # by default the end is now
     more = limit is not None and len(series.times) >= limit
     headers = page_link(request, start=_behind(series.times[-1]), end=span.end.isoformat()) if more else {}
-    return reply(request, body, headers=headers)
+    return reply(request, body, same=same, headers=headers)
 
 
 @router.get("/energies", response_model=EnergiesBody, responses={**NOT_MODIFIED, **problems(404)})
@@ -117,7 +114,7 @@ async def get_energies(
     request: Request,
     hub: HubOf,
     keeper: KeeperOf,
-    caller: Reader,
+    *,
     period: Annotated[Period, Query(description="Weeks begin on Monday.")] = "day",
     names: Names = None,
     start: Start = None,
@@ -131,7 +128,7 @@ async def get_energies(
     where = zone_of(zone if zone is not None else hub.config.site.time_zone)
     if where is None:
         raise InvalidInput(f"zone: no time zone {zone!r:.60}", remedy='Names are like "Europe/Berlin"; "UTC" is one, too.')
-    span = span_of(start, end, hub.clock.now(), _DEFAULT_SPAN[period])
+    span = span_of(start, end, hub.clock.now(), timedelta(days=_SHOWN_DAYS[period]))
     if span.length_s / _PERIOD_S[period] > MOST_PERIODS:
         raise InvalidInput(f"{period}: more than {MOST_PERIODS} of them", remedy="Ask for less, or for longer periods.")
     found = await hub.store.energies(keeper.id, asked, span.start, span.end, period=period, zone=where)
@@ -171,15 +168,13 @@ def _form(accept: str) -> Literal["json", "csv", "parquet"]:
     return "json"
 
 
-async def _export(
-    hub: Hub, keeper: Keeper, names: tuple[str, ...], span: Span, step_s: float | None, form: Literal["csv", "parquet"]
-) -> Response:
+async def _export(hub: Hub, keeper: Keeper, *, names: tuple[str, ...], span: Span, step_s: float | None, form: File) -> Response:
     """Return history as a file."""
     if step_s is not None and span.length_s / step_s > 1_000_000:
         raise InvalidInput(f"step: {span.length_s / step_s:.0f} steps", remedy="At most a million.")
     file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
     try:
-        await hub.store.export(keeper.id, names, span.start, span.end, step_s=step_s, sink=file, form=form)
+        await hub.store.export(keeper.id, names, span.start, span.end, step_s=step_s, sink=cast("BinaryIO", file), form=form)
         size = await run_in_threadpool(file.tell)
         await run_in_threadpool(file.seek, 0)
     except BaseException:

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from indevolt.battery import Quality, Reading
 from indevolt.clock import Clock
 from indevolt.hub.api.asked import HubOf, Names, known_devices, names_in
-from indevolt.hub.api.auth import Reader
+from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.problems import Declared, Declined, problems
 from indevolt.hub.bus import Bus
 from indevolt.hub.events import Alert, Event, LinkChanged, Noted, Update
@@ -45,7 +45,7 @@ STREAM: Final[Declared] = {
     }
 }
 
-router = APIRouter(prefix="/api/v1", tags=["live"])
+router = APIRouter(prefix="/api/v1", tags=["live"], dependencies=READERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ async def _hung_up(receive: Receive, listener: Listener) -> None:
 async def stream_events(
     request: Request,
     hub: HubOf,
-    caller: Reader,
+    *,
     devices: Annotated[str | None, Query(max_length=4000, description="Names, separated by commas; by default all.")] = None,
     names: Names = None,
     kinds: Annotated[list[EventKind] | None, Query(alias="kind", description="By default all; may be given several times.")] = None,
@@ -295,7 +295,7 @@ async def stream_events(
 ) -> Response:
     """Stream what happens, as server-sent events.
 
-    `reading`: device, tier, at, values by name (only live ones), and missing ones with their quality. `link`, `journal`, `alert`: as their
+    `reading`: device, tier, at, live values by name, and `missing` ones. `link`, `journal`, `alert`: as their
     pages have them. `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
     """
     known_devices(hub, devices)

@@ -24,8 +24,8 @@ class OutcomeBody(BaseModel):
 
     stage: Stage = Field(
         description=(
-            "refused; interrupted: nobody knows; accepted: sent, but not shown; confirmed: the device shows it; effective: the power "
-            "moved as well."
+            "refused; interrupted: nobody knows; accepted: sent, but not shown; confirmed: the device shows it; effective: "
+            "the power moved, too."
         )
     )
     proven: bool = Field(description="Whether the device itself shows what was wanted.")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from indevolt.errors import (
     IndevoltError,
@@ -203,19 +204,19 @@ def _allowed(each: Mapping[str, Any]) -> str:
     return f"up to {high}" if high is not None else ""
 
 
-async def answer_family(request: Request, error: Exception) -> Response:
+async def answer_family(_request: Request, error: Exception) -> Response:
     """Answer an error of the family."""
     assert isinstance(error, IndevoltError)  # noqa: S101 - registered for these only
     return declined(error).response()
 
 
-async def answer_declined(request: Request, error: Exception) -> Response:
+async def answer_declined(_request: Request, error: Exception) -> Response:
     """Answer what was declined."""
     assert isinstance(error, Declined)  # noqa: S101 - registered for these only
     return error.response()
 
 
-async def answer_misread(request: Request, error: Exception) -> Response:
+async def answer_misread(_request: Request, error: Exception) -> Response:
     """Answer mistakes that FastAPI found."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these only
     return misread(error).response()
@@ -225,9 +226,16 @@ async def answer_framework(request: Request, error: Exception) -> Response:
     """Answer what the framework raises: no such page, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these only
     remedy = "`/api/v1/openapi.json` lists what there is." if error.status_code in (404, 405) else ""
-    return Declined(error.status_code, str(error.detail), remedy=remedy, headers=error.headers).response()
+    headers = {"allow": ", ".join(_methods_of(request))} if error.status_code == 405 else error.headers
+    return Declined(error.status_code, str(error.detail), remedy=remedy, headers=headers).response()
 
 
-async def answer_defect(request: Request, error: Exception) -> Response:
+def _methods_of(request: Request) -> list[str]:
+    """Return what can be done with a path; the framework names only the methods of the first route that has it."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return sorted({method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()})
+
+
+async def answer_defect(_request: Request, _error: Exception) -> Response:
     """Answer what nobody expected, without repeating it; the server logs it."""
     return Declined(500, "the hub failed at this", remedy="Its log says more; please report it.").response()

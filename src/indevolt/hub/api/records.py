@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from indevolt.hub.api.asked import NAME, End, HubOf, Start
-from indevolt.hub.api.auth import Reader
+from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.models import AlertBody, AlertList, EntryBody, EntryList
 from indevolt.hub.api.problems import Declared, problems
 from indevolt.hub.api.replies import NOT_MODIFIED, page_link, reply
@@ -33,7 +33,7 @@ FILES: Final[Declared] = {
     }
 }
 
-router = APIRouter(prefix="/api/v1", tags=["journal"])
+router = APIRouter(prefix="/api/v1", tags=["journal"], dependencies=READERS)
 
 Kinds = Annotated[list[Kind] | None, Query(alias="kind", description="Only these kinds; may be given several times.")]
 Of = Annotated[str | None, Query(pattern=NAME, description="Only of this device.")]
@@ -44,7 +44,7 @@ After = Annotated[int, Query(ge=0, le=2**53, description="Only entries with a hi
 async def list_entries(
     request: Request,
     hub: HubOf,
-    caller: Reader,
+    *,
     after: After = 0,
     kind: Kinds = None,
     device: Of = None,
@@ -63,7 +63,7 @@ async def list_entries(
 @router.get("/journal/export", response_class=StreamingResponse, responses={**FILES, **problems(503)})
 async def export_entries(
     hub: HubOf,
-    caller: Reader,
+    *,
     form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
     after: After = 0,
     kind: Kinds = None,
@@ -89,14 +89,14 @@ async def export_entries(
 
 
 @router.get("/alerts", response_model=AlertList, responses=NOT_MODIFIED, tags=["alerts"])
-async def list_alerts(request: Request, hub: HubOf, caller: Reader) -> Response:
+async def list_alerts(request: Request, hub: HubOf) -> Response:
     """Tell what needs attention now."""
     return reply(request, AlertList(alerts=list(active(hub))))
 
 
 def active(hub: Hub) -> Iterable[AlertBody]:
     """Yield the alerts that hold now."""
-    for alert in hub.alerts.active():
+    for alert in tuple(hub.alerts.active.values()):
         yield AlertBody(device=alert.device, what=alert.what, text=alert.text, since=alert.since)
 
 

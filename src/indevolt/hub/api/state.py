@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 import indevolt
 from indevolt.hub.api.asked import HubOf
-from indevolt.hub.api.auth import Admin, Reader
+from indevolt.hub.api.auth import ADMINS, READERS, Reader
 from indevolt.hub.api.devices import is_simulated
 from indevolt.hub.api.live import Feed
 from indevolt.hub.api.models import Alive, CallerBody, ConfigBody, HubHealth, MetaBody
 from indevolt.hub.api.problems import Declined, problems
 from indevolt.hub.api.records import active
-from indevolt.hub.api.replies import NOT_MODIFIED, reply
+from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link
 
@@ -27,13 +27,13 @@ router = APIRouter(tags=["hub"])
 
 
 @router.get("/healthz", response_model=Alive)
-async def alive(request: Request) -> Response:
+async def alive() -> Response:
     """Answer, if the hub lives; nobody needs a token for that."""
-    return reply(request, Alive(), headers={"cache-control": "no-store"})
+    return Response(Alive().model_dump_json(), 200, {"cache-control": "no-store"}, JSON)
 
 
-@router.get("/api/v1/health", response_model=HubHealth, responses=NOT_MODIFIED)
-async def get_health(request: Request, hub: HubOf, caller: Reader) -> Response:
+@router.get("/api/v1/health", response_model=HubHealth, responses=NOT_MODIFIED, dependencies=READERS)
+async def get_health(request: Request, hub: HubOf) -> Response:
     """Tell how the hub, its services, its store and its devices are."""
     feed: Feed = request.app.state.feed
     body = HubHealth(
@@ -48,13 +48,13 @@ async def get_health(request: Request, hub: HubOf, caller: Reader) -> Response:
     return reply(request, body)
 
 
-@router.get("/api/v1/health/ready", response_model=Alive, responses=problems(503))
-async def get_ready(request: Request, hub: HubOf, caller: Reader) -> Response:
+@router.get("/api/v1/health/ready", response_model=Alive, responses=problems(503), dependencies=READERS)
+async def get_ready(hub: HubOf) -> Response:
     """Answer 200 once the store keeps what is read and every device has been tried; 503 until then."""
     if why := why_not_ready(hub):
         remedy = "`/api/v1/health` and the journal say more."
         raise Declined(503, why, kind="not-ready", remedy=remedy, transient=True, headers={"retry-after": "5"})
-    return reply(request, Alive(), headers={"cache-control": "no-store"})
+    return Response(Alive().model_dump_json(), 200, {"cache-control": "no-store"}, JSON)
 
 
 @router.get("/api/v1/meta", response_model=MetaBody, responses=NOT_MODIFIED)
@@ -76,8 +76,8 @@ async def get_meta(request: Request, hub: HubOf, caller: Reader) -> Response:
     return reply(request, body)
 
 
-@router.get("/api/v1/config", response_model=ConfigBody, responses=NOT_MODIFIED, tags=["admin"])
-async def get_config(request: Request, hub: HubOf, caller: Admin) -> Response:
+@router.get("/api/v1/config", response_model=ConfigBody, responses=NOT_MODIFIED, tags=["admin"], dependencies=ADMINS)
+async def get_config(request: Request, hub: HubOf) -> Response:
     """Tell how the hub was set up; secrets and hashes are stars."""
     shown: dict[str, Any] = hub.config.model_dump(mode="json", by_alias=True)
     return reply(request, ConfigBody(config=shown))

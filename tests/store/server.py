@@ -1,0 +1,119 @@
+"""A PostgreSQL server of a test's own, on a Unix socket in a temporary folder, that can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from conftest import lacking
+
+_OPTIONS = [
+    "-c",
+    "listen_addresses=",
+    "-c",
+    "max_connections=20",
+    "-c",
+    "shared_buffers=32MB",
+    "-c",
+    "log_min_messages=fatal",
+    "-c",
+    "jit=off",
+]
+
+
+def _programs() -> Path:
+    """Return the folder of the server's programs, the newest version of Debian's or what is on the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        lacking("needs PostgreSQL's server (Debian's package postgresql)")
+    return (found[-1] if found else Path(str(on_path)).resolve()).parent
+
+
+class Server:
+    """The server; ``kill`` is kill -9 of all its processes."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self._programs = programs
+        self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+        # PostgreSQL refuses to run as root, so root becomes the user that the package made for it.
+        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return [str(self._programs / program), *arguments]
+
+    def _as_user(self) -> dict[str, int]:
+        return {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
+
+    def create(self) -> None:
+        data = str(self.folder / "data")
+        command = self._command("initdb", "-D", data, "-U", "indevolt", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._as_user())  # type: ignore[call-overload]
+
+    def start(self) -> None:
+        command = self._command("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *_OPTIONS)
+        log = (self.folder / "log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self._as_user()
+            )  # type: ignore[call-overload]
+        ready = self._command("pg_isready", "-q", "-h", str(self.folder), "-U", "indevolt")
+        while subprocess.run(ready, check=False).returncode:
+            assert self._process is not None
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+
+    def kill(self) -> None:
+        """Kill every process of the server at once, as a power cut would."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self._wait_for_children(process.pid)
+
+    @staticmethod
+    def _wait_for_children(group: int) -> None:
+        while True:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGINT)  # a fast shutdown
+            process.wait()
+
+    def new_database(self) -> str:
+        """Return the address of an empty database."""
+        self._databases += 1
+        name = f"history{self._databases}"
+        command = self._command("createdb", "-h", str(self.folder), "-U", "indevolt", name)
+        subprocess.run(command, check=True)
+        return f"postgresql://indevolt@/{name}?host={self.folder}"
+
+
+@contextlib.contextmanager
+def server_for_tests() -> Iterator[Server]:
+    """Run a server in a folder of its own; its path is short, because that of a socket may not be long."""
+    programs = _programs()
+    with tempfile.TemporaryDirectory(prefix="indevolt-pg-") as folder:
+        Path(folder).chmod(0o755)
+        server = Server(Path(folder), programs)
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
