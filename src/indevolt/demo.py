@@ -1,75 +1,136 @@
-"""A virtual battery with a day of its own, and a client that reads it through a real socket: what `indevolt demo` shows.
+"""A whole home to try things on: a scenario on the network, and a hub that owns its units. What `indevolt demo` shows.
 
-Here is only what belongs together; how it looks is up to the command line.
+Here is only what belongs together; how it looks is up to the command line. Everything is on this machine, and all is simulated.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from indevolt.clock import Clock, FastClock, SystemClock
-from indevolt.device import Device, connect
+from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
+from indevolt.hub.api.app import create_app
+from indevolt.hub.api.server import served
+from indevolt.hub.app import running as running_hub
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
+from indevolt.hub.events import Update
+from indevolt.hub.hub import Hub
 from indevolt.protocol.discovery import API_PORT, PORT
-from indevolt.simulator import Simulator
-from indevolt.virtual import VirtualDevice
+from indevolt.simulator.play import ReadLines, no_files
+from indevolt.simulator.scenario_records import Scenario
+from indevolt.virtual_home import VirtualHome, stage
+
+HOST: Final = "127.0.0.1"
+HUB_PORT: Final = ApiConfig().port
+READ_EVERY_S: Final = 0.25  # real seconds between two readings of a unit, and no less than the vendor's 5 s of the home's time
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What is running: the device's inside, its place on the network, and the client."""
+    """What is running: the home, the hub that keeps it, and where the hub is found."""
 
-    simulator: Simulator
-    virtual: VirtualDevice
-    battery: Device
-    speed: float  # how many times faster than real its day goes
+    home: VirtualHome
+    hub: Hub
+    url: str
+    speed: float  # how many times faster than real the home's time passes
 
 
 @asynccontextmanager
 async def running(
-    product: str,
+    scenario: Scenario,
     *,
-    host: str = "127.0.0.1",
+    read_lines: ReadLines = no_files,
     port: int | None = None,
+    hub_port: int | None = None,
     discovery: bool = True,
+    control: bool = True,
     speed: float = 60.0,
     clock: Clock | None = None,
 ) -> AsyncIterator[Demo]:
-    """Start a virtual battery and open it with the client; both end with the ``async with``.
+    """Put a home and its hub on this machine; both end with the ``async with``.
+
+    The hub lives in the home's time, so what it counts agrees with the units, however fast that time passes.
 
     Args:
-        product: which one.
-        host: where it listens.
-        port: its TCP port; by default the usual one, or any free one where that is taken.
-        discovery: whether it answers discovery, at the usual port and where that is free.
-        speed: how many times faster than real its day goes.
+        scenario: the home.
+        read_lines: gives the lines of CSV files.
+        port: TCP port of the first unit; by default the usual one, or any free one where that is taken.
+        hub_port: TCP port of the hub; by default the usual one, or any free one where that is taken.
+        discovery: whether the units answer discovery, at the usual port and where that is free.
+        control: whether the hub may write to them.
+        speed: how many times faster than real the home's time passes.
         clock: real time.
 
     Raises:
-        InvalidInput: no such product, or the port that was asked for is taken.
+        InvalidInput: a port that was asked for is taken.
     """
-    real = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        simulator = Simulator(product, clock=FastClock(real, speed))
-        virtual = await _first_that_opens(
-            stack,
-            [
-                VirtualDevice(simulator, host=host, port=wanted_port, discovery_port=wanted_discovery)
-                for wanted_port in ([API_PORT, 0] if port is None else [port])
-                for wanted_discovery in ([PORT, None] if discovery else [None])
-            ],
-        )
-        battery = await stack.enter_async_context(connect(f"{host}:{virtual.port}", clock=real))
-        yield Demo(simulator, virtual, battery, speed)
+        home = await _open_home(stack, scenario, read_lines, port=port, speed=speed, clock=clock, discovery=discovery)
+        config = _configuration(home, speed, control=control)
+        own_time = home.play.site.clock
+        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges={}))
+        url = await _open_api(stack, hub, hub_port)
+        yield Demo(home, hub, url, speed)
 
 
-async def _first_that_opens(stack: AsyncExitStack, devices: Sequence[VirtualDevice]) -> VirtualDevice:
-    """Open the first that can be opened: another virtual device may be using the usual ports."""
-    for device in devices[:-1]:
+async def _open_home(
+    stack: AsyncExitStack,
+    scenario: Scenario,
+    read_lines: ReadLines,
+    *,
+    port: int | None,
+    speed: float,
+    clock: Clock | None,
+    discovery: bool,
+) -> VirtualHome:
+    """Open the home at the usual ports, or at others where those are taken and nobody asked for them."""
+    tries = [
+        (first, wanted_discovery)
+        for first in ([API_PORT, 0] if port is None else [port])
+        for wanted_discovery in ([PORT, None] if discovery else [None])
+    ]
+    for number, (first, wanted_discovery) in enumerate(tries, 1):
+        play = stage(scenario, clock=clock, speed=speed, read_lines=read_lines)
+        home = VirtualHome(play, HOST, first, discovery_port=wanted_discovery)
         try:
-            return await stack.enter_async_context(device)
+            return await stack.enter_async_context(home)
         except InvalidInput:
-            continue
-    return await stack.enter_async_context(devices[-1])
+            if number == len(tries):
+                raise
+    raise AssertionError("there is always something to try")
+
+
+def _configuration(home: VirtualHome, speed: float, *, control: bool) -> Config:
+    poll = PollConfig(power_s=max(5.0, READ_EVERY_S * speed), packs_s=max(60.0, 20 * READ_EVERY_S * speed))
+    return Config(
+        hub=HubConfig(name="indevolt-demo"),
+        site=SiteConfig(name=home.play.scenario.title, time_zone="UTC"),
+        devices=tuple(
+            DeviceConfig(name=name, host=HOST, port=unit.port, control=control, poll=poll, simulated=True)
+            for name, unit in home.units.items()
+        ),
+        store=StoreConfig(kind="memory"),
+    )
+
+
+async def _open_api(stack: AsyncExitStack, hub: Hub, port: int | None) -> str:
+    """Serve the hub's API, at the usual port or a free one, and return its address."""
+    for number in [HUB_PORT, 0] if port is None else [port]:
+        api = hub.config.api.model_copy(update={"port": number})
+        there = replace(hub, config=hub.config.model_copy(update={"api": api}))
+        try:
+            return await stack.enter_async_context(served(there, create_app(there)))
+        except InvalidInput:
+            if number == 0 or port is not None:
+                raise
+    raise AssertionError("a free port can always be had")
+
+
+async def settled(demo: Demo) -> None:
+    """Wait until the hub has read every unit once."""
+    with demo.hub.bus.subscribe(Update) as updates:
+        while not all("battery_soc" in keeper.latest for keeper in demo.hub.keepers.values()):
+            await updates.get()

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from indevolt.simulator import scenario
 from .conftest import Program
 from .test_completion import completions
 
+PATIENCE_S = 60  # of a test that fails; one that succeeds never waits
 READ = "/rpc/Indevolt.GetData?config=%7B%22t%22%3A%5B6002%5D%7D"
 SHORT = """
 title = "A short night"
@@ -305,9 +307,12 @@ def test_a_password_of_the_environment_hinders_nothing(indevolt: Program) -> Non
 def simulate(*words: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-W", "error", "-m", "indevolt", "simulate", "--port", "0", "--no-discovery", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(PATIENCE_S, process.kill)  # so that a line that never comes is a failure and no standstill
+    watchdog.start()
     try:
         yield process
     finally:
+        watchdog.cancel()
         if process.poll() is None:
             process.kill()
         process.communicate()
@@ -332,7 +337,7 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, str]:
 def test_a_home_introduces_itself_and_tells_what_is_asked_and_what_happens(short: Path) -> None:
     with simulate("--scenario", str(short), "--speed", "600") as process:
         told: list[str] = []
-        while not told or told[-1] != "  Ctrl-C stops it.":
+        while not told or told[-1] not in ("  Ctrl-C stops it.", ""):
             told.append(line(process))
         assert told[0] == f"A short night (scenario {short})"
         assert told[1] == "  Everything is simulated: house, sky, units and meter."

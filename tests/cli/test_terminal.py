@@ -143,10 +143,10 @@ def test_watch_draws_a_picture_and_ctrl_c_ends_it(virtual: Virtual) -> None:
 
 
 def test_the_demo_draws_a_picture_and_ctrl_c_ends_it(closed_port: int) -> None:
-    with terminal("demo", "--port", str(closed_port), "--no-discovery") as shown:
-        picture = shown.read_until("pv_energy_today")
-        assert "virtual PowerFlex 2000" in picture
-        assert "in its own day" in picture
+    with terminal("demo", "--port", str(closed_port), "--no-discovery", "--no-open") as shown:
+        picture = shown.read_until("house: takes")
+        assert "The demo home" in picture
+        assert "Everything is simulated" in picture
         os.killpg(shown.process.pid, signal.SIGINT)
         assert shown.end() == 130
         assert "Traceback" not in shown.seen

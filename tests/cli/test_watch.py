@@ -1,4 +1,4 @@
-"""`indevolt watch` and `indevolt demo`: the same quantities again and again."""
+"""`indevolt watch`: the same quantities again and again."""
 
 from __future__ import annotations
 
@@ -104,26 +104,3 @@ def test_the_trend_grows_with_each_reading(clock: ManualClock) -> None:
 def test_a_sparkline_goes_from_the_lowest_to_the_highest() -> None:
     assert sparkline([0, 50, 100]) == "▁▅█"
     assert sparkline([7, 7]) == "▁▁"
-
-
-# ---- the demo ----------------------------------------------------------------------------------------------------------------
-
-
-def test_the_demo_reads_a_virtual_battery_through_a_real_socket(indevolt: Program, closed_port: int) -> None:
-    ran = indevolt("demo", "--no-discovery", "--port", str(closed_port), "--count", "2")
-    assert ran.code == 0
-    assert ran.out.startswith("virtual PowerFlex 2000, 2 battery modules\n")
-    assert f"indevolt get 127.0.0.1:{closed_port}" in ran.out
-    assert len(re.findall(r"^2026-06-21 10:00:\d\d  mode self_use", ran.out, re.MULTILINE)) == 2
-
-
-def test_the_demo_is_json_for_programs(indevolt: Program, closed_port: int) -> None:
-    ran = indevolt("demo", "--model", "bk1600", "--no-discovery", "--port", str(closed_port), "--count", "1", "--json")
-    assert json.loads(ran.out)["family"] == "gen1"
-
-
-def test_the_demo_says_when_the_port_that_was_asked_for_is_taken(indevolt: Program, virtual: Virtual) -> None:
-    taken = virtual().rpartition(":")[2]
-    ran = indevolt("demo", "--no-discovery", "--port", taken, "--count", "1")
-    assert ran.code == 2
-    assert "cannot listen" in ran.err

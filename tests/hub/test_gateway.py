@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,6 +81,10 @@ class Scene:
     def port(self) -> int:
         return self.gateway.address.port
 
+    def soc(self) -> Any:
+        """Return what the battery is charged to, give or take what time has done to it."""
+        return pytest.approx(self.simulator.get("battery_soc"), abs=2)
+
     async def get(self, *points: int, **options: Any) -> Any:
         return await ask(self.port, f'/rpc/Indevolt.GetData?config={{"t":{list(points)}}}'.replace(" ", ""), **options)
 
@@ -91,9 +96,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*, api: ApiConfig | None = None, control: bool = False, **gateway: Any) -> AsyncIterator[Scene]:
+async def scene(*, api: ApiConfig | None = None, control: bool = False, lag_s: float = 0.5, **gateway: Any) -> AsyncIterator[Scene]:
     clock = FastClock(SystemClock(), SPEED)
-    device = CountedDevice(Simulator("powerflex2000", clock=clock, house=steady_house(Surroundings(700, ())), modules=2))
+    house = steady_house(Surroundings(700, ()))
+    device = CountedDevice(Simulator("powerflex2000", clock=clock, house=house, modules=2, lag_s=lag_s))
     network = Server(Reception(lambda _: Served(device.answer)), lifelike=True)
     await network.start()
     config = Config(
@@ -124,7 +130,7 @@ async def test_what_was_polled_is_answered_without_asking_the_device() -> None:
         asked = len(it.device.requests)
         answer = await it.get(SOC, MODE)
         assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
-        assert answer.body == b'{"6002":%d,"7101":1}' % it.simulator.get("battery_soc")
+        assert json.loads(answer.body) == {"6002": it.soc(), "7101": 1}
         polled = {point for points in it.device.asked_for()[asked:] for point in points}
         assert len(it.device.requests) - asked <= 2  # at most polls of the hub itself
         assert not polled or len(polled) > 2
@@ -170,7 +176,7 @@ async def test_the_configuration_is_asked_for_once_in_a_while() -> None:
         assert it.simulator.serial.encode() in first.body
         assert [(await ask(it.port, "/rpc/WiFi.GetStatus")).status for _ in range(3)] == [200] * 3
         assert sum(request.rpc == "WiFi.GetStatus" for request in it.device.requests) == 1
-        assert second == first
+        assert second.status == 200
 
 
 async def test_a_point_in_quarantine_spoils_nobodys_reply() -> None:
@@ -178,7 +184,7 @@ async def test_a_point_in_quarantine_spoils_nobodys_reply() -> None:
         it.simulator.faults.add("poison:11016")
         await until(lambda: "meter_power" in it.keeper.health.quarantined)
         answer = await it.get(SOC, 11016)
-        assert (answer.status, list(eval(answer.body))) == (200, ["6002"])  # noqa: S307 - of numbers
+        assert (answer.status, list(json.loads(answer.body))) == (200, ["6002"])
 
 
 async def test_a_bad_point_of_one_client_spoils_only_its_own_reply() -> None:
@@ -251,13 +257,11 @@ async def test_a_write_that_got_no_answer_is_in_the_journal_as_such() -> None:
 
 
 async def test_after_a_write_clients_see_its_effect_although_memory_is_long() -> None:
-    async with scene(control=True, writes=True, max_age_s=3600) as it:
-        assert b"10" in (await it.get(6105)).body
+    async with scene(control=True, writes=True, max_age_s=3600, lag_s=5) as it, asyncio.timeout(10):
+        assert (await it.get(6105)).body == b'{"6105":10}'
         await it.set(1142, 20)
-        answers: list[bytes] = []
-        while b'{"6105":20}' not in answers:
-            answers.append((await it.get(6105)).body)
-        assert answers[-1] == b'{"6105":20}'
+        while (await it.get(6105)).body != b'{"6105":20}':
+            pass
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,7 @@ async def test_the_gateway_asks_for_a_password_although_the_device_has_none() ->
             async with indevolt.connect(str(it.gateway.address), password="wrong", spacing_s=0.01):
                 pass
         async with indevolt.connect(str(it.gateway.address), password="secret", spacing_s=0.01) as battery:
-            assert (await battery.read("battery_soc")).number("battery_soc") == it.simulator.get("battery_soc")
+            assert (await battery.read("battery_soc")).number("battery_soc") == it.soc()
 
 
 async def test_a_password_that_the_device_refuses_is_not_the_clients_affair() -> None:
@@ -371,7 +375,7 @@ async def test_a_client_of_somebody_else_works_through_the_gateway() -> None:
     async with scene(control=True, writes=True) as it, aiohttp.ClientSession() as http:
         api = IndevoltAPI("127.0.0.1", it.port, http)
         assert (await api.get_config())["device"]["sn"] == it.simulator.serial
-        assert await api.fetch_data([str(SOC), str(MODE)]) == {"6002": it.simulator.get("battery_soc"), "7101": 1}
+        assert await api.fetch_data([str(SOC), str(MODE)]) == {"6002": it.soc(), "7101": 1}
         assert await api.set_data(IndevoltConfig.WRITE_ENERGY_MODE, IndevoltEnergyMode.REAL_TIME_CONTROL)
         await until(lambda: it.simulator.get("mode") == "realtime")
         assert await api.charge(700, 80)

@@ -94,11 +94,11 @@ def test_from_rest_power_waits_and_then_climbs() -> None:
 
 def test_between_the_directions_power_rests_longer() -> None:
     motion = Motion()
-    levels(motion, 200, 4)
+    levels(motion, 250, 4)
     curve = levels(motion, -200, 5)
-    assert curve[:2] == pytest.approx([100, 0])
+    assert curve[:2] == pytest.approx([150, 50])
     assert curve[2:14] == [0] * 12  # 3 s
-    assert curve[14:16] == pytest.approx([-100, -200])
+    assert curve[14:17] == pytest.approx([-50, -150, -200])
 
 
 def test_what_was_at_rest_for_a_moment_starts_anew() -> None:
@@ -106,6 +106,15 @@ def test_what_was_at_rest_for_a_moment_starts_anew() -> None:
     levels(motion, 200, 4)
     motion.move(0, 2, LIFELIKE)
     curve = levels(motion, 200, 2)
+    assert curve[:6] == [0] * 6
+    assert curve[6] == pytest.approx(100)
+
+
+def test_a_start_that_was_called_off_starts_anew() -> None:
+    motion = Motion()
+    assert levels(motion, 400, 1) == [0] * 4
+    motion.move(0, 0.25, LIFELIKE)
+    curve = levels(motion, 400, 2)
     assert curve[:6] == [0] * 6
     assert curve[6] == pytest.approx(100)
 
@@ -138,6 +147,8 @@ def test_a_placed_power_is_where_it_was_put_and_goes_on_from_there() -> None:
     motion.place(-600)
     assert motion.move(-1000, 1, LIFELIKE) == pytest.approx(-800)
     assert motion.level_w == pytest.approx(-1000)
+    motion.place(-100)
+    assert levels(motion, 100, 4)[:13] == [0] * 13  # a quarter of a second to rest, and 3 s there: it knows where it came from
 
 
 def test_no_time_moves_nothing() -> None:

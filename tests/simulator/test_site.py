@@ -126,10 +126,7 @@ def test_units_that_know_nothing_of_each_other_settle_within_half_a_minute(count
     assert max(abs(each) for each in grid_w[90:]) < 2 * 60 + 1  # each covers half of what it sees, and starts for 60 W
 
 
-many = pytest.mark.xfail(reason="each corrects half of what the meter shows, so four and more overshoot for ever", strict=True)
-
-
-@pytest.mark.parametrize("count", [2, 3, pytest.param(4, marks=many), pytest.param(6, marks=many)])
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
 def test_units_that_know_nothing_of_each_other_do_not_hunt(count: int) -> None:
     site = site_of(*[FOLLOW] * count, house=changing((0, 400), (60, 2000)))
     wait(site, 100)
@@ -154,7 +151,6 @@ def test_each_unit_has_inputs_of_its_own() -> None:
     assert [unit.pv_w for unit in site.units] == [(10, 20, 30, 40), (50, 60)]
 
 
-@pytest.mark.xfail(reason="each unit adds its own limit to what the others export", strict=True)
 def test_several_units_together_feed_in_no_more_than_one_may() -> None:
     limited = Orders(feed_in_max_w=800)
     site = site_of(limited, limited, around=Surroundings(0, (500,) * 8), socs_pct=(100, 100), response=INSTANT)
@@ -162,7 +158,6 @@ def test_several_units_together_feed_in_no_more_than_one_may() -> None:
     assert site.grid_w == pytest.approx(-800)
 
 
-@pytest.mark.xfail(reason="what the roof exports is not counted against the limit at the meter", strict=True)
 @pytest.mark.parametrize("orders", [Orders(feed_in_max_w=800), Orders(mode=Mode.POWER, power_w=2000, feed_in_max_w=800)])
 def test_the_limit_at_the_meter_counts_what_the_roof_exports(orders: Orders) -> None:
     site = site_of(orders, around=Surroundings(0, (500,) * 4, 25, 500), socs_pct=(100,), response=INSTANT)

@@ -1,92 +1,201 @@
-"""`indevolt demo`: a virtual battery and its live values, to see what this is without owning one."""
+"""`indevolt demo`: a simulated home and its hub, to see what this is without owning anything."""
 
 from __future__ import annotations
 
+import sys
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
-from indevolt.battery import Reading
-from indevolt.catalogue import products
-from indevolt.cli.live import Picture, usual
+from indevolt.cli.hub import the_hub_extra
+from indevolt.cli.live import HISTORY, sparkline
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
-from indevolt.cli.screen import line, screen
+from indevolt.cli.render import sample_text
+from indevolt.cli.screen import line, print_json_line, rows, screen
 from indevolt.cli.session import environment, run
-from indevolt.cli.watch import follow, print_line, print_record
-from indevolt.demo import Demo, running
-from indevolt.device import Device
 
-_EVERY_S = 1.0  # a virtual device has no other clients to starve
+if TYPE_CHECKING:
+    from indevolt.demo import Demo
+
+_EVERY_S: Final = 1.0
+_SHOWN: Final = (
+    "mode",
+    "system_state",
+    "battery_soc",
+    "battery_power",
+    "solar_power",
+    "ac_power",
+    "meter_power",
+    "battery_charge_energy_today",
+    "battery_discharge_energy_today",
+    "pv_energy_today",
+)
+_TREND: Final = ("battery_soc", "battery_power", "meter_power")
 
 
-@click.command("demo", cls=Subcommand, examples=["indevolt demo", "indevolt demo --model solidflex3000 --speed 600"])
-@click.option(
-    "--model", default="powerflex2000", show_default=True, type=click.Choice(list(products())), metavar="MODEL", help="Product."
+@click.command(
+    "demo", cls=Subcommand, examples=["indevolt demo", "indevolt demo --speed 600", "indevolt demo --scenario winter-day"]
 )
 @click.option(
-    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address that the virtual battery listens on."
+    "--scenario", default="demo", show_default=True, metavar="NAME", help="A shipped scenario; simulate --list shows them."
 )
-@click.option(
-    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Its TCP port; else 8080, or a free one where that is taken."
-)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Of the first unit; else 8080, or a free one.")
+@click.option("--hub-port", type=click.IntRange(1, 65535), metavar="PORT", help="Of the hub; else 8188, or a free one.")
 @click.option(
     "--speed",
-    type=click.FloatRange(0.1, 3600),
+    type=click.FloatRange(1, 3600),
     metavar="FACTOR",
     default=60.0,
     show_default=True,
-    help="How many times faster than real its day goes.",
+    help="How many times faster than real the home's time passes.",
 )
 @click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N readings.")
+@click.option(
+    "--open/--no-open", "open_page", default=None, help="Open the hub's page in a browser; by default where there is a desktop."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N pictures.")
 @json_option
 def demo_command(
-    model: str, host: str, port: int | None, speed: float, count: int | None, *, discovery: bool, as_json: bool
+    scenario: str,
+    port: int | None,
+    hub_port: int | None,
+    speed: float,
+    count: int | None,
+    *,
+    discovery: bool,
+    open_page: bool | None,
+    as_json: bool,
 ) -> None:
-    """Start a virtual battery, read it through a real socket, and show its values live until Ctrl-C.
+    """Start a simulated home with two units and a meter, and the hub that keeps it; show both live until Ctrl-C.
 
-    Everything shown is simulated: sun, house and battery. Other programs may talk to it meanwhile.
+    Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile.
     """
+    with the_hub_extra():
+        from indevolt.demo import running, settled  # noqa: PLC0415 - the hub is an extra, and slow to import
+    from indevolt.simulator.scenario import load, shipped  # noqa: PLC0415 - as above
+
+    chosen = load(shipped(scenario), name=scenario)
     clock = environment().clock
 
     async def show() -> None:
-        async with running(model, host=host, port=port, discovery=discovery, speed=speed, clock=clock) as demo:
+        async with running(chosen, port=port, hub_port=hub_port, discovery=discovery, speed=speed, clock=clock) as demo:
+            await settled(demo)
+            if open_page or (open_page is None and count is None and not as_json and _has_desktop()):
+                webbrowser.open(demo.url)
             console = screen()
-            names = usual(demo.battery.model)
             if as_json:
-                await follow(demo.battery, names, _EVERY_S, count, print_record)
+                await _repeat(count, lambda: print_json_line(_record(demo)))
             elif console.is_terminal:
-                await _draw(demo, console, names, count)
+                await _draw(demo, console, count)
             else:
                 for note in _notes(demo):
                     console.print(line(note), soft_wrap=True)
-                await follow(demo.battery, names, _EVERY_S, count, lambda device, reading: print_line(console, device, reading))
+                await _repeat(count, lambda: console.print(line(_line(demo)), soft_wrap=True))
 
     run(show())
 
 
-async def _draw(demo: Demo, console: Console, names: tuple[str, ...], count: int | None) -> None:
-    title, *notes = _notes(demo)
-    picture = Picture(demo.battery.model, title, notes)
+def _has_desktop() -> bool:
+    """Return whether a browser would open in a window of its own, and not in this terminal."""
+    import os  # noqa: PLC0415 - for this alone
+
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+async def _repeat(count: int | None, show: Callable[[], None]) -> None:
+    seen = 0
+    clock = environment().clock
+    while count is None or seen < count:
+        show()
+        seen += 1
+        if seen != count:
+            await clock.sleep(_EVERY_S)
+
+
+async def _draw(demo: Demo, console: Console, count: int | None) -> None:
+    picture = _Picture(demo)
     with Live(console=console, auto_refresh=False) as live:
-
-        def redraw(device: Device, reading: Reading) -> None:
-            picture.take(reading, device.trouble)
-            its_own = demo.simulator.clock.now().astimezone(UTC)
-            live.update(picture.draw(console, f", {its_own:%H:%M} in its own day"), refresh=True)
-
-        await follow(demo.battery, names, _EVERY_S, count, redraw)
+        await _repeat(count, lambda: live.update(picture.draw(console), refresh=True))
 
 
-def _notes(demo: Demo) -> list[str]:
-    address = f"{demo.virtual.host}:{demo.virtual.port}"
-    product, modules = demo.simulator.product.title, demo.simulator.modules
-    return [
-        f"virtual {product}, {modules} battery modules",
-        f"Sun, house and battery are made up; its day goes {demo.speed:g} times as fast. Ctrl-C stops it. In another terminal:",
-        f"  indevolt get {address}",
-        f"  indevolt charge {address} --power 800",
-    ]
+class _Picture:
+    """A column for each unit, and how some quantities of the first went."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._trends: dict[tuple[str, str], list[float]] = {}
+
+    def draw(self, console: Console) -> RenderableType:
+        title, *notes = _notes(self._demo)
+        keepers = self._demo.hub.keepers
+        table = rows("Quantity", *(f">{name}" for name in keepers), "", "Trends")
+        for quantity in _SHOWN:
+            units = set()
+            cells: list[Text] = []
+            for keeper in keepers.values():
+                sample = keeper.latest.sample(quantity)
+                value, unit = ("", "") if sample is None else sample_text(sample)
+                units.add(unit)
+                cells.append(Text(value, style="bold"))
+                if sample is not None and isinstance(sample.value, int | float):
+                    trend = self._trends.setdefault((keeper.id, quantity), [])
+                    trend.append(float(sample.value))
+                    del trend[:-HISTORY]
+            trends = [sparkline(self._trends[name, quantity]) for name in keepers if (name, quantity) in self._trends]
+            drawn = "  ".join(trends) if quantity in _TREND and console.encoding.lower().startswith("utf") else ""
+            table.add_row(Text(quantity), *cells, Text(next(iter(units - {""}), "")), Text(drawn, style="cyan"))
+        head = Text.assemble((title, "bold"), f"  {self._demo.home.at.astimezone(UTC):%d %b %H:%M} there")
+        return Group(head, *(Text(note, style="dim") for note in notes), Text(), table, Text(), Text(_house(self._demo)))
+
+
+def _house(demo: Demo) -> str:
+    """Return what the house as a whole does, by what the hub read."""
+    keepers = tuple(demo.hub.keepers.values())
+    grid = next((value for keeper in keepers if isinstance(value := keeper.latest.value("meter_power"), int | float)), None)
+    given = [keeper.latest.value("ac_power") for keeper in keepers]
+    if grid is None or not all(isinstance(each, int | float) for each in given):
+        return "house: unknown"
+    load = grid + sum(each for each in given if isinstance(each, int | float))
+    way = "from" if grid >= 0 else "to"
+    return f"house: takes {load:.0f} W, {abs(grid):.0f} W {way} the grid"
+
+
+def _notes(demo: Demo) -> Sequence[str]:
+    return list(_told(demo))
+
+
+def _told(demo: Demo) -> Iterator[str]:
+    units = demo.home.units
+    first = next(iter(units.values()))
+    yield f"{demo.home.play.scenario.title}: {len(units)} unit{'s' if len(units) > 1 else ''} and a meter, with a hub"
+    yield f"Everything is simulated; its time passes {demo.speed:g} times as fast. Ctrl-C stops it. Three things to try next:"
+    yield f"  {demo.url}/api/v1/devices"
+    yield f"  indevolt watch {first.host}:{first.port} --fast --every 1"
+    yield f"  indevolt charge {first.host}:{first.port} --power 500"
+
+
+def _line(demo: Demo) -> str:
+    parts = []
+    for name, keeper in demo.hub.keepers.items():
+        shown = [" ".join(sample_text(sample)).strip() for each in _SHOWN[:7] if (sample := keeper.latest.sample(each))]
+        parts.append(f"{name}: {', '.join(shown)}")
+    return f"{demo.home.at:%Y-%m-%d %H:%M:%S}  {'  '.join(parts)}; {_house(demo)}"
+
+
+def _record(demo: Demo) -> dict[str, object]:
+    return {
+        "at": demo.home.at.isoformat(),
+        "simulated": True,
+        "url": demo.url,
+        "units": {
+            name: {each: sample.value for each in _SHOWN if (sample := keeper.latest.sample(each)) is not None}
+            for name, keeper in demo.hub.keepers.items()
+        },
+    }

@@ -5,8 +5,8 @@ How people are told is in ``notify``; the journal has every alert, its beginning
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
 LOOK_EVERY_S: Final = 5.0
-FLAPS_S: Final = 60.0  # an alert that is over comes back as a new one no sooner
+CALM_S: Final = 60.0  # what comes and goes within this is one alert, which ends when it has stayed away so long
 CLOCK_SLACK_S: Final = 30.0  # by which wall clock and monotonic clock may drift apart between two looks
 _LIMITS: Final = ("inverter_input_limit", "max_ac_output_power", "feed_in_power_limit", "backup_soc")
-_ALARMS: Final = re.compile(r"inverter_fault_code|pv\d_alarm_code")
+_SOUND: Final[Mapping[str, str]] = {
+    # what devices report their faults in: the word that means there is none
+    "inverter_fault_code": "none",
+    **{f"pv{number}_alarm_code": "none" for number in range(1, 5)},
+}
+_STATE: Final = "system_state"
+_FAULT: Final = "fault"  # the one state of it that is a fault
 
 
 class What(StrEnum):
@@ -62,6 +68,7 @@ MEANING: Final[Mapping[What, str]] = {
 }
 _PASSING: Final = (What.LIMIT, What.FIRMWARE, What.REPLACED, What.CLOCK)  # news rather than states: they end by themselves
 PASSING_S: Final = 3600.0
+_RETOLD: Final = (*_PASSING, What.ALARM)  # told anew when the text changes; of others it only goes on counting
 
 
 class Alerts:
@@ -72,25 +79,34 @@ class Alerts:
         self._bus = bus
         self._journal = journal
         self._clock = clock
-        self._ended_s: dict[tuple[str, What], float] = {}
+        self._calm_since_s: dict[tuple[str, What], float] = {}
 
     async def begin(self, what: What, text: str, *, device: str = "") -> None:
-        """Raise an alert, unless it is active already or has just ended."""
+        """Raise an alert; one that is active already is only told anew if there is more to say."""
         key = device, what
-        ended_s = self._ended_s.get(key)
-        if key in self.active or (ended_s is not None and self._clock.monotonic() - ended_s < FLAPS_S):
+        self._calm_since_s.pop(key, None)
+        before = self.active.get(key)
+        if before is not None and what not in _RETOLD:
+            self.active[key] = replace(before, text=text)
             return
-        alert = Alert(device, what.value, active=True, text=text, since=self._clock.now())
+        if before is not None and before.text == text:
+            return
+        since = self._clock.now() if before is None or what in _PASSING else before.since
+        alert = Alert(device, what.value, active=True, text=text, since=since)
         self.active[key] = alert
         self._bus.publish(alert)
         await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=True)
 
     async def end(self, what: What, *, device: str = "") -> None:
-        """End an alert if it is active."""
-        alert = self.active.pop((device, what), None)
-        if alert is None:
+        """End an alert if it is active and what it is about has stayed away for a while; so this is to be called again and again."""
+        key = device, what
+        if key not in self.active:
             return
-        self._ended_s[device, what] = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if now - self._calm_since_s.setdefault(key, now) < CALM_S:
+            return
+        del self._calm_since_s[key]
+        alert = self.active.pop(key)
         text = f"over: {alert.text}"
         self._bus.publish(Alert(device, what.value, active=False, text=text, since=alert.since))
         await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=False)
@@ -119,7 +135,7 @@ async def serve_alerts(hub: Hub) -> None:
                 match event:
                     case Update(device=device, tier=tier, reading=reading):
                         await watch.read(device, tier, reading)
-                    case Noted(entry=entry) if entry.kind in (Kind.FIRMWARE, Kind.CONNECTION):
+                    case Noted(entry=entry) if entry.kind in (Kind.FIRMWARE, Kind.CONNECTION, Kind.WRITE):
                         await watch.note(entry.device, entry.kind, entry.text)
                     case _:
                         pass
@@ -136,13 +152,23 @@ class _Watch:
         self._hub = hub
         self._alerts = hub.alerts
         self._limits: dict[tuple[str, str], object] = {}
+        self._faults: dict[str, dict[str, object]] = {}
         self._ahead_s = self._wall_ahead_s()
 
     async def read(self, device: str, tier: Tier, reading: Reading) -> None:
         """Look for faults that a device reports, and for limits that somebody changed."""
-        if any(_ALARMS.fullmatch(name) for name in reading) or tier is Tier.POWER:
-            faults = sorted(_faults(self._hub.keepers[device]))
-            await self._alerts.tell(What.ALARM, f"reports {', '.join(faults)}" if faults else None, device=device)
+        if tier is not Tier.DERIVED:
+            faults = self._faults.setdefault(device, {})
+            for name in (*_SOUND, _STATE):
+                value = reading.value(name)
+                if value is None:
+                    continue  # not of this tier, or unknown: what was known holds
+                if value == _SOUND[name] if name in _SOUND else value != _FAULT:
+                    faults.pop(name, None)
+                else:
+                    faults[name] = value
+            text = ", ".join(f"{name} {value}" for name, value in sorted(faults.items()))
+            await self._alerts.tell(What.ALARM, f"reports {text}" if faults else None, device=device)
         for name in _LIMITS:
             value = reading.value(name)
             if value is None:
@@ -156,8 +182,15 @@ class _Watch:
         """Raise what the keeper has written down."""
         if kind == Kind.FIRMWARE:
             await self._alerts.begin(What.FIRMWARE, text, device=device)
+        elif kind == Kind.WRITE:
+            self._forget_limits(device)  # what we changed ourselves was not changed by somebody else
         elif text.startswith("another device"):
+            self._forget_limits(device)
+            self._faults.pop(device, None)
             await self._alerts.begin(What.REPLACED, text, device=device)
+
+    def _forget_limits(self, device: str) -> None:
+        self._limits = {key: value for key, value in self._limits.items() if key[0] != device}
 
     async def look_at(self, keeper: Keeper) -> None:
         """Look at the state of one device."""
@@ -193,14 +226,3 @@ class _Watch:
 
     def _wall_ahead_s(self) -> float:
         return self._hub.clock.now().timestamp() - self._hub.clock.monotonic()
-
-
-def _faults(keeper: Keeper) -> Iterator[str]:
-    """Yield what a device reports as faults, decoded."""
-    for name, sample in keeper.latest.samples().items():
-        if sample.value is None:
-            continue
-        if _ALARMS.fullmatch(name) and sample.value not in ("none", 0):
-            yield f"{name} {sample.value}"
-        elif name == "system_state" and sample.value == "fault":
-            yield "system_state fault"

@@ -36,6 +36,7 @@ class Subscription(Generic[EventT]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bus.listeners.remove(self)
+        self._bus.missed_before += self.missed
 
     def __aiter__(self) -> Self:
         return self
@@ -76,6 +77,12 @@ class Bus:
 
     def __init__(self) -> None:
         self.listeners: list[Subscription[Any]] = []
+        self.missed_before = 0  # by those that have left
+
+    @property
+    def missed(self) -> int:
+        """How many events were lost, by all listeners that ever were."""
+        return self.missed_before + sum(listener.missed for listener in self.listeners)
 
     def publish(self, event: Event) -> None:
         """Offer an event to all listeners; returns at once."""

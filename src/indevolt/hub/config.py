@@ -197,6 +197,7 @@ class DeviceConfig(Section):
     fingerprint: Fingerprint | None = Field(
         default=None, description="SHA-256 of the certificate that it must have, for https.", examples=["5e" * 32]
     )
+    simulated: bool = Field(default=False, description="It is a virtual device; whatever shows its values says so.")
     poll: PollConfig = Field(default_factory=PollConfig, description="How often it is asked.")
     gateway: GatewayConfig | None = Field(default=None, description="An OpenData address of the hub that stands in for it.")
 
@@ -292,7 +293,7 @@ class ApiConfig(Section):
     origins: Annotated[tuple[OriginUrl, ...], Field(strict=False, max_length=100)] = Field(
         default=(), description="Pages of other servers that may use the API in a browser.", examples=[["https://grafana.example"]]
     )
-    commands_per_minute: Annotated[int, Field(ge=1, le=6000)] = Field(
+    commands_per_minute: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=30, description="Most settings and commands of one token in a minute; more are refused."
     )
     tls: TlsConfig | None = Field(default=None, description="Speak https.")

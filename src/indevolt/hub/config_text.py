@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from indevolt.hub.config_schema import Spelling, Table, tables
 
-_WIDTH: Final = 120
+_WIDTH: Final = 119
 _HEAD: Final = """\
 # The configuration of the indevolt hub. It is read once, at the start.
 #

@@ -90,6 +90,14 @@ class Counters:
         for counter in self._counters.values():
             counter.replaced = True
 
+    def go_on_from(self, name: str, total_wh: float, at_s: float) -> None:
+        """Let a total be no less than it once was, as after a sudden end: what was counted since it was saved is known from history.
+
+        The device is taken to have counted on as well, so its own count is raised, and not what is added to it.
+        """
+        counter = self._counters.setdefault(name, Counter(raw_wh=0.0, at_s=at_s - LOST_S))
+        counter.raw_wh = max(counter.raw_wh or 0.0, total_wh - counter.offset_wh)
+
     def save(self) -> str:
         """Return a text that :meth:`restore` takes."""
         return json.dumps({name: [each.raw_wh, each.offset_wh] for name, each in self._counters.items()})

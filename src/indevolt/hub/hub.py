@@ -29,6 +29,7 @@ class Hub:
     keepers: Mapping[str, Keeper]
     started: datetime
     services: dict[str, str] = field(default_factory=dict)  # name -> "running", "restarting: why", "ended"
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)  # service -> what it counts, for metrics
 
     def keeper(self, device: str) -> Keeper:
         """Return the keeper of a device.

@@ -5,12 +5,13 @@ Entries go to the store, and to whoever listens on the bus. A store that is away
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from enum import StrEnum
 from typing import Any, Final
 
 from indevolt.clock import Clock
-from indevolt.errors import StoreUnavailable
+from indevolt.errors import StoreFull, StoreUnavailable
 from indevolt.hub.bus import Bus
 from indevolt.hub.events import Noted
 from indevolt.store import Entry, Store
@@ -37,6 +38,7 @@ class Journal:
         self._bus = bus
         self._clock = clock
         self._waiting: deque[Entry] = deque(maxlen=WAITING)
+        self._catching_up = asyncio.Lock()  # two at once would write one entry twice, and lose another
 
     async def note(self, kind: Kind, text: str, *, device: str = "", actor: str = "hub", **data: Any) -> Entry:  # noqa: ANN401 - facts of any sort that JSON can carry
         """Write an entry and tell the bus. The number is 0 while the store is away."""
@@ -44,7 +46,7 @@ class Journal:
         try:
             await self.catch_up()
             entry = await self._write(entry)
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreFull):
             self._waiting.append(entry)
         self._bus.publish(Noted(entry))
         return entry
@@ -53,11 +55,14 @@ class Journal:
         """Write what had to wait.
 
         Raises:
-            StoreUnavailable: the store is still away.
+            StoreUnavailable, StoreFull: the store is still away, or has no room.
         """
-        while self._waiting:
-            await self._write(self._waiting[0])
-            self._waiting.popleft()
+        async with self._catching_up:
+            while self._waiting:
+                entry = self._waiting[0]
+                await self._write(entry)
+                if self._waiting and self._waiting[0] is entry:  # else it was the oldest of too many, and has been dropped
+                    self._waiting.popleft()
 
     async def _write(self, entry: Entry) -> Entry:
         return await self._store.journal(entry.at, entry.kind, entry.text, device=entry.device, actor=entry.actor, data=entry.data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from indevolt.errors import IndevoltError, NoReply, ProtocolError, ReadOnly, Unr
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import DeviceConfig
 from indevolt.hub.counters import Counters
-from indevolt.hub.derive import DERIVED_UNITS, Derivation, Powers
+from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, Powers
 from indevolt.hub.events import LinkChanged, Tier, Update
 from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
@@ -117,6 +117,11 @@ class Keeper:
     def model(self) -> Model | None:
         """The family, once the device has been reached."""
         return self.device.model if self.device else None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the owner says that it is a virtual device."""
+        return self.config.simulated
 
     @property
     def title(self) -> str:
@@ -274,22 +279,33 @@ class Keeper:
     async def _greet(self, was: Device | None, device: Device) -> None:
         """Write down who it is, and what has changed since we last saw it."""
         firmware = device.system.text("f_ver") or device.system.text("fw")
-        known = self.serial or await self._store.get(f"serial:{self.id}") or ""
+        known = self.serial or await self._recall("serial")
+        before = self.firmware or await self._recall("firmware")
         if known and device.serial and device.serial != known:
             self.derivation.counters.another_device()
             self._heard.forget()
+            self.latest.forget()
+            self._freeze = FreezeWatch()
             text = f"another device answers: serial number {device.serial} instead of {known}"
             await self._journal.note(Kind.CONNECTION, text, device=self.id, before=known, after=device.serial)
-        elif self.firmware and firmware != self.firmware:
-            text = f"firmware changed from {self.firmware} to {firmware}"
-            await self._journal.note(Kind.FIRMWARE, text, device=self.id, before=self.firmware, after=firmware)
+        elif before and firmware and firmware != before:
+            text = f"firmware changed from {before} to {firmware}"
+            await self._journal.note(Kind.FIRMWARE, text, device=self.id, before=before, after=firmware)
         if was is None:
             text = f"reached {self.config.address}: {self.title}, serial number {device.serial}, firmware {firmware or 'unknown'}"
             await self._journal.note(Kind.CONNECTION, text, device=self.id, evidence=list(device.evidence))
         self.serial, self.firmware = device.serial, firmware
-        if device.serial:
-            await self._store.put(f"serial:{self.id}", device.serial)
+        for what, text in (("serial", self.serial), ("firmware", self.firmware)):
+            if text:
+                with suppress(IndevoltError):  # the store says so itself, and it is no fault of the device
+                    await self._store.put(f"{what}:{self.id}", text)
         self._note_uptime(device.system)
+
+    async def _recall(self, what: str) -> str:
+        """Return what was known of the device before the hub began; empty where it is not known, or the store is away."""
+        with suppress(IndevoltError):
+            return await self._store.get(f"{what}:{self.id}") or ""
+        return ""
 
     async def _poll(self) -> None:
         """Read tier by tier until the device is lost, or is not the one it was."""
@@ -304,7 +320,7 @@ class Keeper:
             started = self._clock.monotonic()
             try:
                 async with asyncio.timeout(CYCLE_DEADLINE_S):
-                    if tier is Tier.SETTINGS and await self._is_another():
+                    if (missed or tier is Tier.SETTINGS) and await self._is_another():
                         return
                     reading = await self.device.read(*names[tier])
             except IndevoltError as error:
@@ -317,8 +333,6 @@ class Keeper:
             if missed:
                 self.health.blips += 1
                 missed, self.error = 0, None
-                if await self._is_another():
-                    return
             await self._take(tier, reading, periods[tier])
             due[tier] = max(started + periods[tier] * self._rng.uniform(1 - JITTER, 1 + JITTER), self._clock.monotonic())
 
@@ -431,8 +445,14 @@ class Keeper:
         return min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(failures - 1, 10)) * self._rng.uniform(0.8, 1.0)
 
     async def _restore_counters(self) -> None:
-        if text := await self._store.get(f"counters:{self.id}"):
-            self.derivation.counters.restore(text, self._clock.monotonic())
+        now = self._clock.monotonic()
+        with suppress(IndevoltError):  # the store says so itself
+            if text := await self._store.get(f"counters:{self.id}"):
+                self.derivation.counters.restore(text, now)
+            last = (await self._store.last(self.id)).get(self.id, {})
+            for name in (*COUNTED, *INTEGRATED):
+                if name in last:
+                    self.derivation.counters.go_on_from(name, float(last[name][1]), now)
 
     async def _save_counters(self) -> None:
         self._saved_s = self._clock.monotonic()

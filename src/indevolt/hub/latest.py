@@ -52,6 +52,10 @@ class Latest:
                 continue
             self._known[sample.name] = _Known(sample, now, period_s)
 
+    def forget(self) -> None:
+        """Forget everything, as it is of another device."""
+        self._known.clear()
+
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""
         known = self._known.get(name)

@@ -23,13 +23,16 @@ QUEUED: Final = 20_000  # updates that may wait for the writer: some seconds of 
 async def serve_recorder(hub: Hub) -> None:
     """Store every update until cancelled; what waits then is stored first."""
     with hub.bus.subscribe(Update, size=QUEUED) as updates:
+        waiting: list[Update] = []
         try:
             while True:
-                first = await updates.get()
+                waiting = [await updates.get()]
                 await hub.clock.sleep(BATCH_S)
-                await _store(hub, (first, *updates.take()))
-        finally:
-            await _store(hub, updates.take())
+                waiting += updates.take()
+                await _store(hub, waiting)
+                waiting = []
+        finally:  # what is stored twice is kept once
+            await _store(hub, (*waiting, *updates.take()))
 
 
 async def _store(hub: Hub, updates: Iterable[Update]) -> None:

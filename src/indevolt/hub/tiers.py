@@ -107,6 +107,12 @@ def _counts(point: Point) -> bool:
     return point.unit == "Wh" and "energy" in point.name
 
 
+@cache
+def words_of(family: str) -> frozenset[str]:
+    """Return the quantities of a family whose values are words of a list."""
+    return frozenset(column.name for table in tables_of(family) for column in table.columns if column.kind is ColumnKind.WORD)
+
+
 def readable_names(family: str) -> Iterator[str]:
     """Yield every quantity that is polled."""
     for names in names_of(family).values():

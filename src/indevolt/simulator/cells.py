@@ -1,5 +1,4 @@
-"""What the single battery modules and their cells show, derived from the whole: charges that differ, voltages, temperatures,
-health.
+"""What single battery modules and their cells show, derived from the whole: charges that differ, voltages, temperatures, health.
 
 Nothing here has a state of its own: the modules' charges always add up to the unit's, and their powers to the battery's. Voltages
 are those of lithium iron phosphate, 16 cells in a row (51.2 V in samples, getdata_gen2); how far modules and cells differ is

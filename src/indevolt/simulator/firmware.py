@@ -44,8 +44,7 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot of the unit's own plan; ``power_w`` is the battery's, positive when discharging. Times are seconds of the UTC
-    day."""
+    """One slot of the unit's own plan: a battery power, positive when discharging, between two seconds of the UTC day."""
 
     start_s: float
     end_s: float  # below start_s: over midnight
@@ -81,6 +80,10 @@ class Orders:
     deep_from_s: float = 0.0  # a window of deep standby; the same twice is none
     deep_to_s: float = 0.0
     plan: tuple[Slot, ...] = field(default=())
+
+    def sleeps_at(self, second: float) -> bool:
+        """Return whether a second of the day is in the window of deep standby."""
+        return self.deep_from_s != self.deep_to_s and Slot(self.deep_from_s, self.deep_to_s, 0.0, 0.0).holds(second)
 
 
 class Firmware:
@@ -135,9 +138,8 @@ class Firmware:
             self._running = abs(target_w) >= (STOP_W if self._running else START_W)
             if not self._running and unit.pv_offered_w == 0:
                 target_w = 0.0
-        if orders.deep_from_s != orders.deep_to_s and orders.mode is Mode.FOLLOW and unit.pv_offered_w == 0:
-            if Slot(orders.deep_from_s, orders.deep_to_s, 0.0, 0.0).holds(at_s % DAY_S):
-                self._rest_s, target_w = DEEP_AFTER_S, 0.0
+        if orders.mode is Mode.FOLLOW and unit.pv_offered_w == 0 and orders.sleeps_at(at_s % DAY_S):
+            self._rest_s, target_w = DEEP_AFTER_S, 0.0
         able = unit.low_w < -STOP_W if target_w < 0 else unit.high_w >= STOP_W
         busy = unit.pv_offered_w > 0 or unit.heating or (abs(target_w) >= STOP_W and able)
         if busy:

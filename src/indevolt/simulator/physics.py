@@ -266,8 +266,8 @@ class Unit:
     ) -> None:
         """Narrow what is possible to what the settings allow, and tell the range of inverter power: ``low_w`` to ``high_w``.
 
-        Whatever the settings say, the battery feeds the unit's own consumption where the sun does not, as long as there is anything in it (inferred: 26 W
-        were seen on a unit that called itself static; protocol.md, section 15).
+        Whatever the settings say, the battery feeds the unit's own consumption where the sun does not, as long as there is
+        anything in it (inferred: 26 W were seen on a unit that called itself static; protocol.md, section 15).
         """
         wh_per_pct = self.kit.capacity_wh / 100
         charge = self.charge_max_w
@@ -280,8 +280,7 @@ class Unit:
         self.discharge_max_w = max(give, keep_awake)
         self.low_w = max(-ac_in_max_w, min(0.0, to_ac(pv - charge, self.own_w)))
         self.high_w = min(ac_out_max_w, to_ac(pv + self.discharge_max_w, self.own_w))
-        if self.low_w > self.high_w:  # nothing in it and no sun: the socket feeds what keeps it awake
-            self.low_w = self.high_w
+        self.low_w = min(self.low_w, self.high_w)  # nothing in it and no sun: the socket feeds what keeps it awake
 
     def plug(self, offered_w: float, seconds: float, *, on: bool, welcome_w: float | None = None) -> None:
         """Let something hang on the bypass socket; ``welcome_w`` as in :meth:`Bypass.carry`."""

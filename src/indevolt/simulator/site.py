@@ -306,7 +306,7 @@ class Site:
             if settled:
                 need = (net - covered) / (len(groups) - index)
             else:
-                correction = meter.grid_w if len(groups) == 1 else meter.grid_w * _TOGETHER
+                correction = meter.grid_w if len(groups) == 1 else meter.grid_w * min(_TOGETHER, 1.5 / len(groups))
                 need = sum(member.sampled_w for member in group) + correction
             covered += self._follow(group, need)
 
@@ -320,7 +320,7 @@ class Site:
         if battery >= 0:
             aim = max(0.0, aim)  # at rest it feeds itself from what it has
         if orders.sees_meter and self.meter.online:
-            aim = min(aim, max(0.0, need_w) + orders.feed_in_max_w + max(0.0, unit.bypass_w))
+            aim = min(aim, max(0.0, need_w + orders.feed_in_max_w + unit.bypass_w))
         return aim
 
     def _follow(self, group: Sequence[Member], need_w: float) -> float:
@@ -336,7 +336,7 @@ class Site:
             wanted = part + unit.bypass_w
             # PV that neither house nor battery takes goes to the grid, as far as it may.
             surplus = to_ac(unit.pv_offered_w - unit.charge_max_w, unit.own_w)
-            aim = max(wanted, min(surplus, max(0.0, wanted) + member.firmware.orders.feed_in_max_w))
+            aim = max(wanted, min(surplus, max(0.0, wanted + member.firmware.orders.feed_in_max_w)))
             member.aim_w = min(max(aim, unit.low_w), unit.high_w)
             covered += member.aim_w - unit.bypass_w
         return covered

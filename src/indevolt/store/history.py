@@ -144,8 +144,8 @@ def series(
     columns: dict[str, Sequence[Stored | None]] = {name: [None] * len(over.times) for name in names}
     for layout, places in layouts.holding(names):
         mine = [each for each in fetched if each.rows.layout is layout]
-        for place in places:
-            columns[place.column.name] = steps(place, mine, over, aggregate)
+        for place in places if mine else ():
+            columns[place.column.name] = _joined(columns[place.column.name], steps(place, mine, over, aggregate))
     return Series(device, names, over.step_ms / 1000, [instant(each) for each in over.times], columns)
 
 
@@ -165,8 +165,14 @@ def _readings(layouts: Layouts, fetched: Sequence[Columns], device: str, names: 
                 if len(fetched) > 1:
                     known = dict(zip(each.times, numbers, strict=True))
                     numbers = [known.get(at_ms) for at_ms in times]
-                columns[place.column.name] = place.decode(numbers[: len(times)])
+                found = place.decode(numbers[: len(times)])
+                columns[place.column.name] = found if len(fetched) == 1 else _joined(columns[place.column.name], found)
     return Series(device, names, None, [instant(each) for each in times], columns)
+
+
+def _joined(before: Sequence[Stored | None], found: Sequence[Stored | None]) -> list[Stored | None]:
+    """Return what several tables have of one quantity: a device that was replaced by one of another family is in both."""
+    return [then if now is None else now for then, now in zip(before, found, strict=True)]
 
 
 def steps(place: Place, fetched: Iterable[Columns], over: Span, aggregate: Aggregate) -> list[Stored | None]:

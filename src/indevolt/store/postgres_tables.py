@@ -1,8 +1,8 @@
 """Tables and rows on a PostgreSQL server: made, filled, rolled up and fetched, on a connection that is given. Plain SQL only.
 
-The same wide rows as in the embedded store: whole numbers, one row per reading, five-minute and hourly roll-ups beside them. Readings
-are partitioned by day, so that what is past its time is dropped and not searched. Rows come by COPY into a staging table and from there
-with ``ON CONFLICT DO NOTHING``: fast, and a row that comes twice is ignored.
+The same wide rows as in the embedded store: whole numbers, one row per reading, five-minute and hourly roll-ups beside them.
+Readings are partitioned by day, so that what is past its time is dropped and not searched. Rows come by COPY into a staging table
+and from there with ``ON CONFLICT DO NOTHING``: fast, and a row that comes twice is ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from indevolt.errors import StoreDamaged
 from indevolt.store.contract import Column, ColumnKind, Table
@@ -21,8 +21,8 @@ from indevolt.store.layout import Kept, Layout, Layouts, Place, Row, Shape, inst
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import DAY_MS, FIELDS, LEVELS, Level, combined, field, fields, rolled
 
-if TYPE_CHECKING:
-    import asyncpg
+Connection: TypeAlias = Any
+"""Of asyncpg, which has no types."""
 
 VERSION: Final = 1
 _TYPES: Final = {
@@ -69,7 +69,7 @@ def partition_of(layout: Layout, day: int) -> str:
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-async def prepare(connection: asyncpg.Connection[Any], schema: str, tables: Sequence[Table]) -> Layouts:
+async def prepare(connection: Connection, schema: str, tables: Sequence[Table]) -> Layouts:
     """Add what is missing on the server, and return how all tables that are named now are kept there.
 
     Raises:
@@ -91,7 +91,7 @@ async def prepare(connection: asyncpg.Connection[Any], schema: str, tables: Sequ
     return Layouts(layouts)
 
 
-async def _prepare_table(connection: asyncpg.Connection[Any], table: Table) -> Layout:
+async def _prepare_table(connection: Connection, table: Table) -> Layout:
     known = [
         Place(number, sql, Column(name, unit, digits, ColumnKind(kind), tuple(json.loads(words))))
         for number, sql, name, unit, digits, kind, words in await connection.fetch(
@@ -137,7 +137,7 @@ def _column_types(layout: Layout, level: Level) -> dict[str, str]:
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
 
-async def fetch(connection: asyncpg.Connection[Any], feed: Feed, rows: Rows) -> Columns:
+async def fetch(connection: Connection, feed: Feed, rows: Rows) -> Columns:
     """Return columns of a span."""
     names = "".join(f', "{name}"' for name in rows.fields)
     found = await connection.fetch(
@@ -151,7 +151,7 @@ async def fetch(connection: asyncpg.Connection[Any], feed: Feed, rows: Rows) -> 
     return Columns(rows, times, dict(zip(rows.fields, columns, strict=True)))
 
 
-async def fetch_rows(connection: asyncpg.Connection[Any], feed: Feed, level: Level, start_ms: int, end_ms: int) -> list[Row]:
+async def fetch_rows(connection: Connection, feed: Feed, level: Level, start_ms: int, end_ms: int) -> list[Row]:
     """Return whole rows, the time first."""
     found = await fetch(connection, feed, Rows(feed.layout, level, tuple(fields(feed.layout, level)), start_ms, end_ms))
     return list(zip(found.times, *found.fields.values(), strict=True))
@@ -160,7 +160,7 @@ async def fetch_rows(connection: asyncpg.Connection[Any], feed: Feed, level: Lev
 class Writer:
     """What keeps rows on one connection, inside a transaction that is not committed here."""
 
-    def __init__(self, connection: asyncpg.Connection[Any], newest: Newest) -> None:
+    def __init__(self, connection: Connection, newest: Newest) -> None:
         self._connection = connection
         self._newest = newest
         self._partitions: set[tuple[str, int]] = set()
@@ -194,6 +194,10 @@ class Writer:
     def committed(self, kept: Iterable[tuple[Feed, Kept]]) -> None:
         """Remember which partitions exist for good."""
         self._partitions.update((feed.layout.name, each.at_ms // DAY_MS) for feed, each in kept)
+
+    def forget_partitions(self) -> None:
+        """Look again which partitions exist, because some were dropped."""
+        self._partitions.clear()
 
     async def _add_partition(self, layout: Layout, day: int) -> None:
         start = instant(day * DAY_MS)

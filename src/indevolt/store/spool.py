@@ -1,7 +1,7 @@
 """What waits for a server that is away: a small file, written before anything is acknowledged, emptied in the order it was filled.
 
-It is an SQLite file, because that survives kill -9 and power cuts, and knows how to be cut short. What is in it are readings as they
-came, not as the server keeps them, so that it can be written while nobody knows what the server's columns are. Synchronous.
+It is an SQLite file, because that survives kill -9 and power cuts. What is in it are readings as they came, not as the server keeps
+them, so that it can be written while nobody knows what the server's columns are. Synchronous.
 """
 
 from __future__ import annotations

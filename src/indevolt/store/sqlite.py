@@ -1,8 +1,8 @@
 """The embedded store: one SQLite file, one thread that writes, two that read.
 
 Everything that is to be kept goes through one queue; the writer takes all that waits and commits it at once, so that a burst costs
-as little as one reading. When there is no room (a full disk, a card that went away) what is to be kept waits in memory, up to a bound,
-and is kept as soon as there is room again. When the file is damaged it is moved aside and a new one begins.
+as little as one reading. When there is no room (a full disk, a card that went away) what is to be kept waits in memory, up to a
+bound, and is kept as soon as there is room again. When the file is damaged it is moved aside and a new one begins.
 
 How rows lie in the file is in :mod:`~indevolt.store.sqlite_rows`, how the file is opened in :mod:`~indevolt.store.sqlite_file`.
 """

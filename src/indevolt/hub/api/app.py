@@ -117,8 +117,10 @@ def _routes(extra_routers: Iterable[APIRouter]) -> FastAPI:
         generate_unique_id_function=_name_of,
         separate_input_output_schemas=False,
     )
-    for router in (*ROUTERS, *extra_routers):
+    routers = (*ROUTERS, *extra_routers)
+    for router in routers:
         app.include_router(router)
+    app.state.pages = [*app.routes, *(route for router in routers for route in router.routes)]
     app.add_exception_handler(IndevoltError, answer_family)
     app.add_exception_handler(Declined, answer_declined)
     app.add_exception_handler(RequestValidationError, answer_misread)

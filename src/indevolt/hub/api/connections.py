@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -29,6 +29,9 @@ MOST_CONNECTIONS: Final = max(64, min(8192, FILES - RESERVED))
 class Connection(HttpToolsProtocol):
     """One connection of a client."""
 
+    request_s: ClassVar[float] = REQUEST_S
+    most: ClassVar[int] = MOST_CONNECTIONS
+
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
         self._expiry: asyncio.TimerHandle | None = None
@@ -37,7 +40,7 @@ class Connection(HttpToolsProtocol):
         """Take in a connection, for a start without a request."""
         super().connection_made(transport)
         self._expect()
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self.most:
             idle = [each for each in self.connections if isinstance(each, Connection) and each._expiry is not None]  # noqa: SLF001
             min(idle, key=_due).transport.abort()
 
@@ -60,7 +63,7 @@ class Connection(HttpToolsProtocol):
 
     def _expect(self) -> None:
         if self._expiry is None:
-            self._expiry = self.loop.call_later(REQUEST_S, self._expire)
+            self._expiry = self.loop.call_later(self.request_s, self._expire)
 
     def _arrived(self) -> None:
         if self._expiry is not None:

@@ -167,7 +167,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            if self.limit is not None:
+            if self.limit is not None and not self.limit.expired():
                 self.limit.reschedule(None)
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():

@@ -232,7 +232,7 @@ async def answer_framework(request: Request, error: Exception) -> Response:
 
 def _methods_of(request: Request) -> list[str]:
     """Return what can be done with a path; the framework names only the methods of the first route that has it."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    routes = [route for route in request.app.state.pages if isinstance(route, Route)]
     return sorted({method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()})
 
 

@@ -34,8 +34,13 @@ async def serve_api(hub: Hub, extra_routers: Iterable[APIRouter] = ()) -> None:
 
 
 @asynccontextmanager
-async def served(hub: Hub, app: FastAPI) -> AsyncIterator[str]:
+async def served(hub: Hub, app: FastAPI, *, connection: type[Connection] = Connection) -> AsyncIterator[str]:
     """Serve an application while this lasts; gives its address.
+
+    Args:
+        hub: whose address, port and certificate it gets.
+        app: what :func:`~indevolt.hub.api.app.create_app` made.
+        connection: bounds how long, and how many, clients may stay without a request.
 
     Raises:
         InvalidInput: address or port cannot be had, or the certificate cannot be used.
@@ -46,7 +51,7 @@ async def served(hub: Hub, app: FastAPI) -> AsyncIterator[str]:
     server = _Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http=connection,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,7 +1,7 @@
 """Settings and commands that come over the broker: read strictly, not too many, carried to their end, each with an outcome.
 
-Who sent a message is not known here: the broker lets in whom it lets in. So the owner of the hub decides per device whether anything
-is written at all, and a retained message, which may be from last winter, is never carried out.
+Who sent a message is not known here: the broker lets in whom it lets in. So the owner of the hub decides per device whether
+anything is written at all, and a retained message, which may be from last winter, is never carried out.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def read_command(payload: bytes) -> Order:
         InvalidInput: it cannot be understood.
     """
     text = _text(payload)
-    fields = _fields(text, "command", "power_w", "soc_pct") if text.startswith("{") else {"command": text}
+    fields: dict[str, Any] = _fields(text, "command", "power_w", "soc_pct") if text.startswith("{") else {"command": text}
     word = fields.get("command")
     mark, reason = _own_text(fields, "id"), _own_text(fields, "reason")
-    numbers = {name: fields[name] for name in ("power_w", "soc_pct") if name in fields}
+    numbers: dict[str, int] = {name: fields[name] for name in ("power_w", "soc_pct") if name in fields}
     for name, number in numbers.items():
         if type(number) is not int:
             raise InvalidInput(f"{name}: {number!r:.40} is no whole number")

@@ -1,8 +1,8 @@
 """What Home Assistant is told: one entity for each quantity that a device has, with all that makes it useful there.
 
-Pure: from the catalogue to payloads. One retained topic per entity, which every version of Home Assistant understands. Energies that
-only grow are the hub's own; the totals of devices fall back now and then, and Home Assistant would count that twice, so they are
-``total``. Templates turn ``null`` into unknown, and make the entity unavailable.
+Pure: from the catalogue to payloads. One retained topic per entity, which every version of Home Assistant understands. Energies
+that only grow are the hub's own; the totals of devices fall back now and then, and Home Assistant would count that twice, so they
+are ``total``. Templates turn ``null`` into unknown, and make the entity unavailable.
 """
 
 from __future__ import annotations
@@ -214,9 +214,9 @@ def _control(point: Point) -> tuple[str, dict[str, Any]] | None:
             low, high = min(lows), max(highs)
             # Home Assistant complains of a value beyond the bounds, as a stopped command has it; it is unknown there.
             template = f"{{% set v = {value} %}}{{{{ v if v is number and {low:g} <= v <= {high:g} else none }}}}"
+            fields: dict[str, Any] = {"min": low, "max": high, "step": 1, "mode": "box", "value_template": template}
             kind = _number_fields(point.name, point.unit, grows=False)
-            fields = {name: kind[name] for name in ("device_class", "unit_of_measurement") if name in kind}
-            return "number", {"min": low, "max": high, "step": 1, "mode": "box", "value_template": template, **fields}
+            return "number", fields | {name: kind[name] for name in ("device_class", "unit_of_measurement") if name in kind}
         case Words():
             words = [word for side in point.writes if isinstance(side.codec, Words) for word in side.codec.codes]
             options = list(dict.fromkeys(words))
@@ -237,7 +237,7 @@ def _control(point: Point) -> tuple[str, dict[str, Any]] | None:
 class Announcer:
     """Makes the announcements of one hub.
 
-    ``node`` is the name of the hub: with the device's name it makes ids, so that another unit behind the same name keeps its entities.
+    ``node`` is the name of the hub: with the device's name it makes ids, so another unit behind the same name keeps its entities.
     """
 
     def __init__(self, node: str, prefix: str, topics: Topics) -> None:

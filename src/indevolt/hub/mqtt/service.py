@@ -10,9 +10,9 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
 import orjson
@@ -25,7 +25,7 @@ from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import CYCLE_DEADLINE_S, Keeper, Link
 from indevolt.hub.latest import HELD_CYCLES
-from indevolt.hub.mqtt.commands import Orders
+from indevolt.hub.mqtt.commands import LEAVE_S, Orders
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities
 from indevolt.hub.mqtt.topics import OFFLINE, ONLINE, TIERS, Topics, alerts_payload, state_payload, told_names
 
@@ -40,9 +40,7 @@ FIND_S: Final = 5.0  # for the broker to tell what is retained
 LOOK_EVERY_S: Final = 5.0  # for values that have grown old
 QUEUED: Final = 4096  # events that may wait while announcements are sent
 GONE_AFTER: Final = 3  # readings in a row without a pack before its entities are taken away: one may be a blip
-CONNACK_REASONS: Final = "a wrong user or password, or no permission, has this look"
 
-Publish: TypeAlias = Callable[[str, bytes, bool], Awaitable[None]]
 _LOG: Final = logging.getLogger("indevolt.mqtt")
 
 
@@ -55,15 +53,14 @@ async def serve_mqtt(hub: Hub) -> None:
     if hub.config.mqtt is None:
         return
     bridge = _Bridge(hub, hub.config.mqtt)
-    failures = 0
+    pause_s = 0.0
     try:
         while True:
             try:
                 await bridge.session()
             except* aiomqtt.MqttError as group:
-                failures = 1 if bridge.reached else failures + 1
-                await bridge.lost(_first(group), failures)
-            await hub.clock.sleep(min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(failures - 1, 10)) * random.uniform(0.8, 1.0))  # noqa: S311 - jitter is no secret
+                pause_s = await bridge.lost(_first(group))
+            await hub.clock.sleep(pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - jitter is no secret
     finally:
         await bridge.orders.close()
 
@@ -72,7 +69,6 @@ class _Bridge:
     """What lasts longer than a session, and the session itself."""
 
     def __init__(self, hub: Hub, config: MqttConfig) -> None:
-        self.reached = False  # whether the last session came to its beginning
         self.topics = Topics(config.topic)
         self.orders = Orders(hub, self.topics, self._send_outcome)
         self._hub = hub
@@ -80,6 +76,9 @@ class _Bridge:
         self._announcer = Announcer(hub.config.hub.name, config.discovery_prefix, self.topics)
         self._tls = _trust(config) if config.tls else None
         self._client: aiomqtt.Client | None = None
+        self._reached_s: float | None = None  # when the last session had told everything
+        self._failures = 0  # sessions in a row that did not last
+        self._told_away = True  # so that the first connection is noted
         self._announced: dict[str, bytes] = {}  # what the broker has of ours
         self._signatures: dict[str, object] = {}  # what the announcements of a device were made of
         self._missing: dict[tuple[str, str], int] = {}  # readings in a row without a pack
@@ -90,7 +89,7 @@ class _Bridge:
 
     async def session(self) -> None:
         """Connect and serve until the connection is lost or the hub stops."""
-        self.reached = False
+        self._reached_s = None
         config = self._config
         client = aiomqtt.Client(
             config.host,
@@ -113,34 +112,49 @@ class _Bridge:
                 for task in self._refreshing:
                     task.cancel()
                 with suppress(aiomqtt.MqttError):
-                    await client.publish(self.topics.status, OFFLINE, qos=1, retain=True)
+                    await client.publish(self.topics.status, OFFLINE, qos=1, retain=True, timeout=LEAVE_S)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         await self._find_announced(client)
         with self._hub.bus.subscribe(Update, LinkChanged, Noted, Alert, size=QUEUED) as events:
             await self._tell_everything()
-            topics = [
-                *(self.topics.commands if self._config.commands else ()),
-                *([self._announcer.birth] if self._config.discovery else ()),
-            ]
-            for topic in topics:
-                await client.subscribe(topic, qos=1)
+            await self._begin_to_listen(client)
             await self._send(self.topics.status, ONLINE.encode(), qos=1)
-            self.reached = True
-            self._hub.services[NAME] = "running"
-            await self._hub.journal.note(Kind.HUB, f"connected to the broker {self._config.host}:{self._config.port}", service=NAME)
+            await self._found()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(client))
                 tasks.create_task(self._look())
                 async for event in events:
                     await self._pass_on(event)
 
-    async def lost(self, error: BaseException, failures: int) -> None:
-        """Note that the broker is away, once."""
+    async def lost(self, error: BaseException) -> float:
+        """Note that the broker is away, once, and return how long to wait before the next try."""
+        now = self._hub.clock.monotonic()
+        lasted = self._reached_s is not None and now - self._reached_s >= LONGEST_BACK_OFF_S
+        self._failures = 1 if lasted else self._failures + 1
         text = f"{self._config.host}:{self._config.port}: {error}"
         self._hub.services[NAME] = f"restarting: {text}"
-        if failures == 1:
+        if self._failures == 1:
+            self._told_away = True
             await self._hub.journal.note(Kind.HUB, f"no connection to the broker {text}", service=NAME)
+        return min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(self._failures - 1, 10))
+
+    async def _found(self) -> None:
+        self._reached_s = self._hub.clock.monotonic()
+        self._hub.services[NAME] = "running"
+        if self._told_away:
+            self._told_away = False
+            text = f"connected to the broker {self._config.host}:{self._config.port}"
+            await self._hub.journal.note(Kind.HUB, text, service=NAME)
+
+    async def _begin_to_listen(self, client: aiomqtt.Client) -> None:
+        topics = list(self.topics.commands) if self._config.commands else []
+        if self._config.discovery:
+            topics.append(self._announcer.birth)
+        for topic in topics:
+            codes = await client.subscribe(topic, qos=1)
+            if any(not isinstance(code, int) and code.is_failure for code in codes):
+                _LOG.warning("the broker does not let the hub listen to %s", topic)
 
     async def _find_announced(self, client: aiomqtt.Client) -> None:
         """Ask the broker what it has of our announcements.
@@ -191,7 +205,7 @@ class _Bridge:
                 keeper = self._hub.keeper(device)
                 await self._send_state(keeper, tier)
                 self._count_packs(keeper, tier)
-                if tier not in (Tier.POWER, Tier.DERIVED) or device not in self._signatures:
+                if tier not in (Tier.POWER, Tier.DERIVED):  # which move, and come with the others at the start
                     await self._announce(keeper)
             case LinkChanged(device=device):
                 await self._tell_device(self._hub.keeper(device))
@@ -266,15 +280,16 @@ class _Bridge:
         if keeper.model is None or not self._config.discovery:
             return
         control = self._controls(keeper)
-        known = {entity: self._has(keeper, entity) for entity in entities(keeper.model.family, control=control)}
+        possible = entities(keeper.model.family, control=control)
+        known = [self._has(keeper, entity) for entity in possible]
         unit = _unit(keeper, keeper.model)
-        signature = (unit.title, unit.serial, unit.firmware, unit.packs, tuple(known.values()))
+        signature = (unit.title, unit.serial, unit.firmware, unit.packs, known)
         if self._signatures.get(keeper.id) == signature:
             return
         self._signatures[keeper.id] = signature
         wanted = dict(self._announcer.own(unit, control=control))
         kept = set(wanted)
-        for entity, has in known.items():
+        for entity, has in zip(possible, known, strict=True):
             topic = self._announcer.topic(entity.component, keeper.id, entity.name)
             if has or (has is None and topic in self._announced):
                 kept.add(topic)
@@ -285,9 +300,8 @@ class _Bridge:
             if self._announced.get(topic) != text:
                 await self._send(topic, text, qos=1)
                 self._announced[topic] = text
-        await self._take_back(
-            [topic for topic in self._announced if self._announcer.device_of(topic) == keeper.id and topic not in kept]
-        )
+        ours = [topic for topic in self._announced if self._announcer.device_of(topic) == keeper.id]
+        await self._take_back(topic for topic in ours if topic not in kept)
 
     def _has(self, keeper: Keeper, entity: Entity) -> bool | None:
         """Return whether a device has a quantity; None where nobody knows, or where it has only stopped to tell."""

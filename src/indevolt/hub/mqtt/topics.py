@@ -1,7 +1,8 @@
 """Where things stand on a broker, and what their payloads look like. Nothing is sent here.
 
-A device has one topic for what is read together, with one JSON object: a message every few seconds instead of one for each quantity,
-and values that belong to one moment. What is unknown, old or absent is ``null`` there, and ``quality`` says why; it is never 0.
+A device has one topic for what is read together, with one JSON object: a message every few seconds instead of one for each
+quantity, and values that belong to one moment. What is unknown, old or absent is ``null`` there, and ``quality`` says why; it is
+never 0.
 """
 
 from __future__ import annotations

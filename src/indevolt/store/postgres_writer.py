@@ -1,0 +1,318 @@
+"""The one task that writes to the PostgreSQL server, or into the spool while that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from indevolt.clock import Clock
+from indevolt.errors import IndevoltError, StoreDamaged, StoreUnavailable
+from indevolt.store.contract import Health, Table, Upkeep
+from indevolt.store.layout import Layouts, milliseconds
+from indevolt.store.newest import Newest
+from indevolt.store.postgres_link import Link, in_words, is_away
+from indevolt.store.rollup import DAY_MS, Level
+from indevolt.store.spool import Parcel, Spool
+
+AnswerT = TypeVar("AnswerT")
+
+MOST_AT_ONCE: Final = 20_000  # readings in one commit
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A parcel on its way; ``done`` is called when it is on the server."""
+
+    parcel: Parcel
+    accepted: asyncio.Future[None]
+    done: Callable[[], object] | None
+
+
+class WriterTask:
+    """Takes what is to be kept to where it is safe, in order."""
+
+    def __init__(
+        self,
+        url: str,
+        schema: str,
+        spool: Spool,
+        newest: Newest,
+        clock: Clock,
+        *,
+        days: tuple[int, int | None],
+        retry_s: float,
+    ) -> None:
+        self.layouts = Layouts(())
+        self._url = url
+        self._schema = schema
+        self._spool = spool
+        self._newest = newest
+        self._clock = clock
+        self._days = dict(zip((Level.RAW, Level.FIVE), days, strict=True))
+        self._retry_s = retry_s
+        self._tables: Sequence[Table] = ()
+        self._link: Link | None = None
+        self._away = ""  # why there is no link
+        self._lost = 0
+        self._too_old = 0
+        self._commit_at = ""
+        self._size_bytes = 0
+        self._queue: deque[_Waiting] = deque()
+        self._spooled: list[Callable[[], object]] = []  # to be called when the spool is empty
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._using = asyncio.Lock()  # of the link: one transaction at a time
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="indevolt-spool")  # the spool's one thread
+
+    async def _on_disk(self, call: Callable[..., AnswerT], *values: object) -> AnswerT:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *values)
+
+    async def start(self, tables: Sequence[Table], layouts: Layouts) -> None:
+        """Begin; ``layouts`` are used until the server says what it has."""
+        self._tables, self.layouts = tables, layouts
+        await self._on_disk(self._spool.open, self._clock.now())
+        try:
+            await self._connect()
+        except Exception as error:
+            if not is_away(error):
+                await self._on_disk(self._spool.close)
+                if isinstance(error, IndevoltError):
+                    raise
+                raise StoreUnavailable(f"the server refuses: {in_words(error)}") from error
+            self._away = in_words(error)
+        self._tasks = [asyncio.create_task(self._write(), name="store-writer"), asyncio.create_task(self._reconnect())]
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """End: what waits is taken to the server or the spool first."""
+        self._stopping = True
+        self._wake.set()
+        writer, reconnecting = self._tasks
+        await writer
+        reconnecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await reconnecting
+        if self._link is not None:
+            with suppress(Exception):  # it may be gone already, which is what we want
+                await self._link.close()
+            self._link = None
+        await self._on_disk(self._spool.close)
+        self._disk.shutdown()
+
+    def look(self) -> None:
+        """Look whether the server is there, because somebody else noticed that it is not."""
+        if self._link is not None and self._link.is_closed:
+            self._lose("the connection broke")
+
+    async def add(self, parcel: Parcel, done: Callable[[], object] | None) -> None:
+        """Hand over a parcel; returns when it is on the server or on the local disk.
+
+        Raises:
+            StoreFull: the server is away, and there is no room on the local disk.
+            StoreUnavailable: the server refuses it, for a reason that will not pass.
+        """
+        waiting = _Waiting(parcel, asyncio.get_running_loop().create_future(), done)
+        self._queue.append(waiting)
+        self._idle.clear()
+        self._wake.set()
+        await asyncio.shield(waiting.accepted)
+
+    async def next_number(self) -> int:
+        """Return a number for the journal."""
+        return await self._on_disk(self._spool.next_number, 0 if self._link is None else self._link.last_number)
+
+    async def caught_up(self) -> None:
+        """Return once nothing waits."""
+        await self._idle.wait()
+
+    # ---- the task ----------------------------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue or (self._link is not None and self._spool.waiting and not self._stopping):
+                if self._link is not None and self._spool.waiting:
+                    await self._spool_queue()  # so that the order is kept
+                    await self._empty_spool()
+                elif self._link is not None:
+                    await self._commit_queue()
+                else:
+                    await self._spool_queue()
+            if self._link is not None and not self._spool.waiting:
+                self._idle.set()
+            if self._stopping:
+                return
+
+    async def _spool_queue(self) -> None:
+        """Put what waits on the local disk."""
+        batch, self._queue = list(self._queue), deque()
+        if not batch:
+            return
+        try:
+            await self._on_disk(self._spool.add, [each.parcel for each in batch])
+        except IndevoltError as error:
+            for each in batch:
+                self._lost += len(each.parcel.readings)
+                _settle(each, error)
+            return
+        for each in batch:
+            _settle(each)
+            if each.done is not None:
+                self._spooled.append(each.done)
+
+    async def _empty_spool(self) -> None:
+        """Take the oldest of what is on the local disk to the server."""
+        found = await self._on_disk(self._spool.first, MOST_AT_ONCE)
+        if not found:
+            return
+        try:
+            await self._commit([parcel for _, parcel in found])
+        except Exception as error:  # noqa: BLE001 - one parcel that the server refuses must not stop all others
+            if is_away(error):
+                self._lose(in_words(error))
+                return
+            for _, parcel in found:
+                try:
+                    await self._commit([parcel])
+                except Exception as worse:  # noqa: BLE001
+                    if is_away(worse):
+                        self._lose(in_words(worse))
+                        return
+                    self._lost += len(parcel.readings)
+        await self._on_disk(self._spool.remove, found[-1][0])
+        if not self._spool.waiting:
+            for done in self._spooled:
+                done()
+            self._spooled.clear()
+
+    async def _commit_queue(self) -> None:
+        """Take what waits to the server; to the local disk if that fails."""
+        batch: list[_Waiting] = []
+        readings = 0
+        while self._queue and (not batch or readings + len(self._queue[0].parcel) <= MOST_AT_ONCE):
+            batch.append(self._queue.popleft())
+            readings += len(batch[-1].parcel)
+        try:
+            await self._commit([each.parcel for each in batch])
+        except Exception as error:  # noqa: BLE001 - as above
+            if is_away(error):
+                self._lose(in_words(error))
+                self._queue.extendleft(reversed(batch))
+                return
+            await self._commit_one_by_one(batch)
+            return
+        for each in batch:
+            _settle(each)
+            if each.done is not None:
+                each.done()
+
+    async def _commit_one_by_one(self, batch: Sequence[_Waiting]) -> None:
+        for number, each in enumerate(batch):
+            try:
+                await self._commit([each.parcel])
+            except Exception as error:  # noqa: BLE001 - as above
+                if is_away(error):
+                    self._lose(in_words(error))
+                    self._queue.extendleft(reversed(batch[number:]))
+                    return
+                self._lost += len(each.parcel.readings)
+                refusal = StoreUnavailable(f"the server refuses: {in_words(error)}", remedy="Please report this.")
+                _settle(each, refusal)
+            else:
+                _settle(each)
+            if each.done is not None:
+                each.done()
+
+    async def _commit(self, parcels: Sequence[Parcel]) -> None:
+        async with self._using:
+            if self._link is None:
+                raise ConnectionError(self._away or "there is no connection")
+            await self._link.commit(parcels)
+        self._commit_at = self._clock.now().isoformat()
+
+    def _lose(self, why: str) -> None:
+        """Note that the server is away."""
+        link, self._link = self._link, None
+        self._away = why
+        self._idle.clear()
+        if link is not None:
+            self._too_old += link.too_old
+            link.abort()
+        self._wake.set()
+
+    async def _connect(self) -> None:
+        link = await Link.open(self._url, self._schema, self._tables, self._newest)
+        self.layouts = link.layouts
+        self._link, self._away = link, ""
+        self._size_bytes = await link.size_bytes()
+
+    async def _reconnect(self) -> None:
+        """Connect again and again while the server is away."""
+        while True:
+            await self._clock.sleep(self._retry_s)
+            if self._link is not None and self._link.is_closed:
+                self._lose("the connection broke")
+            if self._link is None:
+                try:
+                    await self._connect()
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                    self._away = in_words(error)
+                self._wake.set()
+
+    # ---- upkeep ------------------------------------------------------------------------------------------------------
+
+    async def maintain(self, now: datetime) -> Upkeep:
+        """Roll up finished days and delete what is past its time."""
+        deleted = rolled_up = 0
+        try:
+            async with self._using:
+                if self._link is None:
+                    return Upkeep()
+                link = self._link
+                await link.close_days((milliseconds(now) - DAY_MS) // DAY_MS * DAY_MS)
+                for level, days in self._days.items():
+                    if days is not None:
+                        deleted += await link.forget(level, milliseconds(now - timedelta(days=days)) // DAY_MS)
+                self._size_bytes = await link.size_bytes()
+                rolled_up, link.rolled_up = link.rolled_up, 0
+        except Exception as error:
+            if not is_away(error):
+                if isinstance(error, StoreDamaged):
+                    raise
+                raise StoreUnavailable(f"the server refuses: {in_words(error)}") from error
+            self._lose(in_words(error))
+        return Upkeep(rolled_up=rolled_up, deleted=deleted)
+
+    def health(self) -> Health:
+        """Return how it is, but for what the store itself counts."""
+        waiting = self._spool.waiting
+        if self._link is None:
+            state = f"degraded: the server is away: {self._away}"
+        else:
+            state = f"degraded: catching up, {waiting} to go" if waiting else "ok"
+        return {
+            "state": state,
+            "waiting": waiting,
+            "lost": self._lost + self._too_old + (0 if self._link is None else self._link.too_old),
+            "commit_at": self._commit_at,
+            "size_bytes": self._size_bytes,
+        }
+
+
+def _settle(waiting: _Waiting, error: IndevoltError | None = None) -> None:
+    """Give a parcel's future its end, unless nobody wants it any more."""
+    if waiting.accepted.done():
+        return
+    if error is None:
+        waiting.accepted.set_result(None)
+    else:
+        waiting.accepted.set_exception(error)

@@ -1,0 +1,49 @@
+"""The demo is a whole home with its hub, in a process of its own and in real time."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+from indevolt.simulator import Simulator
+
+from .conftest import Virtual
+
+PROGRAM = [sys.executable, "-W", "error", "-m", "indevolt"]
+
+
+def demo(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, "demo", "--no-discovery", *words], capture_output=True, text=True, check=False)
+
+
+def test_it_shows_a_home_that_its_hub_reads_through_real_sockets(closed_port: int) -> None:
+    ran = demo("--port", str(closed_port), "--count", "2")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("The demo home: 2 units and a meter, with a hub\nEverything is simulated")
+    assert f"indevolt watch 127.0.0.1:{closed_port}" in ran.stdout
+    lines = re.findall(r"^2026-04-18 06:0\d:\d\d  balcony: self_use.*cellar: self_use.*house: takes", ran.stdout, re.MULTILINE)
+    assert len(lines) == 2
+    assert ran.stderr == ""
+
+
+def test_it_is_json_for_programs(closed_port: int) -> None:
+    ran = demo("--scenario", "reboot", "--port", str(closed_port), "--count", "1", "--json")
+    shown: dict[str, Any] = json.loads(ran.stdout)
+    assert shown["simulated"] is True
+    assert all("battery_soc" in unit for unit in shown["units"].values())
+
+
+def test_it_says_when_the_port_that_was_asked_for_is_taken(virtual: Virtual) -> None:
+    taken = virtual(Simulator()).rpartition(":")[2]
+    ran = demo("--port", taken, "--count", "1")
+    assert ran.returncode == 2
+    assert "cannot listen" in ran.stderr
+
+
+def test_it_names_the_scenarios_that_there_are() -> None:
+    ran = demo("--scenario", "moonlight", "--count", "1")
+    assert ran.returncode == 2
+    assert "winter-day" in ran.stderr
