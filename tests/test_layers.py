@@ -2,8 +2,8 @@
 
 ::
 
-    cli -> virtual_home, demo -> virtual, virtual_fleet -> device discovery server shelly beacon | simulator -> transport
-        -> protocol | catalogue -> battery measurement errors clock
+    cli -> demo -> hub virtual_home virtual_fleet -> virtual -> device discovery server shelly beacon store | simulator -> transport
+        -> protocol | catalogue -> battery measurement errors clock tomltext tomlfields
 
 Imports go to the right only, and siblings never import each other. The table says it module by module, from the bottom
 up. Every import counts: inside a function, under ``TYPE_CHECKING``, relative, or by name through ``import_module``.

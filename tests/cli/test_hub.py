@@ -281,7 +281,7 @@ def test_commands_complete() -> None:
         shell = ShellComplete(PROGRAM, {}, "indevolt", "_INDEVOLT_COMPLETE")
         return [item.value for item in shell.get_completions(before, last)]
 
-    assert completions("hub", "") == ["check", "init", "run", "schema", "token"]
+    assert completions("hub", "") == ["check", "init", "notify-test", "run", "schema", "token"]
     assert completions("hub", "token", "--role", "c") == ["control"]
 
 

@@ -209,10 +209,7 @@ def test_every_mistake_is_told_at_once_with_line_field_value_and_what_is_allowed
             "line 7, devices[1].host: '1.2.3' is no address: 1.2.3 is no IPv4 address; write HOST, HOST:PORT, [IPV6]:PORT, "
             "http://HOST:PORT or https://HOST:PORT"
         ),
-        (
-            "line 8, devices[1].prot: unknown field; did you mean port? [[devices]] has: name, host, port, password, model, "
-            "modules, control, ca_file, fingerprint, poll, gateway"
-        ),
+        f"line 8, devices[1].prot: unknown field; did you mean port? [[devices]] has: {', '.join(DeviceConfig.model_fields)}",
         "line 14, devices[2].poll.power_s: 0.5 does not fit; allowed: a number from 1 to 3600",
         'line 17, store.kind: "postgress" does not fit; did you mean postgres? allowed: "sqlite", "postgres", "memory"',
         'line 18, store.raw_days: "90" does not fit; allowed: a whole number from 1 to 36500',

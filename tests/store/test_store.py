@@ -7,6 +7,7 @@ import io
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -199,7 +200,7 @@ def made_up_days(days: float, seed: int = 1) -> list[StoredReading]:
             power = chance.choice([0, 800, -1200]) + chance.randint(-30, 30)
             energy += max(0, -power) / 60
             soc = min(100.0, max(5.0, soc - power / 4000))
-            taken = {
+            taken: dict[str, Any] = {
                 "battery_power": power,
                 "battery_soc": soc,
                 "energy_charge": energy,
@@ -230,8 +231,8 @@ async def same_answers(one: Store, other: Store) -> None:
         for zone in (BERLIN, ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")):
             for period in ("hour", "day", "week", "month"):
                 asked = (device, ["energy_charge"], start, end)
-                first_energies = await one.energies(*asked, period=period, zone=zone)  # type: ignore[arg-type]
-                assert first_energies == await other.energies(*asked, period=period, zone=zone)  # type: ignore[arg-type]
+                energies = await one.energies(*asked, period=period, zone=zone)
+                assert energies == await other.energies(*asked, period=period, zone=zone)
     for step_s in (300, 900):
         asked_of_all = ("battery_power", start, end)
         assert await one.fleet(*asked_of_all, step_s=step_s) == await other.fleet(*asked_of_all, step_s=step_s)

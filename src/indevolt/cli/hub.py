@@ -1,4 +1,4 @@
-"""`indevolt hub`: run the hub, check its configuration, write one to start from, make tokens.
+"""`indevolt hub`: run the hub, check its configuration, write one to start from, make tokens, try who is told.
 
 The hub is an extra of its own, and slow to import, so nothing of it is imported before it is needed. What a configuration means
 belongs to ``indevolt.hub``.
@@ -6,29 +6,34 @@ belongs to ``indevolt.hub``.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.text import Text
 
+from indevolt.cli.ending import INTERRUPTED
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
-from indevolt.cli.screen import hanging, line, marks, print_json, screen, waiting
+from indevolt.cli.screen import hanging, line, marks, print_json, print_json_line, screen, waiting
 from indevolt.cli.session import Environment, environment, run
 from indevolt.cli.survey import Seen, examine, survey
 from indevolt.discovery import discover
-from indevolt.errors import InvalidInput
+from indevolt.errors import InvalidInput, NoReply
 from indevolt.hub.tokens import Role, hash_token, make_token
 from indevolt.tomltext import WrongToml
 
 if TYPE_CHECKING:
     from indevolt.hub.config import Config
+    from indevolt.hub.hub import Hub
 
 _RUN: Final = "run"
 _FILE: Final = click.Path(path_type=Path)
@@ -104,14 +109,58 @@ def hub_command() -> None:
 @click.option("--check", is_flag=True, help="Only say what it will do, or what is wrong.")
 @json_option
 def run_command(file: Path | None, *, check: bool, as_json: bool) -> int:
-    """Run the hub; `indevolt hub [CONFIG]` is the same."""
+    """Run the hub; `indevolt hub [CONFIG]` is the same.
+
+    It tells on the standard error what happens, one line an event. Ctrl-C or SIGTERM ends it, within seconds.
+    """
     if check:
         return _check(file, as_json=as_json)
     loaded = _load(file, as_json=as_json)
     if loaded is None:
         return InvalidInput.exit_code
-    # Here the hub runs: indevolt.hub.app takes loaded[1].
-    raise InvalidInput("this build can check a configuration, but not run the hub yet", remedy="Try `indevolt hub check`.")
+    path, config = loaded
+    with the_hub_extra():
+        from indevolt.hub import logs  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.app import run_until_stopped  # noqa: PLC0415 - see the head of this module
+    logs.set_up(config.hub.log)
+    given = environment()
+    look = partial(discover, port=given.discovery_port, local_port=given.discovery_local_port, clock=given.clock)
+    started = partial(_tell_start, path, as_json=as_json)
+    stopped_by = run(run_until_stopped(config, clock=given.clock, started=started, look=look))
+    return INTERRUPTED if stopped_by is signal.SIGINT else 0
+
+
+def _tell_start(path: Path | None, hub: Hub, *, as_json: bool) -> None:
+    """Say that the hub runs, where it listens, what it keeps, and what to try next."""
+    with the_hub_extra():
+        from indevolt.hub.config_plan import plan  # noqa: PLC0415 - see the head of this module
+    said, steps = plan(hub.config), list(_try_next(hub.config))
+    topics = {"devices": said.devices, "listens": said.listens, "keeps": said.keeps, "sends": said.sends}
+    if as_json:
+        print_json_line({"running": True, "file": None if path is None else str(path), **topics, "next": steps})
+        return
+    console, count = screen(), len(hub.config.devices)
+    what = f"{count} device{'' if count == 1 else 's'}" if count else "devices are looked for"
+    console.print(line(f"{marks(console)[0]} the hub runs, {what}; Ctrl-C stops it", "bold"), soft_wrap=True)
+    _tell_topics({name: list(sentences) for name, sentences in topics.items()})
+    for step in steps:
+        console.print(line(f"  next: {step}"), soft_wrap=True)
+
+
+def _try_next(config: Config) -> Iterator[str]:
+    api = config.api
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104 - what listens everywhere is also here
+    at = f"{'https' if api.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{api.port}"
+    token = ' -H "Authorization: Bearer TOKEN"' if api.tokens else ""
+    if api.port:
+        yield f"curl{token} {at}/api/v1/readings"
+        yield f"curl -N{token} {at}/api/v1/events"
+    if not config.devices:
+        yield "indevolt hub init    writes a configuration to start from"
+    elif config.notify.urls:
+        yield "indevolt hub notify-test    sends everybody a test"
+    else:
+        yield "set urls under [notify], to be told when something breaks"
 
 
 @hub_command.command(
@@ -186,10 +235,48 @@ def _tell_plan(path: Path | None, topics: dict[str, list[str]]) -> None:
     good = marks(console)[0]
     what = f"{path} is in order; with it, the hub does this" if path else "no configuration file, so the hub does this by itself"
     console.print(line(f"{good} {what}", "bold"), soft_wrap=True)
+    _tell_topics(topics)
+
+
+def _tell_topics(topics: dict[str, list[str]]) -> None:
+    console = screen()
     for name, title in _TOPICS.items():
-        for position, sentence in enumerate(topics[name]):
+        for position, sentence in enumerate(topics.get(name, ())):
             lead = Text(f"  {title if position == 0 else '':<15}", style="dim")
             console.print(hanging(lead, sentence, "yellow" if name == "notes" else ""), soft_wrap=not console.is_terminal)
+
+
+# ---- notify-test ---------------------------------------------------------------------------------------------------------------
+
+
+@hub_command.command(
+    "notify-test",
+    cls=Subcommand,
+    short_help="Send a test to everybody who is told.",
+    examples=["indevolt hub notify-test", "indevolt hub notify-test home.toml --json"],
+)
+@click.argument("file", type=_FILE, required=False, metavar=_CONFIG)
+@json_option
+def notify_test_command(file: Path | None, *, as_json: bool) -> int:
+    """Send one message to every receiver of the configuration, and say who took it. No device is asked.
+
+    Exit code 4 where one of them did not.
+    """
+    loaded = _load(file, as_json=as_json)
+    if loaded is None:
+        return InvalidInput.exit_code
+    with the_hub_extra():
+        from indevolt.hub.notify import tell_test  # noqa: PLC0415 - see the head of this module
+    with waiting("telling everybody", quiet=as_json):
+        taken = asyncio.run(tell_test(loaded[1]))
+    if as_json:
+        print_json({"ok": all(taken.values()), "receivers": [{"name": name, "taken": took} for name, took in taken.items()]})
+    else:
+        console = screen()
+        good, bad, _ = marks(console)
+        for name, took in taken.items():
+            console.print(line(f"{good if took else bad} {name}{'' if took else ' did not take it'}", "" if took else "red"))
+    return 0 if all(taken.values()) else NoReply.exit_code
 
 
 # ---- init ----------------------------------------------------------------------------------------------------------------------

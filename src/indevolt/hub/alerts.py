@@ -98,7 +98,7 @@ class Alerts:
         await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=True)
 
     async def end(self, what: What, *, device: str = "") -> None:
-        """End an alert if it is active and what it is about has stayed away for a while; so this is to be called again and again."""
+        """End an alert if it is active and what it is about has stayed away for a while; so this is called again and again."""
         key = device, what
         if key not in self.active:
             return
@@ -153,6 +153,7 @@ class _Watch:
         self._alerts = hub.alerts
         self._limits: dict[tuple[str, str], object] = {}
         self._faults: dict[str, dict[str, object]] = {}
+        self._links: dict[str, tuple[object, float]] = {}  # since when by the wall clock, and by the other one
         self._ahead_s = self._wall_ahead_s()
 
     async def read(self, device: str, tier: Tier, reading: Reading) -> None:
@@ -194,7 +195,7 @@ class _Watch:
 
     async def look_at(self, keeper: Keeper) -> None:
         """Look at the state of one device."""
-        since_s = (self._hub.clock.now() - keeper.link_since).total_seconds()
+        since_s = self._since_s(keeper)
         patience_s = self._hub.config.notify.silent_after_s
         away = keeper.link in (Link.SILENT, Link.CONNECTING) and since_s >= patience_s
         await self._alerts.tell(
@@ -207,10 +208,19 @@ class _Watch:
         frozen = "repeats the same values although power flows" if keeper.latest.frozen else None
         await self._alerts.tell(What.FROZEN, frozen, device=keeper.id)
         bad = keeper.health.quarantined
-        text = f"{len(bad)} quantities are left out: {', '.join(sorted(bad)[:5])}" if bad else None
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        text = f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None
         await self._alerts.tell(What.QUARANTINE, text, device=keeper.id)
         wrong = "PV, battery and AC power do not add up: a sign is wrong" if keeper.derivation.unbalanced >= BALANCE_AFTER else None
         await self._alerts.tell(What.SIGNS, wrong, device=keeper.id)
+
+    def _since_s(self, keeper: Keeper) -> float:
+        """Return for how long a link has been as it is; a wall clock that jumps makes it neither longer nor shorter."""
+        since, seen_s = self._links.get(keeper.id, (None, 0.0))
+        if since != keeper.link_since:
+            seen_s = self._hub.clock.monotonic()
+            self._links[keeper.id] = keeper.link_since, seen_s
+        return self._hub.clock.monotonic() - seen_s
 
     async def look_around(self) -> None:
         """Look at store, services and clock."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from indevolt.catalogue import families
 from indevolt.clock import Clock, SystemClock
-from indevolt.discovery import discover
-from indevolt.errors import IndevoltError
+from indevolt.device import connect
+from indevolt.discovery import Api, Found, discover
+from indevolt.errors import IndevoltError, ProtocolError, UnknownModel
 from indevolt.hub.alerts import Alerts, serve_alerts
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config, DeviceConfig
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Service: TypeAlias = Callable[[Hub], Coroutine[Any, Any, None]]
+Look: TypeAlias = Callable[[], AsyncIterable[Found]]
+"""Looks for devices once."""
 
 STOP_S: Final = 5.0  # within which everything has ended
 UPKEEP_S: Final = 300.0  # between two rounds of rolling up, sealing and deleting
@@ -62,7 +67,7 @@ def open_store(config: Config, clock: Clock) -> Store:
 
 @asynccontextmanager
 async def running(
-    config: Config, *, clock: Clock | None = None, bridges: Mapping[str, Service] | None = None
+    config: Config, *, clock: Clock | None = None, bridges: Mapping[str, Service] | None = None, look: Look | None = None
 ) -> AsyncIterator[Hub]:
     """Run a hub while an ``async with`` lasts; everything of it has ended afterwards.
 
@@ -70,6 +75,7 @@ async def running(
         config: what it does.
         clock: what to wait by.
         bridges: services to run instead of those that the configuration asks for.
+        look: looks for devices, while the configuration names none; by default everywhere on this network.
 
     Raises:
         IndevoltError: the store cannot be opened; or what the hub is for failed, as an exception group from the body.
@@ -88,6 +94,9 @@ async def running(
             numbers = itertools.count(1)
 
             def keep(device: DeviceConfig) -> None:
+                for former in [task for task in tasks if task.get_name() == f"keeper {device.name}"]:
+                    former.cancel()  # the device is at another address now
+                    tasks.remove(former)
                 keeper = Keeper(device, clock=clock, bus=bus, journal=journal, store=store, numbers=numbers)
                 keepers[keeper.id] = keeper
                 tasks.append(group.create_task(keeper.run(), name=f"keeper {keeper.id}"))
@@ -97,7 +106,8 @@ async def running(
             chosen = dict(_bridges(config)) if bridges is None else bridges
             tasks += [group.create_task(_supervised(hub, name, service), name=name) for name, service in chosen.items()]
             if not config.devices:
-                tasks.append(group.create_task(_supervised(hub, "discovery", lambda hub: _search(hub, keep)), name="discovery"))
+                searching = _Search(keep, look or partial(discover, clock=clock))
+                tasks.append(group.create_task(_supervised(hub, "discovery", searching.serve), name="discovery"))
             await journal.note(Kind.HUB, f"started with {len(keepers)} devices", version=_version())
             try:
                 yield hub
@@ -111,38 +121,52 @@ async def running(
                     LOGGER.warning("%s did not end within %g s", task.get_name(), STOP_S)
 
 
-async def run_until_stopped(config: Config, *, clock: Clock | None = None, started: Callable[[Hub], None] | None = None) -> None:
-    """Run a hub until SIGTERM or Ctrl-C.
+async def run_until_stopped(
+    config: Config, *, clock: Clock | None = None, started: Callable[[Hub], None] | None = None, look: Look | None = None
+) -> signal.Signals:
+    """Run a hub until SIGTERM or Ctrl-C, and return which it was.
+
+    Args:
+        config: what it does.
+        clock: what to wait by.
+        started: told once it runs.
+        look: looks for devices, while the configuration names none.
 
     Raises:
         IndevoltError: what the hub is for failed.
     """
     stop = asyncio.Event()
+    stopped_by: list[signal.Signals] = []
+
+    def heed(each: signal.Signals) -> None:
+        stopped_by.append(each)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError):  # Windows: there only Ctrl-C, as KeyboardInterrupt
         for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, stop.set)
+            loop.add_signal_handler(each, heed, each)
     try:
-        async with running(config, clock=clock) as hub:
+        async with running(config, clock=clock, look=look) as hub:
             if started is not None:
                 started(hub)
             notify(READY)
             await stop.wait()
             notify(STOPPING)
-    except* IndevoltError as failed:
-        raise next(_leaves(failed)) from None
+    except BaseExceptionGroup as failed:  # not except*, which would raise a group again
+        raise _first(failed) from failed
     finally:
         with suppress(NotImplementedError):
             for each in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(each)
+    return stopped_by[0]
 
 
-def _leaves(group: BaseExceptionGroup[IndevoltError]) -> Iterator[IndevoltError]:
-    for each in group.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            yield from _leaves(each)
-        else:
-            yield each
+def _first(error: BaseException) -> BaseException:
+    """Return the first error of a group, which says more than the group does; or the error itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _upkeep(hub: Hub) -> None:
@@ -153,16 +177,42 @@ async def _upkeep(hub: Hub) -> None:
             await hub.store.maintain(hub.clock.now())
 
 
-async def _search(hub: Hub, keep: Callable[[DeviceConfig], None]) -> None:
-    """Look for devices, as nobody named any; they are only read."""
-    while True:
-        async for found in discover(clock=hub.clock):
-            known = {keeper.config.host for keeper in hub.keepers.values()}
-            if found.host not in known and found.sn:
-                device = DeviceConfig(name=f"device-{found.sn}", host=found.host, port=found.port)
-                keep(device)
-                await hub.journal.note(Kind.HUB, f"found {found.host}", device=device.name, serial=found.sn)
-        await hub.clock.sleep(SEARCH_S)
+class _Search:
+    """Looks for devices, as nobody named any. They are only read."""
+
+    def __init__(self, keep: Callable[[DeviceConfig], None], look: Look) -> None:
+        self._keep = keep
+        self._look = look
+        self._others: set[tuple[str, int]] = set()  # what answers, and is no battery
+
+    async def serve(self, hub: Hub) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            async for found in self._look():
+                known = {keeper.config.address for keeper in hub.keepers.values()}
+                if found.sn and found.api is Api.ON and (found.host, found.port) not in self._others:
+                    device = DeviceConfig(name=_name_of(found.sn), host=found.host, port=found.port)
+                    if device.address not in known and await self._may_be_battery(hub, device):
+                        self._keep(device)
+                        await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=found.sn)
+            await hub.clock.sleep(SEARCH_S)
+
+    async def _may_be_battery(self, hub: Hub, device: DeviceConfig) -> bool:
+        """Ask a device what it is: meters, plugs and P1 readers are found as well."""
+        try:
+            async with connect(device.address, clock=hub.clock):
+                return True
+        except (UnknownModel, ProtocolError) as error:
+            self._others.add((device.host, device.port or 0))
+            await hub.journal.note(Kind.HUB, f"left out {device.address}: {error}")
+        except IndevoltError as error:
+            return not error.transient  # one that wants a password is kept, and says so; one that is away is found again
+        return False
+
+
+def _name_of(serial: str) -> str:
+    """Return the name of a device that nobody named."""
+    return f"device-{re.sub(r'[^a-z0-9_-]', '-', serial.lower())[:30]}"
 
 
 async def _supervised(hub: Hub, name: str, service: Service) -> None:
@@ -174,9 +224,10 @@ async def _supervised(hub: Hub, name: str, service: Service) -> None:
         try:
             await service(hub)
         except Exception as error:  # noqa: BLE001 - whatever a bridge raises ends that bridge, not the hub
-            known = isinstance(error, IndevoltError)
-            LOGGER.warning("%s failed: %s", name, error, exc_info=None if known else error)
-            hub.services[name] = f"restarting: {str(error) or type(error).__name__}"
+            cause = _first(error)
+            known = isinstance(cause, IndevoltError)
+            LOGGER.warning("%s failed: %s", name, cause, exc_info=None if known else error)
+            hub.services[name] = f"restarting: {str(cause) or type(cause).__name__}"
         else:
             hub.services[name] = "ended"
             return

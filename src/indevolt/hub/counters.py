@@ -91,7 +91,7 @@ class Counters:
             counter.replaced = True
 
     def go_on_from(self, name: str, total_wh: float, at_s: float) -> None:
-        """Let a total be no less than it once was, as after a sudden end: what was counted since it was saved is known from history.
+        """Let a total be no less than history has it: after a sudden end, what was saved is older than that.
 
         The device is taken to have counted on as well, so its own count is raised, and not what is added to it.
         """

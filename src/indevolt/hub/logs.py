@@ -26,8 +26,9 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         device = getattr(record, "device", "")
         where = f"{device}: " if device else ""
+        told = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in record.getMessage())
         at = datetime.fromtimestamp(record.created, UTC)
-        text = f"{at:%Y-%m-%d %H:%M:%SZ} {record.levelname.lower():<7} {where}{record.getMessage()}"
+        text = f"{at:%Y-%m-%d %H:%M:%SZ} {record.levelname.lower():<7} {where}{told}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

@@ -1,18 +1,23 @@
 """Telling people: each alert once when it begins and once when it is over, through whatever Apprise knows.
 
-Apprise blocks while it sends, so it works in a thread. What could not be sent is tried again, and the hub never waits for it.
+Apprise blocks while it sends, so it works in a thread. Each receiver is told by itself: one that is away is tried again, and keeps
+neither the others nor the hub waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from apprise import Apprise, NotifyType
 
 from indevolt.errors import InvalidInput
+from indevolt.hub.config import Config
 from indevolt.hub.events import Alert
 from indevolt.hub.journal import Kind
 from indevolt.hub.secret import Secret
@@ -20,59 +25,113 @@ from indevolt.hub.secret import Secret
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # what it tells has whole URLs in it, and so passwords
+
 TRIES: Final = 5
-FIRST_PAUSE_S: Final = 5.0  # doubles with each try: after five, two and a half minutes have passed
+FIRST_PAUSE_S: Final = 5.0  # doubles with each try: the fifth comes after a minute and a quarter
 WAITING: Final = 200  # alerts that wait to be sent; more than that is a storm, and the oldest are dropped
 BURST_S: Final = 2.0  # what begins together is told together
+QUIET_S: Final = 30.0  # after a message, for what comes meanwhile to be told together as well
+MOST_LINES: Final = 20  # of one message
+TEST: Final = "This is a test. Whoever reads it will be told when something breaks."
 
 
-def receivers(urls: Sequence[Secret]) -> Apprise:
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody who is told; ``name`` says which one, and nothing that is secret in its URL."""
+
+    name: str
+    apprise: Apprise
+
+    async def tell(self, title: str, text: str, *, worse: bool) -> bool:
+        """Send a message; False if it was not taken."""
+        kind = NotifyType.WARNING if worse else NotifyType.SUCCESS
+        return await _in_thread(lambda: bool(self.apprise.notify(body=text, title=title, notify_type=kind)))
+
+
+def receivers(urls: Sequence[Secret]) -> tuple[Receiver, ...]:
     """Return who is to be told.
 
     Raises:
         InvalidInput: a URL that Apprise does not know; it is not repeated, since it may hold a password.
     """
-    apprise = Apprise()
+    found = []
     for position, url in enumerate(urls, 1):
+        apprise = Apprise()
+        sort = url.reveal().partition(":")[0]
+        name = f"notify.urls[{position}] ({sort})"
         if not apprise.add(url.reveal()):
             raise InvalidInput(
-                f"notify.urls[{position}] is no receiver that Apprise knows",
-                remedy="https://github.com/caronc/apprise/wiki lists them.",
+                f"{name} is no receiver that Apprise knows", remedy="https://github.com/caronc/apprise/wiki lists them."
             )
-    return apprise
-
-
-async def send(apprise: Apprise, title: str, text: str, *, worse: bool) -> bool:
-    """Send one message to all receivers; False if one of them did not take it."""
-    kind = NotifyType.WARNING if worse else NotifyType.SUCCESS
-    return bool(await asyncio.to_thread(apprise.notify, body=text, title=title, notify_type=kind))
+        found.append(Receiver(name, apprise))
+    return tuple(found)
 
 
 async def serve_notifications(hub: Hub) -> None:
     """Tell people of alerts until cancelled."""
-    apprise = receivers(hub.config.notify.urls)
-    waiting: deque[Alert] = deque(maxlen=WAITING)
-    with hub.bus.subscribe(Alert) as alerts:
+    told = receivers(hub.config.notify.urls)
+    async with asyncio.TaskGroup() as group:
+        for receiver in told:
+            group.create_task(_serve(hub, receiver), name=receiver.name)
+
+
+async def tell_test(config: Config) -> dict[str, bool]:
+    """Send a test to every receiver; return who took it.
+
+    Raises:
+        InvalidInput: there is none, or one that Apprise does not know.
+    """
+    if not config.notify.urls:
+        raise InvalidInput("the configuration names no receiver", remedy='Set urls under [notify], like ["ntfy://my-topic"].')
+    told = receivers(config.notify.urls)
+    taken = await asyncio.gather(*(each.tell(f"{config.site.name}: a test", TEST, worse=False) for each in told))
+    return {each.name: took for each, took in zip(told, taken, strict=True)}
+
+
+async def _serve(hub: Hub, receiver: Receiver) -> None:
+    with hub.bus.subscribe(Alert, size=WAITING) as alerts:
         while True:
-            waiting.append(await alerts.get())
+            first = await alerts.get()
             await hub.clock.sleep(BURST_S)
-            waiting.extend(alerts.take())
-            await _tell(hub, apprise, tuple(waiting))
-            waiting.clear()
+            await _tell(hub, receiver, (first, *alerts.take()))
+            await hub.clock.sleep(QUIET_S)
 
 
-async def _tell(hub: Hub, apprise: Apprise, alerts: Sequence[Alert]) -> None:
-    worse = any(alert.active for alert in alerts)
-    title = f"{hub.config.site.name}: {_headline(alerts)}"
-    text = "\n".join(f"{alert.device + ': ' if alert.device else ''}{alert.text}" for alert in alerts)
+async def _tell(hub: Hub, receiver: Receiver, alerts: Sequence[Alert]) -> None:
+    title, worse = f"{hub.config.site.name}: {_headline(alerts)}", any(alert.active for alert in alerts)
+    lines = [f"{alert.device + ': ' if alert.device else ''}{alert.text}" for alert in alerts[:MOST_LINES]]
+    if len(alerts) > MOST_LINES:
+        lines.append(f"and {len(alerts) - MOST_LINES} more; the journal has them all")
     pause_s = FIRST_PAUSE_S
     for attempt in range(1, TRIES + 1):
-        if await send(apprise, title, text, worse=worse):
+        if await receiver.tell(title, "\n".join(lines), worse=worse):
             return
         if attempt < TRIES:
             await hub.clock.sleep(pause_s)
             pause_s *= 2
-    await hub.journal.note(Kind.HUB, f"nobody could be told of: {_headline(alerts)}")
+    await hub.journal.note(Kind.HUB, f"{receiver.name} could not be told of: {_headline(alerts)}")
+
+
+async def _in_thread(work: Callable[[], bool]) -> bool:
+    """Do what blocks in a thread of its own, which holds up nobody's end: not that of the loop, and not that of the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def settle(taken: bool) -> None:
+        if not done.done():
+            done.set_result(taken)
+
+    def run() -> None:
+        try:
+            taken = work()
+        except Exception:  # noqa: BLE001 - whatever a plugin raises, the message was not taken
+            taken = False
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(settle, taken)
+
+    threading.Thread(target=run, name="notification", daemon=True).start()
+    return await done
 
 
 def _headline(alerts: Sequence[Alert]) -> str:

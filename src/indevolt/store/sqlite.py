@@ -76,14 +76,13 @@ class SqliteStore:
                 remedy="Raise five_minute_days, or leave it out to keep them for ever.",
             )
         self.path = path
-        self.moved_aside: Path | None = None
         self._clock = clock
         self._days = {Level.RAW: raw_days, Level.FIVE: five_minute_days}
         self._owner = Owner(path)
         self._newest = Newest()
         self._layouts = Layouts(())
         self._book = Book(path, clock, self._newest, max_bytes=max_bytes, check=check)
-        self._writer = WriterThread(self._book, most_waiting=most_waiting)
+        self._writer = WriterThread(self._book, most_waiting=most_waiting, moved=self._say_moved)
         self._readers: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -92,6 +91,29 @@ class SqliteStore:
         self._number = 0
         self._dropped = 0
         self._suspected: asyncio.Future[None] | None = None  # a check of the file, after a read that failed
+        self._saying: asyncio.Future[None] | None = None  # an entry about a file that was moved aside
+
+    @property
+    def moved_aside(self) -> Path | None:
+        """Where a damaged file was moved to, at the start or since."""
+        return self._book.moved_aside
+
+    def _say_moved(self) -> None:
+        if self.moved_aside is not None:
+            self._saying = asyncio.ensure_future(self._note_moved(self.moved_aside))
+
+    async def _note_moved(self, moved: Path) -> None:
+        text = f"{self.path} was damaged; it is now {moved.name}, and a new history begins"
+        await self.journal(self._clock.now(), "store", text, data={"moved_to": str(moved)})
+
+    @property
+    def max_bytes(self) -> int | None:
+        """How large the file may become; may be changed at any time, and holds from the next commit on."""
+        return self._book.max_bytes
+
+    @max_bytes.setter
+    def max_bytes(self, size: int | None) -> None:
+        self._book.max_bytes = size
 
     # ---- beginning and end -------------------------------------------------------------------------------------------
 
@@ -108,19 +130,17 @@ class SqliteStore:
         self._number = self._book.last_number
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="indevolt-history")
         self._writer.start()
-        self.moved_aside = self._book.moved_aside
         if self.moved_aside is not None:
-            await self.journal(
-                self._clock.now(),
-                "store",
-                f"{self.path} was damaged; it is now {self.moved_aside.name}, and a new history begins",
-                data={"moved_to": str(self.moved_aside)},
-            )
+            await self._note_moved(self.moved_aside)
 
     async def close(self) -> None:
         """See the contract. What found no room until now is lost, and :meth:`health` says how much it was."""
         if self._readers is None:
             return
+        for each in (self._suspected, self._saying):
+            if each is not None:
+                with suppress(StoreUnavailable):  # which is what was found out
+                    await each
         readers, self._readers = self._readers, None
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(readers.shutdown)
@@ -191,7 +211,7 @@ class SqliteStore:
             if isinstance(error, InvalidInput):
                 raise
             if isinstance(error, ValueError) or is_damage(error):
-                self._suspected = asyncio.ensure_future(self._writer.run(self._book.examine))
+                self._suspected = self._writer.begin(self._book.examine)
             raise StoreUnavailable(f"history in {self.path}: {error}") from error
 
     def _connection(self) -> sqlite3.Connection:

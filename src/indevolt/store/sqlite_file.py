@@ -71,7 +71,8 @@ def connected(path: Path, *, writing: bool) -> sqlite3.Connection:
     """Return a connection with our settings; it may be closed by another thread than its own."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False, cached_statements=512)
     if writing:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file heeds it
+        if not path.stat().st_size:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file heeds it
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut, and there is one a second at most
     else:

@@ -30,7 +30,7 @@ from indevolt.store.sqlite_rows import Feed, Writer, fetch
 AnswerT = TypeVar("AnswerT")
 
 MOST_AT_ONCE: Final = 20_000  # readings in one commit: some 0.3 s of work, so that a long catching-up does not hold up others
-SPARE_PAGES: Final = 2000  # free pages that stay in the file: 8 MB, about what a day of a few devices takes before it is sealed
+SPARE_PAGES: Final = 2000  # free pages that stay in the file at most: 8 MB, about a day of a few devices before it is sealed
 _HORIZON: Final = "store.horizon."
 
 
@@ -201,8 +201,10 @@ class Book:
     def shrink(self) -> None:
         """Give free pages back to the disk, but for those that the next day needs anyway."""
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
-        if free > SPARE_PAGES:
-            self.connection.execute(f"PRAGMA incremental_vacuum({free - SPARE_PAGES})").fetchall()
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        spare = min(pages // 20, SPARE_PAGES)
+        if free > spare:
+            self.connection.execute(f"PRAGMA incremental_vacuum({free - spare})").fetchall()
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def examine(self) -> None:
@@ -230,11 +232,12 @@ class _Work:
 class WriterThread:
     """The queue and the thread; ``state``, ``waiting`` and ``lost`` are as in the contract's health."""
 
-    def __init__(self, book: Book, *, most_waiting: int) -> None:
+    def __init__(self, book: Book, *, most_waiting: int, moved: Callable[[], object]) -> None:
         self.state = "ok"
         self.lost = 0
         self._book = book
         self._most_waiting = most_waiting
+        self._moved = moved  # called in the event loop when a damaged file was moved aside
         self._queue: queue.SimpleQueue[Addition | _Work | None] = queue.SimpleQueue()
         self._waiting: deque[Addition] = deque()
         self._thread: threading.Thread | None = None
@@ -271,9 +274,13 @@ class WriterThread:
         Raises:
             StoreUnavailable: SQLite could not do it.
         """
+        return await self.begin(work)
+
+    def begin(self, work: Callable[[], AnswerT]) -> asyncio.Future[AnswerT]:
+        """Have something done before whatever is added after this call."""
         answer: asyncio.Future[AnswerT] = asyncio.get_running_loop().create_future()
         self._queue.put(_Work(work, answer))
-        return await answer
+        return answer
 
     # ---- in the thread -----------------------------------------------------------------------------------------------
 
@@ -331,8 +338,11 @@ class WriterThread:
             except Exception as error:  # noqa: BLE001 - one addition that cannot be written must not stop all others
                 most = self._without(batch, error)
             else:
-                for each in batch:
+                for _ in batch:
                     self._waiting.popleft()
+                if not self._waiting:
+                    self.state = "ok"
+                for each in batch:
                     self._answer(each, kept=True)
         self.state = "ok"
         return None
@@ -365,6 +375,7 @@ class WriterThread:
             self._book.begin_anew()
         except (OSError, sqlite3.Error, IndevoltError):
             return False
+        self._tell(self._moved)
         return True
 
     def _do(self, work: _Work) -> None:

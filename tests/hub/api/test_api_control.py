@@ -117,9 +117,7 @@ async def test_when_nobody_knows_what_became_of_it_the_answer_says_so(it: ApiHom
         ("commands/explode", "POST", {}, 422, "path.command"),
     ],
 )
-async def test_what_makes_no_sense_is_never_sent(
-    it: ApiHome, path: str, method: str, body: Any, status: int, facts: str
-) -> None:
+async def test_what_makes_no_sense_is_never_sent(it: ApiHome, path: str, method: str, body: Any, status: int, facts: str) -> None:
     answer = await it.control(path, body, method=method)
     assert (answer.status, facts in answer.json["detail"]) == (status, True), answer.json
     assert answer.json["remedy"]
@@ -137,9 +135,7 @@ async def test_a_device_whose_owner_did_not_allow_it_is_not_written_to() -> None
 
 
 async def test_a_device_that_was_never_reached_cannot_be_commanded(it: ApiHome) -> None:
-    answer = await it.ask(
-        "/api/v1/devices/attic/commands/hold", method="POST", role=Role.CONTROL, json={}
-    )
+    answer = await it.ask("/api/v1/devices/attic/commands/hold", method="POST", role=Role.CONTROL, json={})
     assert answer.status == 403  # it is read-only as well, which is said first
     plan = await it.ask("/api/v1/devices/attic/commands/hold?dry_run=true", method="POST", role=Role.CONTROL, json={})
     assert plan.status == 503

@@ -107,6 +107,11 @@ class Feed:
         self.listeners = 0
         self.dropped = 0
 
+    @property
+    def groups(self) -> int:
+        """How many different wishes there are; each event is written once for each."""
+        return len(self._groups)
+
     async def run(self) -> None:
         """Pass events on until cancelled."""
         async with asyncio.TaskGroup() as group:

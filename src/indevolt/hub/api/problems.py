@@ -222,10 +222,17 @@ async def answer_misread(_request: Request, error: Exception) -> Response:
     return misread(error).response()
 
 
+_REMEDIES: Final[Mapping[int, str]] = {
+    400: "Send one JSON document; `/api/v1/openapi.json` says what each operation takes.",
+    404: "`/api/v1/openapi.json` lists what there is.",
+    405: "`Allow` names the methods.",
+}
+
+
 async def answer_framework(request: Request, error: Exception) -> Response:
     """Answer what the framework raises: no such page, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these only
-    remedy = "`/api/v1/openapi.json` lists what there is." if error.status_code in (404, 405) else ""
+    remedy = _REMEDIES.get(error.status_code, "")
     headers = {"allow": ", ".join(_methods_of(request))} if error.status_code == 405 else error.headers
     return Declined(error.status_code, str(error.detail), remedy=remedy, headers=headers).response()
 

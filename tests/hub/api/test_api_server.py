@@ -1,0 +1,157 @@
+"""The API on a port: opened, secured, and closed again with nothing left behind, whatever its clients do."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+import trustme
+
+from apihome import ApiHome, api_home
+from indevolt.errors import InvalidInput
+from indevolt.hub.api import create_app, openapi_document, serve_api, served
+from indevolt.hub.api.connections import Connection
+from indevolt.hub.config import ApiConfig, Config, StoreConfig, TlsConfig
+from indevolt.hub.hub import Hub
+
+PATIENCE_S = 10
+
+
+def hub_with(it: ApiHome, api: ApiConfig) -> Hub:
+    config = Config(store=StoreConfig(kind="memory"), api=api)
+    hub = it.hub
+    return Hub(config, hub.clock, hub.store, hub.bus, hub.journal, hub.alerts, {}, hub.started)
+
+
+async def test_a_port_that_is_taken_is_told_with_what_to_do(it: ApiHome) -> None:
+    with pytest.raises(InvalidInput, match=f"cannot listen on 127.0.0.1 port {it.port}") as caught:
+        await serve_api(hub_with(it, ApiConfig(port=it.port)))
+    assert "another `port`" in caught.value.remedy
+
+
+async def test_a_certificate_that_is_none_is_told(it: ApiHome, tmp_path: Path) -> None:
+    cert = tmp_path / "cert.pem"
+    cert.write_text("nothing")
+    with pytest.raises(InvalidInput, match="cannot be used"):
+        await serve_api(hub_with(it, ApiConfig(port=0, tls=TlsConfig(cert=cert))))
+
+
+async def test_the_api_speaks_tls(it: ApiHome, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    cert = tmp_path / "cert.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(cert))
+    hub = hub_with(it, ApiConfig(port=0, tls=TlsConfig(cert=cert)))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with served(hub, create_app(hub)) as url:
+        assert url.startswith("https://")
+        async with it.session.get(f"{url}/healthz", ssl=context) as answer:
+            assert answer.status == 200
+
+
+async def test_serving_ends_when_cancelled_with_streams_open_and_nothing_is_left(it: ApiHome) -> None:
+    hub = hub_with(it, ApiConfig(port=0))
+    before = asyncio.all_tasks()
+    opened = asyncio.Event()
+    urls: list[str] = []
+
+    async def serve() -> None:
+        async with served(hub, create_app(hub)) as url:
+            urls.append(url)
+            opened.set()
+            await asyncio.get_running_loop().create_future()
+
+    task = asyncio.create_task(serve())
+    await opened.wait()
+    async with aiohttp.ClientSession() as session, session.get(f"{urls[0]}/api/v1/events") as stream:
+        await stream.content.readline()
+        idle_reader, idle = await asyncio.open_connection("127.0.0.1", int(urls[0].rpartition(":")[2]))
+        task.cancel()
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait([task])
+            while await stream.content.readline():
+                pass
+            assert await idle_reader.read() == b""
+        idle.close()
+    assert task.cancelled()
+    async with asyncio.timeout(PATIENCE_S):
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0)
+
+
+class Impatient(Connection):
+    """A connection that has little time."""
+
+    request_s = 0.2
+
+
+class Few(Connection):
+    """Hardly any connections."""
+
+    most = 20
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+async def test_a_connection_that_brings_no_request_is_ended(begin: bytes) -> None:
+    async with api_home(connection=Impatient) as it, asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
+        writer.write(begin)
+        with pytest.raises(ConnectionResetError):
+            assert await reader.read() == b""
+            raise ConnectionResetError
+        writer.close()
+        assert (await it.ask("/healthz")).status == 200
+
+
+async def test_a_crowd_of_idle_connections_locks_nobody_out() -> None:
+    async with api_home(connection=Few) as it:
+        crowd = [await asyncio.open_connection("127.0.0.1", it.port) for _ in range(100)]
+        assert (await it.ask("/healthz")).status == 200
+        for _, writer in crowd:
+            writer.close()
+
+
+async def test_serving_needs_no_more_than_a_hub(it: ApiHome) -> None:
+    task = asyncio.create_task(serve_api(hub_with(it, ApiConfig(port=0))))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+# ---- the document ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_served_document_is_the_published_one(it: ApiHome) -> None:
+    assert (await it.ask("/api/v1/openapi.json")).json == openapi_document()
+
+
+def test_every_operation_says_what_it_does_and_every_status_it_may_answer_with() -> None:
+    document = openapi_document()
+    assert document["openapi"].startswith("3.1")
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], path
+            assert {"200", "400", "401", "403", "422", "429", "500", "503"} <= set(operation["responses"]), path
+            assert "security" in operation
+            problems = [answer for status, answer in operation["responses"].items() if int(status) >= 400]
+            assert all("application/problem+json" in answer["content"] for answer in problems), (method, path)
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    document = openapi_document()
+
+    def references(part: object) -> list[str]:
+        if isinstance(part, dict):
+            own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            return own + [each for value in part.values() for each in references(value)]
+        return [each for value in part for each in references(value)] if isinstance(part, list) else []
+
+    found = set(references(document))
+    assert found
+    for reference in found:
+        assert reference.startswith("#/components/schemas/")
+        assert reference.rpartition("/")[2] in document["components"]["schemas"]
