@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 from dashboards import dashboards
+from rest import rest
 
 from indevolt import errors
 from indevolt.battery import Value
@@ -20,6 +21,7 @@ from indevolt.catalogue import Model, Point, families, load, products
 from indevolt.cli.app import cli as command_line
 from indevolt.cli.ending import exit_codes
 from indevolt.hub import config_schema
+from indevolt.hub.api import openapi_document
 from indevolt.hub.metrics import METRICS
 from indevolt.simulator import scenario
 
@@ -245,6 +247,11 @@ def metrics() -> Iterator[str]:
     )
 
 
+def openapi() -> Iterator[str]:
+    """The API of the hub, for programs."""
+    yield json.dumps(openapi_document(), ensure_ascii=False, indent=2)
+
+
 def commands() -> Iterator[str]:
     """Help texts of the command line."""
     yield "# Command line\n"
@@ -276,6 +283,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "hub-config.md": hub_configuration,
     "hub-config.schema.json": hub_schema,
     "metrics.md": metrics,
+    "rest.md": partial(rest, table),
+    "openapi.json": openapi,
     **{f"{GRAFANA}/{name}": partial(iter, text.splitlines()) for name, text in dashboards().items()},
 }
 

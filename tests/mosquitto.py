@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import aiomqtt
 import orjson
+
 from conftest import lacking
 
 DEADLINE_S = 60  # a fail-safe only: nothing is timed

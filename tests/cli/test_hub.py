@@ -17,7 +17,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from indevolt.cli.app import CommandLine, cli
-from indevolt.cli.hub import hub_command
+from indevolt.cli.hub import _save, hub_command
 from indevolt.cli.session import Environment
 from indevolt.cli.survey import Seen, survey
 from indevolt.clock import ManualClock
@@ -237,6 +237,14 @@ async def test_what_discovery_finds_is_asked_what_it_is(clock: ManualClock, virt
     assert "enable its local API" in silent.about[0]
 
 
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "home.toml"
+    file.write_text("mine")
+    with pytest.raises(UnicodeEncodeError):
+        _save("\ud800", file, force=True)
+    assert ([path.name for path in tmp_path.iterdir()], file.read_text()) == (["home.toml"], "mine")
+
+
 # ---- schema and token ----------------------------------------------------------------------------------------------------------
 
 
@@ -289,7 +297,7 @@ RUN = """
 import sys
 {hide}
 from indevolt.cli.app import CommandLine
-from indevolt.cli.hub import hub_command
+from indevolt.cli.hub import _save, hub_command
 class WithHub(CommandLine):
     def get_command(self, ctx, name):
         return hub_command if name == "hub" else super().get_command(ctx, name)

@@ -328,10 +328,11 @@ def ask(url: str) -> Any:
         return json.load(reply)
 
 
-def stop(process: subprocess.Popen[str]) -> tuple[int, str]:
+def stop(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Press Ctrl-C; return exit code, what was still printed, and what was complained about."""
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    return process.returncode, err
+    out, err = process.communicate(timeout=20)
+    return process.returncode, out, err.strip()
 
 
 def test_a_home_introduces_itself_and_tells_what_is_asked_and_what_happens(short: Path) -> None:
@@ -352,8 +353,8 @@ def test_a_home_introduces_itself_and_tells_what_is_asked_and_what_happens(short
         assert ask(url + READ).keys() == {"6002"}
         assert ask(meter)["total_act_power"] >= 0
         after = [line(process) for _ in range(3)]
-        code, err = stop(process)
-    assert (code, err.strip()) == (130, "")
+        code, _, err = stop(process)
+    assert (code, err) == (130, "")
     unit, reader, happening = sorted(after, key=lambda each: ("set " in each, "P1." in each))
     assert unit.startswith("01-15 00:")
     assert " cellar " in unit
@@ -370,8 +371,7 @@ def test_units_and_meter_agree_at_600_times_the_speed(short: Path, indevolt: Pro
         cellar, attic = [unit["url"].removeprefix("http://") for unit in told["units"]]
         read = [indevolt("get", unit, "meter_power", "ac_power", "--json").json["values"] for unit in (cellar, attic)]
         measured = ask(told["meter"]["url"] + "/rpc/P1.JsonData")["total_act_power"]
-        code, _ = stop(process)
-    assert code == 130
+        assert stop(process) == (130, "", ""), "quiet, although it was asked"
     assert measured == pytest.approx(6000 - sum(each["ac_power"]["value"] for each in read), abs=2)
     assert [each["meter_power"]["value"] for each in read] == [pytest.approx(measured, abs=2)] * 2
 

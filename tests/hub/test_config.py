@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from pydantic import ValidationError
 
 from indevolt.errors import InvalidInput
@@ -271,6 +271,7 @@ def test_what_does_not_fit_is_told(text: str, mistake: str) -> None:
         ),
         (DEVICE + "gateway = { port = 1, writes = true }", "gateway.writes: the device itself has control = false"),
         (DEVICE + "gateway = { port = 8188 }", "gateway.port: the API listens there already"),
+        (DEVICE + 'gateway = { host = "localhost", port = 8188 }', "gateway.port: the API listens there already"),
         (DEVICE.replace("192.168.1.50", "127.0.0.1") + "gateway = { port = 8080 }", "its gateway would ask itself"),
         ('store.kind = "postgres"', "store.url: missing; postgres needs it"),
         ('store.url = "postgresql://a"', 'store.url: it means nothing with kind = "sqlite"'),
@@ -311,6 +312,12 @@ def test_a_program_is_refused_what_a_file_is() -> None:
         DeviceConfig.model_validate(
             {"name": "a", "host": "b", "control": True, "gateway": {"port": 1, "host": "0.0.0.0", "writes": True}}  # noqa: S104
         )
+
+
+def test_a_program_is_not_told_the_secret_that_it_put_in_the_wrong_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        DeviceConfig.model_validate({"name": "a", "host": "b", "pasword": "hunter2"})
+    assert "hunter2" not in str(caught.value)
 
 
 def numbers() -> list[tuple[str, Any]]:
@@ -519,6 +526,7 @@ def test_whatever_devices_say_about_themselves_the_file_is_valid_and_lists_them(
     assert config.model_copy(update={"devices": (), "site": Config().site}) == Config()
 
 
+@example("\x7f\x00\N{BATTERY}")
 @given(st.recursive(st.text() | st.booleans() | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=5))
 def test_what_is_spelled_reads_back(value: object) -> None:
     import tomllib
@@ -554,6 +562,16 @@ def test_who_may_write_is_told_by_every_way() -> None:
 def test_control_alone_lets_nobody_write() -> None:
     (told,) = plan(read(DEVICE + "control = true")).writers
     assert told.startswith("nobody: there is no token")
+
+
+def test_a_broker_that_is_only_told_is_no_way_to_write() -> None:
+    told = plan(read(f'mqtt = {{ host = "10.0.0.9", commands = false }}\n{DEVICE}control = true'))
+    assert told.writers[0].startswith("nobody: ")
+    assert told.notes == ()
+
+
+def test_a_gateway_that_only_reads_is_nothing_to_think_about() -> None:
+    assert plan(read(DEVICE + 'gateway = { port = 1, host = "0.0.0.0", without_password = true }')).notes == ()
 
 
 def test_where_data_goes_is_told() -> None:

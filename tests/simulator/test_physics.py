@@ -368,6 +368,7 @@ def test_a_target_stops_a_unit_that_somebody_else_commands() -> None:
             each.look((), 60)
             each.bound(60, floor_pct=0, ceiling_pct=100, ac_in_max_w=math.inf, ac_out_max_w=math.inf)
             each.stop_at(soc_pct, 60, charging=charging)
+            assert each.low_w > -21 if charging else each.high_w < 1
             each.run(target_w, 60, 25)
             assert abs(each.battery_w) < 25  # nothing but itself
         assert each.soc_pct == pytest.approx(soc_pct, abs=0.1)
@@ -424,6 +425,19 @@ def test_off_grid_it_serves_all_or_nothing() -> None:
         each.run_alone(60, 25)
         assert each.bypass_w == served_w
         assert each.loss_w >= 0
+
+
+@given(st.floats(10, 40), st.floats(0, 900))
+def test_off_grid_all_that_there_is_can_be_drawn(soc_pct: float, pv_w: float) -> None:
+    each = unit(soc_pct=soc_pct)
+    each.look((pv_w,), 3600)
+    most_w = to_ac(each.pv_offered_w + each.discharge_max_w, each.kit.offgrid_own_w)
+    each.plug(most_w, 1, on=True)
+    each.run_alone(3600, 25)
+    assert each.bypass_w == most_w
+    assert each.loss_w > 34
+    assert each.battery_w == pytest.approx(each.kit.capacity_wh * soc_pct / 100)
+    assert sum(each.pv_w) == pytest.approx(each.pv_offered_w)
 
 
 @given(percent, st.floats(0, 3000), st.floats(0, 2400), st.floats(0.1, 3600))

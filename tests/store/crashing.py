@@ -13,21 +13,21 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from indevolt.clock import SystemClock
 from indevolt.store import Column, ColumnKind, Store, StoredReading, Table
-from indevolt.store.layout import EPOCH
 from indevolt.store.postgres import PostgresStore
 from indevolt.store.sqlite import SqliteStore
 
 COUNTS = Table("counts", (Column("count", "", 0, ColumnKind.COUNTER), Column("power", "W", 0, ColumnKind.GAUGE)))
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 AT_ONCE = 37  # readings in one append; no divisor of a commit, a page or five minutes
 
 
 def counted(number: int) -> StoredReading:
-    return StoredReading("cellar", "counts", EPOCH + timedelta(seconds=number * 5), {"count": number, "power": number % 1000})
+    return StoredReading("cellar", "counts", BEGIN + timedelta(seconds=number * 5), {"count": number, "power": number % 1000})
 
 
 async def append_for_ever(store: Store) -> None:
@@ -40,7 +40,7 @@ async def append_for_ever(store: Store) -> None:
         number += AT_ONCE
         print(number, flush=True)  # noqa: T201 - to the test
         if number // AT_ONCE % 500 == 0:
-            await store.maintain(EPOCH + timedelta(seconds=number * 5))
+            await store.maintain(BEGIN + timedelta(seconds=number * 5))
 
 
 def start_writer(*arguments: str) -> subprocess.Popen[str]:
@@ -77,8 +77,8 @@ async def kept(path: Path) -> list[int]:
 
 async def numbers(store: Store) -> list[int]:
     """Return all numbers that a store has; fail if its hours say something else."""
-    series = await store.series("cellar", ["count"], EPOCH, EPOCH + timedelta(days=10_000))
-    hours = await store.series("cellar", ["count"], EPOCH, series.times[-1], step_s=3600)
+    series = await store.series("cellar", ["count"], BEGIN, BEGIN + timedelta(days=10_000))
+    hours = await store.series("cellar", ["count"], BEGIN, series.times[-1], step_s=3600)
     for number, last in enumerate(hours.columns["count"][:-1]):
         assert last == number * 720 + 719
     return [int(each) for each in series.columns["count"] if each is not None]

@@ -25,8 +25,6 @@ _OPTIONS = [
     "log_min_messages=fatal",
     "-c",
     "jit=off",
-    "-c",
-    "fsync=off",  # against power cuts, which no test has; kill -9 leaves the system's cache alone
 ]
 
 
@@ -42,7 +40,9 @@ def _programs() -> Path:
 class Server:
     """The server; ``kill`` is kill -9 of all its processes."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, durable: bool = False) -> None:
+        # fsync is against power cuts, which no test has; kill -9 leaves the system's cache alone
+        self._options = [*_OPTIONS, "-c", f"fsync={'on' if durable else 'off'}"]
         self.folder = folder
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +64,7 @@ class Server:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._as_user())  # type: ignore[call-overload]
 
     def start(self) -> None:
-        command = self._command("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *_OPTIONS)
+        command = self._command("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *self._options)
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -101,12 +101,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def server_for_tests() -> Iterator[Server]:
+def server_for_tests(*, durable: bool = False) -> Iterator[Server]:
     """Run a server in a folder of its own; its path is short, because that of a socket may not be long."""
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="indevolt-pg-") as folder:
         Path(folder).chmod(0o755)
-        server = Server(Path(folder), programs)
+        server = Server(Path(folder), programs, durable=durable)
         server.create()
         server.start()
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from zoneinfo import ZoneInfo
@@ -195,7 +195,7 @@ class MemoryStore:
 
     async def maintain(self, now: datetime) -> Upkeep:
         """See the contract."""
-        horizon_ms = milliseconds(now - timedelta(days=self._raw_days)) // DAY_MS * DAY_MS
+        horizon_ms = (milliseconds(now) // DAY_MS - self._raw_days) * DAY_MS
         return Upkeep(deleted=sum(feed.forget(horizon_ms) for feed in self._feeds.values()))
 
     def health(self) -> Health:

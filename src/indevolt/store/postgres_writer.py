@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeVar
 
 from indevolt.clock import Clock
@@ -281,7 +281,7 @@ class WriterTask:
                 await link.close_days((milliseconds(now) - DAY_MS) // DAY_MS * DAY_MS)
                 for level, days in self._days.items():
                     if days is not None:
-                        deleted += await link.forget(level, milliseconds(now - timedelta(days=days)) // DAY_MS)
+                        deleted += await link.forget(level, milliseconds(now) // DAY_MS - days)
                 self._size_bytes = await link.size_bytes()
                 rolled_up, link.rolled_up = link.rolled_up, 0
         except Exception as error:

@@ -150,7 +150,7 @@ class Spool:
             connection.execute("DELETE FROM parcel WHERE id <= ?", (upto,))
         (self.waiting,) = connection.execute("SELECT coalesce(sum(count), 0) FROM parcel").fetchone()
         if not self.waiting:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.executescript("PRAGMA incremental_vacuum")
 
     def next_number(self, least: int = 0) -> int:
         """Return a number for the journal that was never given out, above ``least``."""

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -382,7 +382,7 @@ class SqliteStore:
         deleted = sealed = 0
         for level, days in self._days.items():
             if days is not None:
-                deleted += await self._forget(level, milliseconds(now - timedelta(days=days)) // DAY_MS)
+                deleted += await self._forget(level, milliseconds(now) // DAY_MS - days)
         for feed in await self._writer.run(lambda: list(self._book.feeds.values())):
             for level in LEVELS:
                 while (count := await self._writer.run(partial(self._seal_one, feed, level, before_day))) is not None:

@@ -204,7 +204,7 @@ class Book:
         (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
         spare = min(pages // 20, SPARE_PAGES)
         if free > spare:
-            self.connection.execute(f"PRAGMA incremental_vacuum({free - spare})").fetchall()
+            self.connection.executescript(f"PRAGMA incremental_vacuum({free - spare})")  # execute() would stop after one page
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def examine(self) -> None:

@@ -1,4 +1,4 @@
-"""A hub with two devices behind its real API on a loopback port: one that answers, on a clock that needs no waiting, and one that is off.
+"""A hub with two devices behind its real API on a loopback port: one that answers and one that is off.
 
 Sockets are real, and the time of hub and devices moves only when a test says so.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ from indevolt.hub.tokens import Role, hash_token
 from indevolt.protocol.messages import Request
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.store.memory import MemoryStore
+from indevolt.transport import ReplyT, Transport
 
 START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 PATIENCE_S = 20  # of a test that fails; one that succeeds never waits
@@ -43,8 +44,8 @@ DEVICE = "/api/v1/devices/cellar"
 class Nowhere:
     """A device that is switched off."""
 
-    async def exchange(self, request: Request[Any]) -> Any:
-        raise Unreachable("nobody answers there")
+    async def exchange(self, request: Request[ReplyT]) -> ReplyT:
+        raise Unreachable(f"nobody answers there to {request!r:.20}")
 
     async def close(self) -> None:
         pass
@@ -113,6 +114,13 @@ class ApiHome:
         return [entry.text for entry in await self.hub.store.entries(limit=1000)]
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    """Let others run until something holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what it waits for happens in a server, which has no event for tests
+            await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def api_home(
     *,
@@ -137,7 +145,7 @@ async def api_home(
     await store.open(list({table.name: table for family in families() for table in tables_of(family)}.values()))
     journal = Journal(store, bus, clock)
     numbers = itertools.count(1)
-    ways = {"cellar": sim, "attic": Nowhere()}
+    ways: dict[str, Transport] = {"cellar": sim, "attic": Nowhere()}
     keepers = {
         each.name: Keeper(each, clock=clock, bus=bus, journal=journal, store=store, numbers=numbers, transport=ways[each.name])
         for each in devices

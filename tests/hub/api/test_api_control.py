@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from apihome import DEVICE, ApiHome, api_home, until
 
-from apihome import DEVICE, ApiHome, api_home
 from indevolt.hub.tokens import Role
 
 CONTROL = "/settings/backup_soc"
@@ -93,8 +93,7 @@ async def test_what_is_taken_but_not_shown_is_only_accepted() -> None:
 
 async def test_when_nobody_knows_what_became_of_it_the_answer_says_so(it: ApiHome) -> None:
     request = asyncio.create_task(it.control("settings/backup_soc", {"value": 20}, method="PUT"))
-    while not writes(it):
-        await asyncio.sleep(0)
+    await until(lambda: writes(it))
     it.simulator.faults.add("silent")
     answer = await request
     assert answer.status == 504
@@ -117,7 +116,9 @@ async def test_when_nobody_knows_what_became_of_it_the_answer_says_so(it: ApiHom
         ("commands/explode", "POST", {}, 422, "path.command"),
     ],
 )
-async def test_what_makes_no_sense_is_never_sent(it: ApiHome, path: str, method: str, body: Any, status: int, facts: str) -> None:
+async def test_what_makes_no_sense_is_never_sent(
+    it: ApiHome, path: str, method: str, *, body: Any, status: int, facts: str
+) -> None:
     answer = await it.control(path, body, method=method)
     assert (answer.status, facts in answer.json["detail"]) == (status, True), answer.json
     assert answer.json["remedy"]
@@ -218,8 +219,7 @@ async def test_what_was_not_sent_may_be_tried_again_with_the_same_key(it: ApiHom
 
 async def test_a_write_goes_on_when_its_caller_hangs_up(it: ApiHome) -> None:
     task = asyncio.create_task(it.ask(f"{DEVICE}{CONTROL}", method="PUT", role=Role.CONTROL, json={"value": 20}))
-    while not any("asked for" in text for text in await it.journal()):
-        await asyncio.sleep(0)
+    await until(lambda: it.app.state.desk.busy)
     task.cancel()
     await asyncio.wait([task])
     await it.clock.advance(40)

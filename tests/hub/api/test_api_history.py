@@ -7,10 +7,10 @@ import io
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow.parquet
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
-
 from apihome import DEVICE, START, ApiHome
+
 from indevolt.store import StoredReading
 
 
@@ -91,7 +91,7 @@ async def test_history_comes_as_csv(it: ApiHome, how: dict[str, Any]) -> None:
 async def test_history_comes_as_parquet(it: ApiHome) -> None:
     await fill(it, hours=1)
     answer = await it.ask(f"{DEVICE}/history?names=battery_power&step=900&{between(1)}&format=parquet")
-    table = pyarrow.parquet.read_table(io.BytesIO(answer.body))  # type: ignore[no-untyped-call]
+    table = pyarrow.parquet.read_table(io.BytesIO(answer.body))
     assert table.num_rows == 4
     assert "battery_power" in table.column_names
 

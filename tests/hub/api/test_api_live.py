@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from apihome import ApiHome, api_home, tokens, until
 
-from apihome import ApiHome, api_home, tokens
 from indevolt.battery import Quality, Reading, Sample
 from indevolt.hub.alerts import What
 from indevolt.hub.api.live import BEHIND, KEPT
@@ -180,17 +180,15 @@ async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> N
     _, slow = await asyncio.open_connection("127.0.0.1", it.port, limit=1024)
     slow.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
     async with listening(it, "?kind=reading") as stream, asyncio.timeout(PATIENCE_S):
-        while feed.listeners < 2:
-            await asyncio.sleep(0)
-        names = {f"name_{number}": 1.0 for number in range(2000)}
+        await until(lambda: feed.listeners == 2)
+        names: dict[str, Any] = {f"name_{number}": 1.0 for number in range(1000)}
         number = 0
         while not feed.dropped:
             tell(it, battery_power=float(number), **names)
             assert (await stream.next("reading")).data["values"]["battery_power"] == number
             number += 1
         assert number > BEHIND
-        while feed.listeners > 1:
-            await asyncio.sleep(0)
+        await until(lambda: feed.listeners == 1)
         tell(it, battery_power=-1.0)
         assert (await stream.next("reading")).data["values"]["battery_power"] == -1.0
     slow.close()
@@ -200,18 +198,14 @@ async def test_a_listener_that_hangs_up_is_forgotten(it: ApiHome) -> None:
     feed = it.app.state.feed
     async with listening(it):
         assert feed.listeners == 1
-    async with asyncio.timeout(PATIENCE_S):
-        while feed.listeners:
-            await asyncio.sleep(0)
+    await until(lambda: not feed.listeners)
     assert feed.dropped == 0
 
 
 async def test_an_event_is_written_once_for_all_who_want_the_same(it: ApiHome) -> None:
     feed = it.app.state.feed
     async with listening(it, "?kind=reading"), listening(it, "?kind=reading"), listening(it, "?kind=alert"):
-        async with asyncio.timeout(PATIENCE_S):
-            while feed.listeners < 3:
-                await asyncio.sleep(0)
+        await until(lambda: feed.listeners == 3)
         assert feed.groups == 2
 
 

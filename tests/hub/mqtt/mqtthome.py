@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mosquitto import DEADLINE_S, Broker, Listener
-
 from indevolt.catalogue import families
 from indevolt.clock import ManualClock
 from indevolt.hub.alerts import Alerts
@@ -24,6 +22,7 @@ from indevolt.hub.mqtt import serve_mqtt
 from indevolt.hub.tiers import tables_of
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.store.memory import MemoryStore
+from mosquitto import DEADLINE_S, Broker, Listener
 
 ROOT = "indevolt"
 CELLAR = f"{ROOT}/cellar"

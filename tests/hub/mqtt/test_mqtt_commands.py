@@ -6,13 +6,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from mosquitto import Broker, listening
 from mqtthome import CELLAR, ROOT, mqtt_home
 
 from indevolt.battery import Charge, Discharge, Hold
 from indevolt.errors import InvalidInput
 from indevolt.hub.mqtt.commands import Order, read_command, read_setting
 from indevolt.hub.mqtt.topics import Asked, Topics
+from mosquitto import Broker, listening
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mosquitto import Broker, Listener, listening
 from mqtthome import CELLAR, CONFIGS, ROOT, MqttHome, mqtt_home
 
 from indevolt.catalogue import families, load
@@ -15,6 +14,7 @@ from indevolt.hub.derive import DERIVED_UNITS
 from indevolt.hub.events import Tier
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities, title_of
 from indevolt.hub.mqtt.topics import Topics
+from mosquitto import Broker, Listener, listening
 
 # developers.home-assistant.io: device classes of sensors, their units, and the state classes that go with them
 UNITS = {

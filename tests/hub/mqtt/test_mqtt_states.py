@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import trustme
-from mosquitto import Broker, listening
 from mqtthome import CELLAR, CONFIGS, ROOT, mqtt_home
 
 from indevolt.hub.alerts import What
+from mosquitto import Broker, listening
 
 POWER = f"{CELLAR}/state/power"
 DERIVED = f"{CELLAR}/state/derived"

@@ -23,6 +23,7 @@ from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
 from indevolt.hub.api.live import Feed
 from indevolt.hub.api.problems import (
+    MEANINGS,
     Declined,
     Problem,
     answer_declined,
@@ -153,6 +154,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     token = {"type": "http", "scheme": "bearer", "description": "A token of the hub; `indevolt hub token NAME` makes one."}
     document["components"]["securitySchemes"] = {"token": token}
+    document["components"]["responses"] = {f"Problem{status}": answer for status, answer in problems(*MEANINGS).items()}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete(path, method, operation)
@@ -164,7 +166,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["security"] = [{}] if path == ALIVE else [*free, {"token": []}]
     statuses = [*ALWAYS, *([415] if method in ("post", "put") else [])]
     answers = operation["responses"]
-    for status, declared in problems(*statuses).items():
-        if status == 422 or str(status) not in answers:
-            answers[str(status)] = declared
-    operation["responses"] = dict(sorted(answers.items()))
+    declared = {*answers, *map(str, statuses)}
+    operation["responses"] = {
+        status: {"$ref": f"#/components/responses/Problem{status}"} if int(status) >= 400 else answers[status]
+        for status in sorted(declared)
+    }

@@ -52,6 +52,11 @@ class Desk:
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._running: set[asyncio.Task[Response]] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many writes are under way."""
+        return len(self._running)
+
     async def carry(self, caller: Caller, device: str, work: Work, *, key: str | None, asked: tuple[bytes, ...]) -> Response:
         """Have a write carried out and return its answer.
 

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import uvicorn
@@ -17,6 +17,7 @@ from indevolt.hub.api.app import create_app
 from indevolt.hub.api.connections import Connection
 from indevolt.hub.config import ApiConfig, TlsConfig
 from indevolt.hub.hub import Hub
+from indevolt.hub.metrics import metrics_route
 
 LEAVE_S: Final = 2  # for requests under way when the hub stops
 BACKLOG: Final = 1024
@@ -24,12 +25,12 @@ UNREAD_MS: Final = 30_000  # that a client may leave what was sent to it unread,
 
 
 async def serve_api(hub: Hub, extra_routers: Iterable[APIRouter] = ()) -> None:
-    """Serve the API until cancelled.
+    """Serve the API, and /metrics, until cancelled.
 
     Raises:
         InvalidInput: address or port cannot be had, or the certificate cannot be used.
     """
-    async with served(hub, create_app(hub, extra_routers)):
+    async with served(hub, create_app(hub, (metrics_route(hub), *extra_routers))):
         await asyncio.get_running_loop().create_future()
 
 
@@ -59,7 +60,6 @@ async def served(hub: Hub, app: FastAPI, *, connection: type[Connection] = Conne
             proxy_headers=False,  # who is nearby is told by the connection alone
             server_header=False,
             backlog=BACKLOG,
-            timeout_graceful_shutdown=LEAVE_S,
             ssl_context_factory=None if context is None else lambda _config, _default: context,
         )
     )
@@ -73,7 +73,7 @@ async def served(hub: Hub, app: FastAPI, *, connection: type[Connection] = Conne
                 yield _address(listener, tls=context is not None)
             finally:
                 feed.close()
-                server.should_exit = True
+                server.stop()
                 await desk.close()
                 await asyncio.wait([serving])
                 feeding.cancel()
@@ -85,6 +85,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.open = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self.should_exit = True
+        self._stop.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,6 +101,26 @@ class _Server(uvicorn.Server):
         """Open the port."""
         await super().startup(sockets)
         self.open.set()
+
+    async def main_loop(self) -> None:
+        """Keep the time that answers carry, until it is to end; uvicorn itself looks ten times a second."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - whoever opened them closes them
+        """Let no more in, wait a moment for requests under way, and hang up on everybody."""
+        for server in self.servers:
+            server.close()
+        connections, tasks = self.server_state.connections, self.server_state.tasks
+        for connection in tuple(connections):
+            connection.shutdown()
+        if tasks:
+            _, late = await asyncio.wait(tuple(tasks), timeout=LEAVE_S)
+            for task in late:
+                task.cancel()
+        for connection in tuple(connections):
+            connection.transport.abort()
 
 
 def _listener(config: ApiConfig) -> socket.socket:
