@@ -1,6 +1,6 @@
 """How much a crowd costs that watches the hub live: CPU of the hub's process, and how late the last listeners hear of an update.
 
-Listeners are plain sockets in a process of their own that read ``/api/v1/events`` and understand each event. Server and listeners share
+Listeners are plain sockets in a process of their own that read ``/api/v1/events`` and understand each event. Both processes share
 one clock, so the lag is from the moment the hub publishes an update to the moment a listener has read all of it.
 """
 
@@ -34,19 +34,20 @@ UPDATES = 30
 EVERY_S = 1.0
 MOST_SHARE, MOST_LAG_MS = 0.25, 200.0  # the goals of the project: of a core, and for 99 of 100 deliveries
 STAMP = b'"stamp":'  # a quantity of the updates: when the hub published it, on the clock of this machine
-LATEST_S = 5.0  # for the last listener of the last update
+LATEST_S = 3.0  # for the last listener of the last update
 
 
 # ---- the hub ---------------------------------------------------------------------------------------------------------------------
 
 
 def reading(number: int) -> Reading:
-    """Return an update as a polled device gives it: all quantities of the power tier, and the time of publishing."""
+    """Return an update as a polled device gives it: all numbers of the power tier, and the time of publishing."""
     at = datetime.now(UTC)
     model = load("gen2")
     samples = {
         name: Sample(name, float(number + position), model.points[name].unit, at, Quality.LIVE)
         for position, name in enumerate(names_of("gen2")[Tier.POWER])
+        if model.points[name].unit  # words and codes would raise alarms
     }
     return Reading("cellar", "gen2", at, samples | {"stamp": Sample("stamp", time.monotonic(), "s", at, Quality.LIVE)})
 
@@ -85,9 +86,8 @@ class Listener(asyncio.Protocol):
         self._joined = joined
         self._buffer = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # which it is, of whatever loop
         """Ask for the stream."""
-        assert isinstance(transport, asyncio.Transport)
         transport.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -114,9 +114,7 @@ async def listen() -> None:
                 await loop.create_connection(lambda: Listener(lags_s, joined), "127.0.0.1", asked["port"])
                 await joined.acquire()
             return {}
-        until = time.monotonic() + LATEST_S
-        while len(lags_s) < asked["expected"] and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(LATEST_S)
         return {"lags_s": lags_s}
 
     await converse(answer)
@@ -169,7 +167,7 @@ def measure(loop: str, listeners: int, updates: int) -> Measured:
         crowd.ask(port=port, listeners=listeners)
         spent = hub.ask(updates=updates, every_s=EVERY_S)
         expected = updates * listeners
-        lags_s = sorted(crowd.ask(expected=expected)["lags_s"])
+        lags_s = sorted(crowd.ask(what="lags")["lags_s"])
     if not lags_s:
         raise SystemExit("no event arrived")
     cpu_s, wall_s = spent["cpu_s"], spent["wall_s"]

@@ -59,7 +59,7 @@ PURE: dict[str, list[str]] = {
 }
 FILES_ARE_READ_IN: dict[str, str] = {
     "catalogue/grammar.py": "the one place that loads models/*.toml",
-    "simulator/scenario.py": "the one place that loads scenarios/*.toml",
+    "simulator/scenario/__init__.py": "the one place that loads shipped/*.toml",
 }
 ASKS_THE_TIME = {"clock.py"}  # everybody else takes a Clock
 

@@ -20,7 +20,7 @@ from indevolt.hub.events import Update
 from indevolt.hub.hub import Hub
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator.play import ReadLines, no_files
-from indevolt.simulator.scenario_records import Scenario
+from indevolt.simulator.scenario.records import Scenario
 from indevolt.virtual_home import VirtualHome, stage
 
 HOST: Final = "127.0.0.1"

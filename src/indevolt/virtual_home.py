@@ -25,7 +25,7 @@ from indevolt.server import Observer
 from indevolt.shelly import ShellyMeter
 from indevolt.simulator import Api, Board
 from indevolt.simulator.play import Play, ReadLines, no_files
-from indevolt.simulator.scenario_records import MeterSort, Scenario, UnitSpec
+from indevolt.simulator.scenario.records import MeterSort, Scenario, UnitSpec
 from indevolt.simulator.trace import Happening
 from indevolt.virtual import EVERYBODY, VirtualDevice
 

@@ -9,14 +9,14 @@ import pytest
 
 from indevolt.clock import ManualClock
 from indevolt.protocol.messages import AnyRequest, Reply, SetData
-from indevolt.simulator import Simulator
+from indevolt.simulator import INSTANT, Simulator
 
 from .conftest import Program, Virtual
 
 
 @pytest.fixture
 def battery(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock)
+    return Simulator("powerflex2000", clock=clock, response=INSTANT)
 
 
 def test_a_setting_is_written_and_proven(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
@@ -143,8 +143,8 @@ def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(
     battery.set("mode", "realtime")
     told = indevolt("charge", virtual(battery), "--power", "2400", "--dry-run", "--json").json
 
-    assert [(request["point"], request["values"]) for request in told["requests"]] == [(47015, [1, 900, 100])]
-    assert "lowered from 2400 W to 900 W" in told["notes"][0]
+    assert [(request["point"], request["values"]) for request in told["requests"]] == [(47015, [1, 896, 100])]  # one module at 25 °C
+    assert "lowered from 2400 W to 896 W" in told["notes"][0]
     assert "mode is right already" in told["notes"][1]
     assert battery.get("realtime_state") == "standby"
 

@@ -19,9 +19,9 @@ from .conftest import Program
 NAMES = [name for section in COMMANDS.values() for name in section]
 CONTRACT = {
     "discover", "info", "get", "watch", "set", "mode", "charge", "discharge", "hold", "password", "doctor", "points", "record",
-    "simulate", "demo", "completion",
+    "simulate", "hub", "demo", "completion",
 }  # fmt: skip
-WITHOUT_JSON = {"completion"}
+WITHOUT_JSON = {"completion", "hub"}  # of the hub, its commands have it
 
 
 def command_of(name: str) -> Subcommand:

@@ -11,7 +11,7 @@ import pytest
 from indevolt.cli.recording import load_state, model_of
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput
-from indevolt.simulator import Simulator
+from indevolt.simulator import Simulator, Surroundings, steady_house
 
 from .conftest import Peer, Program, Virtual
 
@@ -22,8 +22,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_recording_replays_as_the_same_battery(indevolt: Program, virtual: Virtual, file: Path, clock: ManualClock) -> None:
-    original = Simulator("solidflex2000", clock=clock, modules=3)
+    standing_still = steady_house(Surroundings(0, (300, 300)))
+    original = Simulator("solidflex2000", clock=clock, modules=3, house=standing_still)
     original.set("battery_soc", 37)
+    original.set("battery_power", 0)
     ran = indevolt("record", virtual(original), str(file))
     assert ran.code == 0
     assert f"replay it: indevolt simulate --state {file}" in ran.out

@@ -26,7 +26,7 @@ from indevolt_api import (
     async_discover,
 )
 
-from indevolt.simulator import Simulator
+from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
 
 BATCH = 50  # what Home Assistant core sends with this client in one request
@@ -36,7 +36,8 @@ POINTS = list(dict.fromkeys([*IndevoltSystem, *IndevoltGrid, *IndevoltBattery, *
 
 async def session(product: str, generation: int) -> dict[str, Any]:
     """Let the client do everything it can do, and note what it got."""
-    simulator = Simulator(product, lag_s=0.0)
+    night = steady_house(Surroundings(700, ()))
+    simulator = Simulator(product, house=night, lag_s=0.0, response=INSTANT)
     seen: dict[str, Any] = {"serial": simulator.serial}
     async with VirtualDevice(simulator, host="0.0.0.0", port=8080, discovery_port=8099), aiohttp.ClientSession() as http:  # noqa: S104 - the namespace has no way out
         found = await async_discover(timeout=1.5)

@@ -11,9 +11,13 @@ from typing import Any
 
 from indevolt.clock import ManualClock
 from indevolt.hub.alerts import Alerts
-from indevolt.hub.bus import Bus
+from indevolt.hub.bus import Bus, Subscription
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, InfluxConfig
+from indevolt.hub.events import Update
 from indevolt.hub.hub import Hub
+from indevolt.hub.influx import Queue, Sender
+from indevolt.hub.influx_lines import Lines
+from indevolt.hub.influx_receivers import receiver_of
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.tiers import tables_of
@@ -56,3 +60,35 @@ async def still_hub(*, influx: InfluxConfig | None = None, **simulator: Any) -> 
         task.cancel()
         await asyncio.wait([task])
         await store.close()
+
+
+@dataclass
+class Forwarding:
+    """What sends the hub's readings on, driven by the test: a batch every ten seconds, and no time passes while it is sent."""
+
+    it: StillHub
+    queue: Queue
+    sender: Sender
+    lines: Lines
+    updates: Subscription[Update]
+    seen: list[Update]
+
+    async def pass_time(self, seconds: int) -> None:
+        """Let time pass, and send what comes in."""
+        for _ in range(seconds // 10):
+            await self.it.clock.advance(10)
+            for update in self.updates.take():
+                self.seen.append(update)
+                self.queue.add(self.lines.of(update))
+            await self.sender.send()
+
+
+@asynccontextmanager
+async def forwarding(url: str) -> AsyncIterator[Forwarding]:
+    """Run a hub whose readings are sent on to a receiver."""
+    receiver = receiver_of(InfluxConfig(url=url))
+    async with still_hub() as it:
+        queue = Queue(it.hub.figures.setdefault("influx", {}))
+        with it.hub.bus.subscribe(Update, size=100_000) as updates:
+            yield Forwarding(it, queue, Sender(queue, receiver, it.hub), Lines("indevolt"), updates, [])
+        await receiver.close()

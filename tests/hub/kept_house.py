@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,6 +137,8 @@ class Receiver:
         self.refuse = 0  # the next so many
         self.hang = False
         self.port = 0
+        self.over = asyncio.Event()
+        self.callers: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
 
     @property
@@ -151,7 +153,11 @@ class Receiver:
         async with asyncio.timeout(20), self._changed:
             await self._changed.wait_for(holds)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer a caller, as ``asyncio.start_server`` asks for."""
+        self.callers.add(asyncio.create_task(self._answer(reader, writer)))
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
@@ -163,23 +169,21 @@ class Receiver:
                     self.messages.append(json.loads(body))
                 self._changed.notify_all()
             if self.hang:
-                await asyncio.Event().wait()
+                await self.over.wait()
             status = b"503 Service Unavailable" if refused else b"200 OK"
             writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
 async def receiver() -> AsyncIterator[Receiver]:
     it = Receiver()
-    server = await asyncio.start_server(it._serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(it.take, "127.0.0.1", 0)
     it.port = server.sockets[0].getsockname()[1]
     async with server:
         yield it
-
-
-def pairs(stories: list[str]) -> Iterator[tuple[str, int]]:
-    """Yield each sort of story and how often it was told."""
-    for story in dict.fromkeys(stories):
-        yield story, stories.count(story)
+        it.over.set()
+        await asyncio.gather(*it.callers)

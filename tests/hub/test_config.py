@@ -281,10 +281,6 @@ def test_what_does_not_fit_is_told(text: str, mistake: str) -> None:
             "store = { raw_days = 90, five_minute_days = 30 }",
             "five_minute_days: 30 days are less than raw_days keeps; allowed: 90 or",
         ),
-        (
-            "store = { hourly_days = 3650 }",
-            "hourly_days: 3650 days are less than five_minute_days keeps; allowed: leave it out or more",
-        ),
         ('mqtt = { host = "a", password = "b" }', "mqtt.password: it means nothing without user"),
         ('influx = { url = "udp://a" }', "influx.url: udp needs a port"),
         ('influx = { url = "udp://a:1", token = "b" }', "influx.token: it means nothing with udp"),
@@ -578,14 +574,15 @@ def test_where_data_goes_is_told() -> None:
     told = plan(
         read(
             """
-            store = { kind = "postgres", url = "postgresql://a", hourly_days = 90000, five_minute_days = 3650 }
+            store = { kind = "postgres", url = "postgresql://a", five_minute_days = 3650 }
             influx = { url = "http://10.0.0.9:8428/write?x=1", token = "b" }
             notify.urls = ["ntfy://c", "mailto://d"]
-            """.replace("90000", "36500")
+            """
         )
     )
     assert "postgres server" in told.keeps[0]
-    assert told.keeps[2] == "every reading for 90 days, those of 5 minutes 3650 days, those of an hour 36500 days"
+    assert told.keeps[1] == "every reading for 90 days, what is made of 5 minutes 3650 days, of an hour forever"
+    assert plan(read('store.kind = "memory"')).keeps == ("history in memory, for 90 days: nothing outlives the hub",)
     assert told.sends == (
         "line protocol to http://10.0.0.9:8428/write, every 10 s",
         "notifications to 2 receivers (ntfy, mailto)",

@@ -1,4 +1,4 @@
-"""Line protocol: each live value is sent, spelled so that all receivers read the same; one that is away for a while loses nothing."""
+"""Line protocol: each live value is sent, spelled so that all receivers read the same; who is away for a while misses nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hub_scene import StillHub, still_hub
+from hub_scene import StillHub, forwarding, still_hub
 from hypothesis import given, strategies as st
 
 from indevolt.battery import Quality, Reading, Sample, Value
@@ -181,6 +181,10 @@ class Receiver:
         self.port = 0
         self._runner: web.ServerRunner | None = None
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/write"
+
     async def take(self, request: web.BaseRequest) -> web.Response:
         self.requests.append(request)  # type: ignore[arg-type]  # only its headers and query are looked at
         lines = (await request.read()).split(b"\n")
@@ -204,17 +208,23 @@ class Receiver:
 
 
 @asynccontextmanager
-async def sending(path: str = "/write", **config: Any) -> AsyncIterator[tuple[StillHub, Receiver]]:
+async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     await receiver.start()
-    influx = InfluxConfig(url=f"http://127.0.0.1:{receiver.port}{path}", **config)
-    async with still_hub(influx=influx) as it:
-        service = asyncio.create_task(serve_influx(it.hub))
-        await it.clock.advance(0)
-        yield it, receiver
-        service.cancel()
-        await asyncio.wait([service])
+    yield receiver
     await receiver.stop()
+
+
+@asynccontextmanager
+async def sending(path: str = "/write", **config: Any) -> AsyncIterator[tuple[StillHub, Receiver]]:
+    async with receiving() as receiver:
+        influx = InfluxConfig(url=f"http://127.0.0.1:{receiver.port}{path}", **config)
+        async with still_hub(influx=influx) as it:
+            service = asyncio.create_task(serve_influx(it.hub))
+            await it.clock.advance(0)
+            yield it, receiver
+            service.cancel()
+            await asyncio.wait([service])
 
 
 def figures(it: StillHub) -> dict[str, float]:
@@ -285,46 +295,45 @@ async def test_a_receiver_that_is_busy_gets_everything_later() -> None:
 
 
 async def test_what_was_acknowledged_just_before_a_receiver_went_away_is_sent_again() -> None:
-    async with sending() as (it, receiver):
-        await pass_time(it, 20)
-        await until(lambda: len(receiver.lines) > 3)
-        await until_sent(it)
+    async with receiving() as receiver, forwarding(receiver.url) as it:
+        await it.pass_time(50)
         lost = list(receiver.lines)
         await receiver.stop()
         receiver.lines.clear()
-        await pass_time(it, 20)
-        await until(lambda: figures(it)["failures_total"] > 0)
+        await it.pass_time(20)
+        assert it.queue.figures["failures_total"] == 2
         await receiver.start()
-        await pass_time(it, int(LONGEST_PAUSE_S))
-        await until_sent(it)
+        await it.pass_time(10)
         assert receiver.lines[: len(lost)] == lost
+        assert len(receiver.lines) > len(lost) > 10
 
 
 async def test_a_receiver_that_started_anew_between_two_batches_is_noticed() -> None:
-    async with sending() as (it, receiver):
-        await pass_time(it, 20)
-        await until(lambda: len(receiver.lines) > 3)
-        await until_sent(it)
+    async with receiving() as receiver, forwarding(receiver.url) as it:
+        await it.pass_time(50)
         lost = list(receiver.lines)
         await receiver.stop()
         receiver.lines.clear()
         await receiver.start()
-        await pass_time(it, 20)
-        await until_sent(it)
-        await until(lambda: len(receiver.lines) > len(lost))
-        assert set(lost) <= set(receiver.lines)
+        await it.pass_time(10)
+        assert set(lost) < set(receiver.lines)
+
+
+async def test_a_receiver_that_keeps_its_connection_gets_each_line_once() -> None:
+    async with receiving() as receiver, forwarding(receiver.url) as it:
+        await it.pass_time(120)
+        assert len(set(receiver.lines)) == len(receiver.lines) == it.queue.figures["sent_lines_total"] > 40
 
 
 async def test_a_line_that_is_refused_for_good_does_not_hold_up_the_others() -> None:
-    async with sending() as (it, receiver):
+    async with receiving() as receiver, forwarding(receiver.url) as it:
         receiver.poison = b"self_use"
-        await pass_time(it, 120)
-        await until(lambda: figures(it)["refused_lines_total"] > 0)
+        await it.pass_time(60)
         receiver.poison = b""
-        await pass_time(it, 60)
-        await until_sent(it)
+        await it.pass_time(60)
+        assert it.queue.figures["refused_lines_total"] == 6
         assert len(receiver.lines) > 40
-        assert any("refuses a line: HTTP 400 unable to parse" in text for text in await it.journal())
+        assert any("refuses a line: HTTP 400 unable to parse" in text for text in await it.it.journal())
 
 
 async def test_what_waits_when_the_hub_stops_is_sent() -> None:

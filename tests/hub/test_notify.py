@@ -20,6 +20,9 @@ from indevolt.hub.hub import Hub
 from indevolt.hub.notify import BURST_S, FIRST_PAUSE_S, MOST_LINES, QUIET_S, TRIES, receivers, serve_notifications, tell_test
 from indevolt.hub.secret import Secret
 
+# Apprise loads its plugins when it is first used, and one of them imports this module of old.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
 
 def told_by(*urls: str, clock: ManualClock | None = None) -> Hub:
     notify = NotifyConfig(urls=tuple(map(Secret, urls)))
@@ -32,18 +35,28 @@ def clock_of(hub: Hub) -> ManualClock:
     return hub.clock
 
 
+async def ready(hub: Hub) -> None:
+    """Wait until the hub listens for alerts to tell."""
+    await clock_of(hub).advance(0)
+    for thread in threading.enumerate():
+        if thread.name == "notification":
+            await asyncio.to_thread(thread.join, 60)  # all plugins are loaded
+    await clock_of(hub).advance(0)
+
+
 async def asked(phone: Receiver, times: int) -> None:
     """Let a message arrive, and its sender hear the answer."""
     await phone.until(lambda: phone.asked >= times)
-    while any(thread.name == "notification" for thread in threading.enumerate()):
-        await asyncio.sleep(0)  # until the sender's thread has ended
+    for thread in threading.enumerate():
+        if thread.name == "notification":
+            await asyncio.to_thread(thread.join, 20)  # the sender hears the answer
 
 
 async def test_an_alert_is_told_when_it_begins_and_when_it_is_over() -> None:
     async with receiver() as phone:
         hub = told_by(phone.url)
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             await hub.alerts.begin(What.FROZEN, "repeats itself", device=NAME)
             await clock_of(hub).advance(BURST_S)
             await asked(phone, 1)
@@ -62,7 +75,7 @@ async def test_a_receiver_that_is_away_is_told_later_and_once() -> None:
         hub = told_by(phone.url)
         phone.refuse = 2
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             await hub.alerts.begin(What.STORE, "history: disk is full")
             await clock_of(hub).advance(BURST_S)
             await asked(phone, 1)
@@ -80,7 +93,7 @@ async def test_one_that_stays_away_is_given_up_and_the_journal_says_so() -> None
         hub = told_by(phone.url)
         phone.refuse = 1000
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             await hub.alerts.begin(What.STORE, "history: disk is full")
             await clock_of(hub).advance(BURST_S)
             for attempt in range(1, TRIES + 1):
@@ -96,7 +109,7 @@ async def test_one_that_is_away_does_not_keep_others_waiting_or_told_twice() -> 
         away.refuse = 1000
         hub = told_by(away.url, phone.url)
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             for what in (What.STORE, What.CLOCK):
                 await hub.alerts.begin(what, "text")
                 await clock_of(hub).advance(BURST_S)
@@ -111,7 +124,7 @@ async def test_a_storm_is_one_message() -> None:
     async with receiver() as phone:
         hub = told_by(phone.url)
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             for number in range(150):
                 await hub.alerts.begin(What.SILENT, "has not answered", device=f"battery{number}")
             await clock_of(hub).advance(BURST_S)
@@ -128,7 +141,7 @@ async def test_what_comes_soon_after_a_message_is_told_together() -> None:
     async with receiver() as phone:
         hub = told_by(phone.url)
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             await hub.alerts.begin(What.SILENT, "has not answered", device=NAME)
             await clock_of(hub).advance(BURST_S)
             await asked(phone, 1)
@@ -146,7 +159,7 @@ async def test_a_receiver_that_never_answers_holds_up_nobodys_end() -> None:
         phone.hang = True
         hub = told_by(phone.url)
         async with at_work(serve_notifications(hub)):
-            await clock_of(hub).advance(0)
+            await ready(hub)
             await hub.alerts.begin(What.STORE, "history: disk is full")
             await clock_of(hub).advance(BURST_S)
             await phone.until(lambda: phone.asked == 1)

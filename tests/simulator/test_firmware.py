@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from indevolt.catalogue import load, products
 from indevolt.clock import ManualClock
-from indevolt.simulator.converter import INSTANT, to_ac, to_dc
+from indevolt.simulator.converter import INSTANT, LIFELIKE, Response, to_ac, to_dc
 from indevolt.simulator.firmware import DAY_S, Firmware, Mode, Orders, Slot
 from indevolt.simulator.house import Surroundings, steady_house
 from indevolt.simulator.physics import Unit, kit
@@ -33,11 +33,11 @@ class Home:
         pv_w: float = 0,
         start: datetime = NOON,
         step_s: float = 1,
-        modules: int = 2,
+        response: Response = INSTANT,
     ) -> None:
         self.clock = ManualClock(start)
         self.site = Site(steady_house(Surroundings(load_w, (pv_w,))), clock=self.clock, pace=Pace(step_s, 1_000_000))
-        self.unit = Unit(kit(products()["powerflex2000"], modules), soc_pct=soc_pct, response=INSTANT)
+        self.unit = Unit(kit(products()["powerflex2000"], 2), soc_pct=soc_pct, response=response)
         self.firmware = Firmware(orders, start.timestamp())
         self.site.join(self.unit, self.firmware, 4)
         self.site.settle()
@@ -111,11 +111,11 @@ def test_with_pv_as_the_only_source_the_grid_helps_from_3_to_5_percent() -> None
 
 
 def test_a_command_cannot_discharge_below_the_reserve_but_charge_from_there() -> None:
-    home = Home(Orders(mode=Mode.POWER, power_w=1000, target_pct=5, reserve_pct=20), soc_pct=20.5)
+    home = Home(Orders(mode=Mode.POWER, power_w=1000, target_pct=5, reserve_pct=20), soc_pct=20.5, step_s=900)
     home.after(HOUR_S)
     assert 19 < home.unit.soc_pct <= 20
     home.firmware.orders = Orders(mode=Mode.POWER, power_w=-1000, target_pct=60, reserve_pct=20)
-    assert home.after(1) == pytest.approx(-1000)
+    assert home.after(900) == pytest.approx(-1000)
 
 
 def test_a_forgotten_reserve_costs_at_most_its_own_consumption_until_the_grid_recharges() -> None:
@@ -171,6 +171,12 @@ def test_who_follows_starts_at_60_w_and_stops_below_20_w() -> None:
         home.after(1)
         given_w.append(home.unit.ac_w)
     assert given_w == pytest.approx([0, 60, 59, 21, 0, 0, 61], abs=1e-6)
+
+
+def test_while_the_sun_shines_small_loads_are_served_as_well() -> None:
+    home = Home(Orders(), load_w=30, pv_w=100)
+    home.after(5)
+    assert home.unit.ac_w == pytest.approx(30)
 
 
 def test_surplus_goes_into_the_battery_and_then_to_the_grid() -> None:
@@ -253,7 +259,10 @@ def test_a_command_outranks_a_charge_that_is_due() -> None:
 
 
 def test_without_an_interval_nothing_is_forced() -> None:
-    assert began(Home(Orders(), step_s=900), 10) == []
+    home = Home(Orders(), step_s=900)
+    home.after(40 * DAY_S)
+    assert not home.firmware.forcing
+    assert home.unit.soc_pct < 50
 
 
 # ---- the plan ------------------------------------------------------------------------------------------------------------
@@ -358,10 +367,22 @@ def test_a_command_wakes_it_and_one_to_rest_lets_it_sleep() -> None:
     assert home.unit.asleep
 
 
-def test_an_empty_unit_that_has_nothing_to_give_sleeps_in_spite_of_the_load() -> None:
-    home = Home(Orders(reserve_pct=20), soc_pct=20, load_w=800)
+@pytest.mark.parametrize("reserve_pct", [0, 20])
+def test_a_unit_that_has_nothing_to_give_sleeps_in_spite_of_the_load(reserve_pct: float) -> None:
+    home = Home(Orders(reserve_pct=reserve_pct), soc_pct=reserve_pct, load_w=800)
     home.after(HOUR_S)
     assert home.unit.asleep
+
+
+def test_waking_takes_it_ten_seconds() -> None:
+    home = Home(Orders(), response=LIFELIKE)
+    home.after(HOUR_S)
+    assert home.unit.asleep
+    home.firmware.orders = Orders(mode=Mode.POWER, power_w=500)
+    home.after(10)
+    assert home.unit.inverter_w == 0
+    home.after(3)
+    assert home.unit.battery_w == pytest.approx(500)
 
 
 def test_in_its_window_it_sleeps_at_once_unless_the_sun_shines() -> None:

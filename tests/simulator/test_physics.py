@@ -236,6 +236,7 @@ def test_the_captured_unit_loses_as_much_charge_as_was_captured() -> None:
     clock.tick(86)
     site.advance()
     assert each.battery_w == pytest.approx(2436)
+    assert each.soc_pct == pytest.approx(36.8 - 2436 * 86 / HOUR_S / 6050 * 100)
     assert each.soc_pct == pytest.approx(35.9, abs=0.1)
 
 
@@ -359,6 +360,17 @@ def test_what_nobody_may_take_the_panels_do_not_deliver() -> None:
     assert each.battery_w == 0
     assert sum(each.pv_w) == pytest.approx(to_dc(500))
     assert each.pv_w[0] == pytest.approx(3 * each.pv_w[1])
+
+
+def test_a_limit_that_falls_is_obeyed_at_once_and_one_that_rises_is_not_leapt_to() -> None:
+    each = Unit(kit(POWERFLEX, 2), soc_pct=50, response=LIFELIKE)
+    given_w = []
+    for limit_w in (2000, 2000, 500, 2000, 2000):
+        each.look((), 4)
+        each.bound(4, floor_pct=0, ceiling_pct=100, ac_in_max_w=math.inf, ac_out_max_w=limit_w)
+        each.run(9000, 4, 25)
+        given_w.append(each.inverter_w)
+    assert given_w == pytest.approx([312.5, 1675, 500, 1296.875, 2000])  # the mean of each step: 1.5 s of waiting, 400 W a second
 
 
 def test_a_target_stops_a_unit_that_somebody_else_commands() -> None:

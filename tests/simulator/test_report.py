@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from indevolt.simulator.report import render
-from indevolt.simulator.report_charts import MOST_COLUMNS, Gallery, shares
-from indevolt.simulator.report_style import STYLE
-from indevolt.simulator.report_svg import FINE, WIDTH, Columns, Plot, TimeAxis, round_scale
-from indevolt.simulator.report_tables import lasting, rounded_to_add_up
+from indevolt.simulator.report.charts import MOST_COLUMNS, Gallery, shares
+from indevolt.simulator.report.style import STYLE
+from indevolt.simulator.report.svg import FINE, WIDTH, Columns, Plot, TimeAxis, round_scale
+from indevolt.simulator.report.tables import lasting, rounded_to_add_up
 from indevolt.simulator.trace import Happening, Row, Trace, UnitRow
 
 if TYPE_CHECKING:

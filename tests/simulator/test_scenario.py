@@ -16,7 +16,7 @@ from indevolt.simulator import scenario
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import Role, Wiring
 from indevolt.simulator.faults import FORMS
-from indevolt.simulator.scenario_records import (
+from indevolt.simulator.scenario.records import (
     Break,
     Change,
     CsvSource,

@@ -145,6 +145,16 @@ def test_in_long_steps_no_unit_charges_from_another() -> None:
     assert dark.battery_w >= 0
 
 
+def test_in_long_steps_what_one_unit_cannot_take_another_does() -> None:
+    around = Surroundings(300, (0,) * 4 + (900,) * 2)
+    site = site_of(FOLLOW, FOLLOW, around=around, socs_pct=(20, 100), pace=Pace(60))
+    wait(site, 600)
+    dark, sunny = site.units
+    assert site.grid_w == pytest.approx(0, abs=1e-6)
+    assert sunny.battery_w == pytest.approx(0, abs=1e-6)
+    assert dark.battery_w < -1000
+
+
 def test_each_unit_has_inputs_of_its_own() -> None:
     site = site_of(FOLLOW, FOLLOW, around=Surroundings(0, (10, 20, 30, 40, 50, 60)), response=INSTANT)
     wait(site, 5)
@@ -298,6 +308,8 @@ def test_the_house_is_shared_by_charge(load_w: float, given_w: tuple[float, ...]
 def test_behind_one_socket_a_cluster_gives_what_that_carries(wiring: Wiring, most_w: float) -> None:
     site = cluster_of(FOLLOW, FOLLOW, FOLLOW, around=Surroundings(9000, ()), wiring=wiring)
     assert sum(unit.ac_w for unit in site.units) == pytest.approx(most_w)
+    site = cluster_of(FOLLOW, FOLLOW, FOLLOW, around=Surroundings(1500, ()), wiring=wiring)
+    assert sum(unit.ac_w for unit in site.units) == pytest.approx(1500)
     site = cluster_of(command(9000), FOLLOW, FOLLOW, wiring=wiring)
     assert 0.9 * most_w < sum(unit.ac_w for unit in site.units) <= most_w
 
@@ -412,8 +424,10 @@ def test_observers_are_told_every_second_once(gaps_s: list[float], step_s: float
     assert sum(gaps_s) - step_s - 1e-3 <= site.at_s <= sum(gaps_s) + 1e-3
 
 
-def test_a_day_begins_at_midnight_utc() -> None:
-    site = site_of(Orders(mode=Mode.POWER, power_w=600), clock=ManualClock(NOON.replace(hour=23, minute=59)), response=INSTANT)
+@pytest.mark.parametrize("pace", [FINE, Pace(1, 1)])
+def test_a_day_begins_at_midnight_utc(pace: Pace) -> None:
+    clock = ManualClock(NOON.replace(hour=23, minute=59))
+    site = site_of(Orders(mode=Mode.POWER, power_w=600), clock=clock, response=INSTANT, pace=pace)
     wait(site, 180)
     unit = site.units[0]
     assert unit.energy_wh("battery_discharge_energy") == pytest.approx(30)
@@ -445,7 +459,8 @@ def test_settling_takes_no_time_and_at_once_is_as_if_it_had_always_been_so() -> 
     site = site_of(FOLLOW, around=Surroundings(700, ()))
     assert site.units[0].ac_w == pytest.approx(700)
     assert site.grid_w == pytest.approx(0, abs=1e-6)
-    assert site.meter.shown_w == site.grid_w
+    resting = site_of(Orders(mode=Mode.REST), around=Surroundings(700, ()))
+    assert resting.meter.shown_w == resting.meter.grid_w == resting.grid_w == pytest.approx(700)
     site.house = steady_house(Surroundings(1200, ()))
     version = site.version
     site.settle()

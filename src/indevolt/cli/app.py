@@ -34,10 +34,13 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and nam
         "hold": ("control", "Stand by: neither charge nor discharge."),
         "password": ("password", "Change the password of a device."),
     },
+    "For a whole home": {
+        "hub": ("hub", "Own batteries: keep history, serve every other tool."),
+        "demo": ("demo", "Start a simulated home with its hub, and show both live."),
+    },
     "Without a device": {
         "points": ("points", "List all quantities, their numbers, units and ranges."),
-        "simulate": ("simulate", "Start a virtual device that any client can talk to."),
-        "demo": ("demo", "Start a virtual battery and show its values live."),
+        "simulate": ("simulate", "Start a virtual device, a home or a fleet that any client can talk to."),
         "completion": ("completion", "Print the completion script for a shell."),
     },
 }

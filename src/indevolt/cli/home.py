@@ -26,8 +26,8 @@ from indevolt.protocol.messages import MeterJsonData, P1JsonData
 from indevolt.server import Observer
 from indevolt.simulator import DEVICE_KEY, Api, Simulator
 from indevolt.simulator.play import Play
-from indevolt.simulator.report_tables import lasting
-from indevolt.simulator.scenario_records import MeterSort
+from indevolt.simulator.report.tables import lasting
+from indevolt.simulator.scenario.records import MeterSort
 from indevolt.simulator.trace import Happening
 from indevolt.virtual_home import TICK_S, VirtualHome, stage
 

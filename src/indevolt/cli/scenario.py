@@ -28,7 +28,7 @@ from indevolt.errors import InvalidInput
 from indevolt.simulator import scenario as scenarios
 from indevolt.simulator.play import perform
 from indevolt.simulator.report import COMMAND, render
-from indevolt.simulator.scenario_records import Scenario
+from indevolt.simulator.scenario.records import Scenario
 from indevolt.simulator.trace import Trace
 
 STDOUT: Final = "-"

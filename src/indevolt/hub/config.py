@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -219,7 +218,7 @@ class DeviceConfig(Section):
 
 
 class StoreConfig(Section):
-    """Where history is kept, and for how long. What is kept forever grows by some 100 MB a year and device."""
+    """Where history is kept, and for how long; what is rolled up by the hour is kept forever."""
 
     kind: Literal["sqlite", "postgres", "memory"] = Field(
         default="sqlite", description="sqlite: a file; postgres: a server; memory: nothing outlives the hub."
@@ -237,12 +236,11 @@ class StoreConfig(Section):
     )
     raw_days: Days = Field(default=90, description="How long every reading is kept.")
     five_minute_days: Days | None = Field(
-        default=None, description="How long mean, least, most and last of 5 minutes are kept; else forever.", examples=[3650]
+        default=None, description="How long mean, least, most and last of every 5 minutes are kept; else forever.", examples=[3650]
     )
-    hourly_days: Days | None = Field(default=None, description="How long those of an hour are kept; else forever.", examples=[3650])
 
     def rules(self) -> Broken:
-        """The kind decides what else is needed; coarse is kept at least as long as fine."""
+        """The kind decides what else is needed; what is rolled up is kept at least as long as what it was made of."""
         if self.kind == "postgres" and self.url is None:
             yield ("url",), 'missing; postgres needs it, best as { env = "NAME" } or { file = "path" }'
         if self.kind != "postgres" and self.url is not None:
@@ -251,10 +249,9 @@ class StoreConfig(Section):
             yield ("url",), "it does not begin with postgresql://"
         if self.kind != "sqlite" and self.path is not None:
             yield ("path",), f'it means nothing with kind = "{self.kind}"; remove it, or set kind = "sqlite"'
-        for fine, coarse in pairwise(("raw_days", "five_minute_days", "hourly_days")):
-            least, days = getattr(self, fine), getattr(self, coarse)
-            if days is not None and (least is None or days < least):
-                yield (coarse,), f"{days} days are less than {fine} keeps; allowed: {least or 'leave it out'} or more"
+        if self.five_minute_days is not None and self.five_minute_days < self.raw_days:
+            facts = f"{self.five_minute_days} days are less than raw_days keeps; allowed: {self.raw_days} or more"
+            yield ("five_minute_days",), facts
 
 
 class TokenConfig(Section):

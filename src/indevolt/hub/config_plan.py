@@ -103,10 +103,10 @@ def _keeps(config: Config) -> Iterator[str]:
         case "postgres":
             yield f"history at the postgres server of store.url; in {config.spool_path} while it is away"
         case "memory":
-            yield "history in memory: nothing outlives the hub"
-    yield f"state in the folder {config.hub.data}"
-    five, hour = (f"{days} days" if days else "forever" for days in (store.five_minute_days, store.hourly_days))
-    yield f"every reading for {store.raw_days} days, those of 5 minutes {five}, those of an hour {hour}"
+            yield f"history in memory, for {store.raw_days} days: nothing outlives the hub"
+            return
+    five = f"{store.five_minute_days} days" if store.five_minute_days else "forever"
+    yield f"every reading for {store.raw_days} days, what is made of 5 minutes {five}, of an hour forever"
 
 
 def _sends(config: Config) -> Iterator[str]:

@@ -107,7 +107,7 @@ class Queue:
         self._count()
 
     def again(self, now_s: float) -> bool:
-        """Put what was sent in the last minute before what waits, as the receiver may have lost it; False if that is nothing."""
+        """Let wait once more what was sent in the last minute, as the receiver may have lost it; False if that is nothing."""
         recent = [each for at_s, each in self._sent if at_s >= now_s - RESEND_S]
         self._sent.clear()
         self._waiting.extendleft(reversed(recent))
@@ -154,8 +154,9 @@ class Sender:
     async def send(self) -> None:
         """Send what waits, until the receiver does not take it."""
         while batch := self._queue.batch(self._size):
+            began_s = self._clock.monotonic()  # what was sent in the minute before is what counts, however long a failure takes
             try:
-                await self._send(batch)
+                await self._send(batch, began_s)
             except LinesRefused as error:
                 self._size = max(1, len(batch) // 2)
                 if len(batch) == 1:
@@ -164,7 +165,7 @@ class Sender:
                     return
             except IndevoltError as error:
                 if not self._failures:
-                    self._queue.again(self._clock.monotonic())
+                    self._queue.again(began_s)
                     await self._tell(f"the receiver does not take lines: {error}")
                 self._failures += 1
                 self._queue.figures["failures_total"] += 1
@@ -178,12 +179,12 @@ class Sender:
             async with asyncio.timeout(LAST_S):
                 await self.send()
 
-    async def _send(self, batch: list[bytes]) -> None:
+    async def _send(self, batch: list[bytes], began_s: float) -> None:
         began_anew = await self._receiver.send(batch)
         if self._failures:
             self._failures = 0
             await self._tell("the receiver takes lines again")
-        if not (began_anew and self._queue.again(self._clock.monotonic())):
+        if not (began_anew and self._queue.again(began_s)):
             self._queue.sent(self._clock.monotonic())
 
     def _pause_s(self) -> float:

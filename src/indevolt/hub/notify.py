@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from apprise import Apprise, NotifyType
 
@@ -24,6 +24,8 @@ from indevolt.hub.secret import Secret
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
+
+T = TypeVar("T")
 
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # what it tells has whole URLs in it, and so passwords
 
@@ -46,7 +48,10 @@ class Receiver:
     async def tell(self, title: str, text: str, *, worse: bool) -> bool:
         """Send a message; False if it was not taken."""
         kind = NotifyType.WARNING if worse else NotifyType.SUCCESS
-        return await _in_thread(lambda: bool(self.apprise.notify(body=text, title=title, notify_type=kind)))
+        try:
+            return await _in_thread(lambda: bool(self.apprise.notify(body=text, title=title, notify_type=kind)))
+        except Exception:  # noqa: BLE001 - a plugin may raise anything, with secrets in its text: it was not taken
+            return False
 
 
 def receivers(urls: Sequence[Secret]) -> tuple[Receiver, ...]:
@@ -70,7 +75,7 @@ def receivers(urls: Sequence[Secret]) -> tuple[Receiver, ...]:
 
 async def serve_notifications(hub: Hub) -> None:
     """Tell people of alerts until cancelled."""
-    told = receivers(hub.config.notify.urls)
+    told = await _in_thread(lambda: receivers(hub.config.notify.urls))  # loading all plugins takes a second
     async with asyncio.TaskGroup() as group:
         for receiver in told:
             group.create_task(_serve(hub, receiver), name=receiver.name)
@@ -84,7 +89,7 @@ async def tell_test(config: Config) -> dict[str, bool]:
     """
     if not config.notify.urls:
         raise InvalidInput("the configuration names no receiver", remedy='Set urls under [notify], like ["ntfy://my-topic"].')
-    told = receivers(config.notify.urls)
+    told = await _in_thread(lambda: receivers(config.notify.urls))
     taken = await asyncio.gather(*(each.tell(f"{config.site.name}: a test", TEST, worse=False) for each in told))
     return {each.name: took for each, took in zip(told, taken, strict=True)}
 
@@ -113,22 +118,27 @@ async def _tell(hub: Hub, receiver: Receiver, alerts: Sequence[Alert]) -> None:
     await hub.journal.note(Kind.HUB, f"{receiver.name} could not be told of: {_headline(alerts)}")
 
 
-async def _in_thread(work: Callable[[], bool]) -> bool:
+async def _in_thread(work: Callable[[], T]) -> T:
     """Do what blocks in a thread of its own, which holds up nobody's end: not that of the loop, and not that of the process."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[bool] = loop.create_future()
+    done: asyncio.Future[T] = loop.create_future()
 
-    def settle(taken: bool) -> None:
-        if not done.done():
-            done.set_result(taken)
+    def settle(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(cast("T", result))
+        else:
+            done.set_exception(error)
 
     def run() -> None:
+        result, raised = None, None
         try:
-            taken = work()
-        except Exception:  # noqa: BLE001 - whatever a plugin raises, the message was not taken
-            taken = False
+            result = work()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+            raised = error
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(settle, taken)
+            loop.call_soon_threadsafe(settle, result, raised)
 
     threading.Thread(target=run, name="notification", daemon=True).start()
     return await done

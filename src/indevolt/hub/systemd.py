@@ -35,9 +35,9 @@ def watchdog_s(environ: Mapping[str, str] = os.environ) -> float | None:
     return int(allowed) / 2e6 if allowed.isdecimal() and int(allowed) > 0 else None
 
 
-async def serve_watchdog(hub: Hub) -> None:
+async def serve_watchdog(hub: Hub, environ: Mapping[str, str] = os.environ) -> None:
     """Say that the hub is alive as often as systemd wants it."""
-    every_s = watchdog_s()
+    every_s = watchdog_s(environ)
     while every_s is not None:
-        notify(ALIVE)
+        notify(ALIVE, environ)
         await hub.clock.sleep(every_s)

@@ -26,7 +26,7 @@ from indevolt.simulator.firmware import DAY_S, Firmware, Slot
 from indevolt.simulator.house import Array, House, Load, furnished_house
 from indevolt.simulator.orders import CURVE
 from indevolt.simulator.physics import Unit, seconds_of
-from indevolt.simulator.scenario_records import (
+from indevolt.simulator.scenario.records import (
     Break,
     Change,
     CsvSource,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import mul
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from indevolt.battery import Value
 from indevolt.errors import InvalidInput
@@ -44,6 +44,10 @@ def milliseconds(at: datetime) -> int:
 def instant(at_ms: int) -> datetime:
     """Return the aware UTC time of milliseconds since 1970."""
     return EPOCH + at_ms * _MS
+
+
+Row: TypeAlias = tuple[int | None, ...]
+"""Whole numbers, in the order of a shape's places or of a table's; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,51 +92,63 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """Which quantities a reading has, in which order."""
+    """Which quantities readings have. The order of ``names``, ``places`` and rows is ours: what needs no scaling comes first."""
 
     layout: Layout
     names: tuple[str, ...]
     places: tuple[Place, ...]
     scales: tuple[float, ...]
-    words: tuple[tuple[int, dict[str, float]], ...]  # position, and index of each word
-    switches: tuple[int, ...]
+    _plain: int  # how many of them are kept as they are
+    _words: tuple[tuple[int, dict[str, int]], ...]  # position, and index of each word
+    _switches: tuple[int, ...]  # positions
 
     @staticmethod
     def of(layout: Layout, names: Iterable[str]) -> Shape:
         """Return the shape of readings with these quantities."""
-        names = tuple(names)
-        places = tuple(layout.place(name) for name in names)
+        places = sorted((layout.place(name) for name in names), key=lambda place: place.scale != 1.0)
+        kinds = [place.column.kind for place in places]
         words = tuple(
-            (position, {word: float(index) for index, word in enumerate(place.column.words)})
-            for position, place in enumerate(places)
+            (at, {word: index for index, word in enumerate(place.column.words)})
+            for at, place in enumerate(places)
             if place.column.kind is ColumnKind.WORD
         )
-        switches = tuple(position for position, place in enumerate(places) if place.column.kind is ColumnKind.SWITCH)
-        return Shape(layout, names, places, tuple(place.scale for place in places), words, switches)
+        return Shape(
+            layout,
+            tuple(place.column.name for place in places),
+            tuple(places),
+            tuple(place.scale for place in places),
+            sum(place.scale == 1.0 for place in places),
+            words,
+            tuple(at for at, kind in enumerate(kinds) if kind is ColumnKind.SWITCH),
+        )
 
-    def encode(self, values: Mapping[str, Value]) -> tuple[int | None, ...]:
+    def encode(self, values: Mapping[str, Value]) -> Row:
         """Return the whole numbers of a reading of this shape."""
-        found: list[Value] = list(values.values())
+        found: list[Any] = [values[name] for name in self.names]
         try:
-            for position, words in self.words:
-                found[position] = words[found[position]]  # type: ignore[index] # a stranger is a KeyError
-            row = tuple(map(round, map(mul, found, self.scales)))  # what is no number raises
-            if min(row) > -SMALL and max(row) < SMALL and (not self.switches or self._are_switches(found)):
+            for at in self._switches:
+                if type(found[at]) is not bool:
+                    return self._one_by_one(found)
+                found[at] = int(found[at])
+            for at, words in self._words:
+                found[at] = words[found[at]]
+            plain, scaled = found[: self._plain], found[self._plain :]
+            if set(map(type, plain)) != {int}:
+                plain = list(map(round, plain))
+            row = (*plain, *map(round, map(mul, scaled, self.scales[self._plain :])))
+            if min(row) > -SMALL and max(row) < SMALL:
                 return row
         except (KeyError, TypeError, ValueError, OverflowError):
-            pass
-        return tuple(place.encode(value) for place, value in zip(self.places, values.values(), strict=True))
+            pass  # a word that nobody knows, a text, what is infinite
+        return self._one_by_one([values[name] for name in self.names])
+
+    def _one_by_one(self, values: Iterable[Value]) -> Row:
+        return tuple(place.encode(value) for place, value in zip(self.places, values, strict=True))
 
     @property
     def odd(self) -> list[Place]:
         """The places of what is no number."""
-        return [self.places[position] for position in (*(each for each, _ in self.words), *self.switches)]
-
-    def _are_switches(self, found: list[Value]) -> bool:
-        return all(type(found[position]) is bool for position in self.switches)
-
-
-Row = tuple[int | None, ...]
+        return [self.places[at] for at in (*(each for each, _ in self._words), *self._switches)]
 
 
 class Layout:

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from indevolt.store.contract import ColumnKind
-from indevolt.store.layout import Layout, Row
+from indevolt.store.layout import Layout, Place, Row
 
 DAY_MS: Final = 86_400_000
 
@@ -88,6 +88,26 @@ def rolled(layout: Layout, rows: Iterable[Row]) -> list[Row]:
                     row.append(known[-1])
         found.append(tuple(row))
     return found
+
+
+def rolled_whole(places: Sequence[Place], start_ms: int, rows: Sequence[Row]) -> tuple[list[str], Row]:
+    """Return the fields and the five-minute row of readings that all have a number for all of some places, in order of time.
+
+    The usual case, and the hot path of rolling up; the rows here are without their times. The same as :func:`rolled`, but in C.
+    """
+    columns = list(zip(*rows, strict=True))
+    names: list[str] = []
+    row: list[int | None] = [start_ms]
+    for stat, work in (("sum", sum), ("min", min), ("max", max)):
+        chosen = [at for at, place in enumerate(places) if stat in FIELDS[place.column.kind]]
+        names += [field(places[at].sql, stat) for at in chosen]
+        row += map(work, [columns[at] for at in chosen])  # there is no None in them
+    gauges = [field(place.sql, "n") for place in places if place.column.kind is ColumnKind.GAUGE]
+    names += gauges
+    row += [len(rows)] * len(gauges)
+    names += [field(place.sql, "last") for place in places]
+    row += rows[-1]
+    return names, tuple(row)
 
 
 def combined(layout: Layout, rows: Iterable[Row]) -> list[Row]:

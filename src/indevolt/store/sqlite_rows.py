@@ -10,14 +10,14 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Kept, Layout, Row, Shape
 from indevolt.store.newest import Newest
-from indevolt.store.rollup import DAY_MS, LEVELS, Level, combined, fields, rolled
+from indevolt.store.rollup import DAY_MS, LEVELS, Level, combined, fields, rolled, rolled_whole
 from indevolt.store.sealed import length, seal, unseal
 
 TIME_BITS: Final = 42  # milliseconds since 1970, up to the year 2109
@@ -128,12 +128,45 @@ def fetch_rows(connection: sqlite3.Connection, feed: Feed, level: Level, start_m
 # ---- in --------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class _WholeRows:
+    """The readings of a span of five minutes that is not over, as long as all have the same quantities and came in order.
+
+    With them the span is rolled up without reading from the file what was just written there.
+    """
+
+    shape: Shape
+    start_ms: int
+    last_ms: int = -1
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def upto_ms(self) -> int:
+        """Return the end of the span."""
+        return self.start_ms + Level.FIVE.span_ms
+
+    def add(self, readings: Iterable[Kept]) -> bool:
+        """Take readings in; false if they are not of this kind, and then this is of no use any more."""
+        for each in readings:
+            fits = self.last_ms < each.at_ms < self.upto_ms and each.at_ms >= self.start_ms
+            if not fits or each.shape is not self.shape or None in each.row:
+                return False
+            self.last_ms = each.at_ms
+            self.rows.append(each.row)
+        return True
+
+
 class Writer:
     """What keeps rows; remembers the SQL of each shape. Nothing is committed here."""
 
     def __init__(self, newest: Newest) -> None:
         self._newest = newest
         self._inserts: dict[Shape, str] = {}
+        self._whole_rows: dict[int, _WholeRows] = {}  # of feeds, by number
+
+    def forget(self) -> None:
+        """Forget what was written since the last commit, because it was undone."""
+        self._whole_rows.clear()
 
     def write(self, connection: sqlite3.Connection, kept: Iterable[tuple[Feed, Kept]]) -> dict[int, tuple[Feed, int]]:
         """Keep readings and roll up what they complete.
@@ -142,24 +175,27 @@ class Writer:
             Feeds that are rolled up further than before, by their number, and up to where: to be noted once it is committed.
         """
         of_shapes: dict[Shape, list[Row]] = defaultdict(list)
-        latest: dict[int, tuple[Feed, int]] = {}
-        late: dict[int, tuple[Feed, set[int]]] = {}
+        of_feeds: dict[int, tuple[Feed, list[Kept]]] = {}
         for feed, each in kept:
             of_shapes[each.shape].append((feed.key(each.at_ms), *each.row))
-            if each.at_ms < feed.rolled_ms:
-                late.setdefault(feed.id, (feed, set()))[1].add(Level.FIVE.floor(each.at_ms))
-            elif feed.id not in latest or each.at_ms > latest[feed.id][1]:
-                latest[feed.id] = (feed, each.at_ms)
+            known = of_feeds.get(feed.id)
+            if known is None:
+                known = of_feeds[feed.id] = (feed, [])
+            known[1].append(each)
         for shape, rows in of_shapes.items():
             connection.executemany(self._insert(shape), rows)
-        for feed, starts in late.values():
-            self._roll_again(connection, feed, starts)
         further = {}
-        for feed, at_ms in latest.values():
-            upto_ms = Level.FIVE.floor(at_ms)
+        for feed, readings in of_feeds.values():
+            latest_ms = max(each.at_ms for each in readings)
+            upto_ms = Level.FIVE.floor(latest_ms)
+            late = {Level.FIVE.floor(each.at_ms) for each in readings if each.at_ms < feed.rolled_ms}
+            if late:
+                self._roll_again(connection, feed, late)
             if upto_ms > feed.rolled_ms:
-                self.roll(connection, feed, upto_ms)
+                self.roll(connection, feed, upto_ms, readings)
                 further[feed.id] = (feed, upto_ms)
+            elif feed.id in self._whole_rows and not self._whole_rows[feed.id].add(readings):
+                del self._whole_rows[feed.id]
         return further
 
     def _insert(self, shape: Shape) -> str:
@@ -173,16 +209,29 @@ class Writer:
                 self._inserts[shape] = text
         return text
 
-    def roll(self, connection: sqlite3.Connection, feed: Feed, upto_ms: int) -> None:
-        """Write the roll-ups of a feed from where they end to ``upto_ms``."""
-        fives = rolled(feed.layout, fetch_rows(connection, feed, Level.RAW, feed.rolled_ms, upto_ms))
-        self._replace(connection, feed, Level.FIVE, fives)
+    def roll(self, connection: sqlite3.Connection, feed: Feed, upto_ms: int, newer: Sequence[Kept] = ()) -> None:
+        """Write the roll-ups of a feed from where they end to ``upto_ms``; ``newer`` are readings just written."""
+        known = self._whole_rows.pop(feed.id, None)
+        if known is not None and known.add([each for each in newer if each.at_ms < upto_ms]) and known.upto_ms >= upto_ms:
+            names, row = rolled_whole(known.shape.places, known.start_ms, known.rows)
+            self._replace(connection, feed, Level.FIVE, names, [row])
+        else:
+            fives = rolled(feed.layout, fetch_rows(connection, feed, Level.RAW, feed.rolled_ms, upto_ms))
+            self._replace(connection, feed, Level.FIVE, fields(feed.layout, Level.FIVE), fives)
+        self._begin_whole_rows(feed, upto_ms, [each for each in newer if each.at_ms >= upto_ms])
         start_ms, end_ms = Level.HOUR.floor(feed.rolled_ms), Level.HOUR.floor(upto_ms)
         if start_ms < end_ms:
             hours = combined(feed.layout, fetch_rows(connection, feed, Level.FIVE, start_ms, end_ms))
-            self._replace(connection, feed, Level.HOUR, hours)
+            self._replace(connection, feed, Level.HOUR, fields(feed.layout, Level.HOUR), hours)
         head = self._newest.head(feed.device, feed.layout).dump()
         connection.execute("UPDATE feed SET rolled = ?, newest = ? WHERE id = ?", (upto_ms, head, feed.id))
+
+    def _begin_whole_rows(self, feed: Feed, start_ms: int, readings: Sequence[Kept]) -> None:
+        """Begin to remember the rows of a span, if all that it has so far is known."""
+        if readings:
+            begun = _WholeRows(readings[0].shape, start_ms)
+            if begun.add(readings):
+                self._whole_rows[feed.id] = begun
 
     def _roll_again(self, connection: sqlite3.Connection, feed: Feed, starts_ms: Iterable[int]) -> None:
         """Write the roll-ups anew that late readings belong to."""
@@ -190,14 +239,13 @@ class Writer:
             for start_ms in sorted({level.floor(each) for each in starts_ms}):
                 if start_ms + level.span_ms <= level.floor(feed.rolled_ms):
                     rows = fetch_rows(connection, feed, source, start_ms, start_ms + level.span_ms)
-                    self._replace(connection, feed, level, make(feed.layout, rows))
+                    self._replace(connection, feed, level, fields(feed.layout, level), make(feed.layout, rows))
 
     @staticmethod
-    def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, rows: Sequence[Row]) -> None:
-        names = "".join(f', "{name}"' for name in fields(feed.layout, level))
-        marks = ", ?" * len(fields(feed.layout, level))
+    def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, names: Collection[str], rows: Sequence[Row]) -> None:
+        listed, marks = '", "'.join(names), ", ?" * len(names)
         connection.executemany(
-            f"INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key{names}) VALUES (?{marks})",  # noqa: S608
+            f'INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key, "{listed}") VALUES (?{marks})',  # noqa: S608
             [(feed.key(row[0] or 0), *row[1:]) for row in rows],
         )
 

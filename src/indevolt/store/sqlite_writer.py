@@ -145,24 +145,35 @@ class Book:
         self._bound()
         connection = self.connection
         new: dict[tuple[str, str], Feed] = {}
-        with transaction(connection):
-            horizon_ms = self.horizon_ms.get(Level.RAW, 0)
-            kept = [
-                (self._feed(each.device, each.shape.layout, new), each)
-                for addition in additions
-                for each in addition.kept
-                if each.at_ms >= horizon_ms
-            ]
-            further = self._rows.write(connection, kept)
-            for addition in additions:
-                connection.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", addition.entries)
-                connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", addition.state)
+        try:
+            with transaction(connection):
+                kept, further = self._keep(connection, additions, new)
+        except BaseException:
+            self._rows.forget()
+            raise
         self.feeds.update(new)
         for feed, rolled_ms in further.values():
             self._rolled_up += (rolled_ms - feed.rolled_ms) // Level.FIVE.span_ms if feed.rolled_ms else 1
             feed.rolled_ms = rolled_ms
         self.too_old += sum(len(addition.kept) for addition in additions) - len(kept)
         self.commit_at = self._clock.now().isoformat()
+
+    def _keep(
+        self, connection: sqlite3.Connection, additions: Sequence[Addition], new: dict[tuple[str, str], Feed]
+    ) -> tuple[list[tuple[Feed, Kept]], dict[int, tuple[Feed, int]]]:
+        """Write additions, inside a transaction."""
+        horizon_ms = self.horizon_ms.get(Level.RAW, 0)
+        kept = [
+            (self._feed(each.device, each.shape.layout, new), each)
+            for addition in additions
+            for each in addition.kept
+            if each.at_ms >= horizon_ms
+        ]
+        further = self._rows.write(connection, kept)
+        for addition in additions:
+            connection.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", addition.entries)
+            connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", addition.state)
+        return kept, further
 
     def _bound(self) -> None:
         """Heed the bound of the file's size."""

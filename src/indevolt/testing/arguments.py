@@ -13,7 +13,7 @@ from indevolt.errors import InvalidInput
 from indevolt.protocol.messages import Raw
 from indevolt.simulator import INSTANT, Api, House, Response, Simulator, Site, State, Surroundings, scenario, steady_house
 from indevolt.simulator.play import Play, ReadLines, no_files
-from indevolt.simulator.scenario_records import Scenario
+from indevolt.simulator.scenario.records import Scenario
 from indevolt.testing.served import ServedDevice, Stage, TravelClock
 
 START: Final = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)

@@ -129,7 +129,7 @@ def describe(keeper: Keeper) -> DeviceBody:
         serial=keeper.serial,
         firmware=keeper.firmware,
         address=keeper.config.address,
-        simulated=is_simulated(keeper),
+        simulated=keeper.simulated,
         control=keeper.config.control,
         link=keeper.link,
         link_since=keeper.link_since,
@@ -139,11 +139,6 @@ def describe(keeper: Keeper) -> DeviceBody:
         evidence=list(device.evidence) if device else [],
         warnings=list(device.warnings) if device else [],
     )
-
-
-def is_simulated(keeper: Keeper) -> bool:
-    """Return whether a device is none, but a simulator that the hub was told of as such."""
-    return bool(getattr(keeper.config, "simulated", False))
 
 
 def not_reached(keeper: Keeper) -> Unreachable:
@@ -206,7 +201,7 @@ def _reading(keeper: Keeper, reading: Reading) -> ReadingBody:
     return ReadingBody(
         device=keeper.id,
         family=reading.family,
-        simulated=is_simulated(keeper),
+        simulated=keeper.simulated,
         link=keeper.link,
         at=reading.at,
         values={name: sample_body(keeper, sample) for name, sample in reading.items()},

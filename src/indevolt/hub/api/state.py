@@ -12,7 +12,6 @@ from starlette.responses import Response
 import indevolt
 from indevolt.hub.api.asked import HubOf
 from indevolt.hub.api.auth import ADMINS, READERS, Reader
-from indevolt.hub.api.devices import is_simulated
 from indevolt.hub.api.live import Feed
 from indevolt.hub.api.models import Alive, CallerBody, ConfigBody, HubHealth, MetaBody
 from indevolt.hub.api.problems import Declined, problems
@@ -68,7 +67,7 @@ async def get_meta(request: Request, hub: HubOf, caller: Reader) -> Response:
         site=site.name,
         time_zone=site.time_zone,
         currency=site.currency,
-        simulated=any(is_simulated(keeper) for keeper in hub.keepers.values()),
+        simulated=any(keeper.simulated for keeper in hub.keepers.values()),
         started=hub.started,
         today=hub.clock.now().astimezone(site.zone).date(),
         caller=CallerBody(name=caller.name, role=caller.role),

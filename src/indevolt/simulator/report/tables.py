@@ -1,6 +1,6 @@
 """The tables of a report: where the energy came from and where it went, each unit, each hour, day or month.
 
-How numbers, instants and durations are written is here too. Not here: the page (``report``) and its pictures (``report_charts``).
+How numbers, instants and durations are written is here too. Not here: the page (``report``) and its pictures (``charts``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
-from indevolt.simulator.report_svg import MONTH_NAMES
+from indevolt.simulator.report.svg import MONTH_NAMES
 from indevolt.simulator.trace import Row, Trace, energies
 
 SIMULATED: Final = '<span class="sim">simulated</span>'

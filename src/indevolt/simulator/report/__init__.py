@@ -2,7 +2,7 @@
 
 The page is whole in itself: pictures are SVG in its text, it runs no script and asks no network. Every number in it is one of the
 trace's (``trace.Trace``), rounded for reading; key figures carry more digits in the ``value`` of their element. What pictures show
-is in tables too. Not here: what is drawn (``report_charts``), what is added up (``report_tables``), colours (``report_style``).
+is in tables too. Not here: what is drawn (``charts``), what is added up (``tables``), colours (``style``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import timedelta
 from html import escape
 from typing import Final
 
-from indevolt.simulator.report_charts import Chart, Gallery, Layer, has_steady_prices
-from indevolt.simulator.report_style import STYLE
-from indevolt.simulator.report_svg import Mark
-from indevolt.simulator.report_tables import (
+from indevolt.simulator.report.charts import Chart, Gallery, Layer, has_steady_prices
+from indevolt.simulator.report.style import STYLE
+from indevolt.simulator.report.svg import Mark
+from indevolt.simulator.report.tables import (
     SIMULATED,
     books,
     day,

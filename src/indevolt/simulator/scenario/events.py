@@ -1,6 +1,6 @@
 """From the tables of a scenario's events to records: when they happen, to which units, and whether these can take them.
 
-The shape of each table has been checked by ``scenario_fields``; a value that was wrong there is missing here, and is passed over.
+The shape of each table has been checked by ``fields``; a value that was wrong there is missing here, and is passed over.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from indevolt.battery import Charge, Command, Discharge, Hold, Schedule, SelfUse
 from indevolt.catalogue import Model, load, products
 from indevolt.simulator.cluster import Role
-from indevolt.simulator.scenario_records import (
+from indevolt.simulator.scenario.records import (
     Action,
     Break,
     Change,
@@ -27,7 +27,7 @@ from indevolt.simulator.scenario_records import (
     Restore,
     Update,
 )
-from indevolt.simulator.scenario_units import ALL, Values, check_command, check_settings, find_readable
+from indevolt.simulator.scenario.units import ALL, Values, check_command, check_settings, find_readable
 from indevolt.tomlfields import Number, Place, suggestion
 from indevolt.tomltext import show
 

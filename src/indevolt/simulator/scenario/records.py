@@ -1,6 +1,6 @@
 """What a scenario says, as records: checked, with references resolved and times as instants.
 
-How a file spells them is in ``scenario_fields``; what is made of them, in whoever runs a scenario.
+How a file spells them is in ``fields``; what is made of them, in whoever runs a scenario.
 """
 
 from __future__ import annotations

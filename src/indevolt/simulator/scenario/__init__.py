@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from indevolt.errors import InvalidInput
 from indevolt.simulator.cluster import Role, Wiring
-from indevolt.simulator.scenario_events import build_event
-from indevolt.simulator.scenario_fields import SCENARIO
-from indevolt.simulator.scenario_records import (
+from indevolt.simulator.scenario.events import build_event
+from indevolt.simulator.scenario.fields import SCENARIO
+from indevolt.simulator.scenario.records import (
     CsvSource,
     Event,
     HouseSpec,
@@ -29,7 +29,7 @@ from indevolt.simulator.scenario_records import (
     TariffSpec,
     UnitSpec,
 )
-from indevolt.simulator.scenario_units import Values, build_unit, check_cluster, name_units
+from indevolt.simulator.scenario.units import Values, build_unit, check_cluster, name_units
 from indevolt.simulator.sky import Weather
 from indevolt.tomlfields import Place, Section, sections, suggestion
 from indevolt.tomltext import Document, Mistakes, parse
@@ -84,7 +84,7 @@ def load(text: str, *, name: str, start: datetime | None = None) -> Scenario:
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of the shipped scenarios."""
-    entries = (resources.files(__package__) / "scenarios").iterdir()
+    entries = (resources.files(__package__) / "shipped").iterdir()
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
 
 
@@ -98,7 +98,7 @@ def shipped(name: str) -> str:
         hint = suggestion(name, names()).strip()
         there_are = f"There are {', '.join(names())}."
         raise InvalidInput(f"no scenario {name!r:.60}", remedy=f"{hint[:1].upper()}{hint[1:]} {there_are}".strip())
-    return (resources.files(__package__) / "scenarios" / f"{name}.toml").read_text("utf-8")
+    return (resources.files(__package__) / "shipped" / f"{name}.toml").read_text("utf-8")
 
 
 def describe() -> tuple[Section, ...]:

@@ -1,7 +1,7 @@
 """How a scenario file is written: every table with its fields, as data.
 
 Checks, error texts and the page of reference all come from here. What has to fit together (a unit's settings and its model, an
-event and its unit) is in ``scenario_units`` and ``scenario_events``.
+event and its unit) is in ``units`` and ``events``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from indevolt.errors import InvalidInput
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import Role, Wiring
 from indevolt.simulator.faults import FORMS, parse_fault
-from indevolt.simulator.scenario_records import MeterSort
+from indevolt.simulator.scenario.records import MeterSort
 from indevolt.simulator.sky import Weather
 from indevolt.tomlfields import (
     NEEDED,

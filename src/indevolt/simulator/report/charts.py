@@ -1,6 +1,6 @@
 """Which pictures tell how a home with batteries spent its time: power, charge, temperature, each unit, prices.
 
-Here a trace becomes columns, layers and lines. Not here: how a line becomes SVG (``report_svg``), and the page around it
+Here a trace becomes columns, layers and lines. Not here: how a line becomes SVG (``svg``), and the page around it
 (``report``).
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from indevolt.simulator.report_svg import Columns, Mark, Plot, Scale, TimeAxis, round_scale
+from indevolt.simulator.report.svg import Columns, Mark, Plot, Scale, TimeAxis, round_scale
 from indevolt.simulator.trace import Row, Trace, UnitRow
 
 MOST_COLUMNS: Final = 1500  # of a plot: more than a page has pixels

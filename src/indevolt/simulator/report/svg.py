@@ -1,6 +1,6 @@
 """Plots over time as SVG text: axes with round values, lines, areas, bands, marks.
 
-It knows instants and numbers, and nothing of batteries; what is drawn and why is in ``report_charts``.
+It knows instants and numbers, and nothing of batteries; what is drawn and why is in ``charts``.
 
 A plot is as wide as its page and never scales its text: what is drawn lies in an inner picture that stretches, labels are
 placed by percentages around it. Colours and dashes are classes, which the page's style sheet defines. The corners of a path are

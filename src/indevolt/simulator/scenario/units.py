@@ -1,6 +1,6 @@
 """From the tables of a scenario's units to records: what a unit's model allows, and how units fit together.
 
-The shape of each table has been checked by ``scenario_fields``; a value that was wrong there is missing here, and is passed over.
+The shape of each table has been checked by ``fields``; a value that was wrong there is missing here, and is passed over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from indevolt.catalogue import Model, Point, Product, load, products
 from indevolt.errors import InvalidInput
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import MAX_UNITS, Role, Wiring
-from indevolt.simulator.scenario_records import Slot, UnitSpec
+from indevolt.simulator.scenario.records import Slot, UnitSpec
 from indevolt.tomlfields import Place, told
 
 ALL: Final = "all"
