@@ -149,6 +149,24 @@ class Beacon:
         task.add_done_callback(self._tasks.discard)
 
 
+class SharedBeacon(Beacon):
+    """Makes several devices visible that share an address and are told apart by their ports.
+
+    Args:
+        identify_all: returns who all of them are that may be found.
+        clock: what delays are measured with.
+    """
+
+    def __init__(self, identify_all: Callable[[], Iterable[Identification]], clock: Clock) -> None:
+        super().__init__(lambda: None, clock)
+        self._identify_all = identify_all
+
+    def _answer(self, sender: Endpoint) -> None:
+        for identification in self._identify_all():
+            if self._socket is not None:
+                self._socket.send(encode_reply(identification), sender)
+
+
 class _Socket(asyncio.DatagramProtocol):
     """The UDP socket; passes on who asked."""
 

@@ -16,11 +16,11 @@ from itertools import count, repeat
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from indevolt.beacon import Beacon, Endpoint
+from indevolt.beacon import SharedBeacon
 from indevolt.clock import Clock, FastClock, SystemClock
 from indevolt.errors import InvalidInput
 from indevolt.protocol import discovery, push
-from indevolt.protocol.discovery import API_PORT, Identification, encode_reply
+from indevolt.protocol.discovery import API_PORT, Identification
 from indevolt.server import Observer
 from indevolt.shelly import ShellyMeter
 from indevolt.simulator import Api, Board
@@ -134,7 +134,7 @@ class VirtualHome:
         self._stack = AsyncExitStack()
         self._ticker: asyncio.Task[None] | None = None
         self._discovery_port = discovery_port
-        self._beacon = _HomeBeacon(self._identifications, self._clock)
+        self._beacon = SharedBeacon(self._identifications, self._clock)
 
         def device(
             name: str, board: Board, at: int, *, announce_s: float | None = None, push_s: float | None = None
@@ -264,19 +264,6 @@ class VirtualHome:
             if served is not None and identification is not None:
                 # Real devices are always at the one port and never say so; here only the port tells them apart.
                 yield replace(identification, port=served.port)
-
-
-class _HomeBeacon(Beacon):
-    """Answers for all devices of a home, since they share an address."""
-
-    def __init__(self, identify_all: Callable[[], Iterable[Identification]], clock: Clock) -> None:
-        super().__init__(lambda: None, clock)
-        self._identify_all = identify_all
-
-    def _answer(self, sender: Endpoint) -> None:
-        for identification in self._identify_all():
-            if self._socket is not None:
-                self._socket.send(encode_reply(identification), sender)
 
 
 def _ports(units: Iterable[UnitSpec], first: int, *, taken: int) -> Iterator[int]:

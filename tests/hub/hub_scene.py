@@ -89,6 +89,8 @@ async def forwarding(url: str) -> AsyncIterator[Forwarding]:
     receiver = receiver_of(InfluxConfig(url=url))
     async with still_hub() as it:
         queue = Queue(it.hub.figures.setdefault("influx", {}))
-        with it.hub.bus.subscribe(Update, size=100_000) as updates:
-            yield Forwarding(it, queue, Sender(queue, receiver, it.hub), Lines("indevolt"), updates, [])
-        await receiver.close()
+        try:
+            with it.hub.bus.subscribe(Update, size=100_000) as updates:
+                yield Forwarding(it, queue, Sender(queue, receiver, it.hub), Lines("indevolt"), updates, [])
+        finally:
+            await receiver.close()

@@ -84,3 +84,14 @@ def test_no_sequence_of_readings_makes_a_total_fall(raws: list[float]) -> None:
         if total is not None:
             assert total >= last - 1e-6
             last = total
+
+
+def test_after_a_sudden_end_a_total_goes_on_from_history() -> None:
+    counters = Counters()
+    counters.restore('{"energy_charge": [5000, 100], "energy_house": [300, 0]}', 0)
+    counters.go_on_from("energy_charge", 5150, 0)  # 50 Wh more than was saved
+    counters.go_on_from("energy_house", 290, 0)  # what was saved is newer
+    counters.go_on_from("energy_solar", 700, 0)  # nothing was saved
+    assert [counters.total(name) for name in ("energy_charge", "energy_house", "energy_solar")] == [5150, 300, 700]
+    assert counters.take("energy_charge", 5060, 10, 2400) == 5160  # the device counted on as well
+    assert counters.add("energy_solar", 5) == 705

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from indevolt_api import IndevoltAPI, IndevoltConfig, IndevoltEnergyMode
 import indevolt
 from indevolt.battery import Stage
 from indevolt.clock import FastClock, SystemClock
+from indevolt.discovery import discover
 from indevolt.errors import Forbidden, Unauthorized
 from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, GatewayConfig, StoreConfig, TlsConfig
@@ -322,33 +325,44 @@ async def test_the_gateway_speaks_tls(tmp_path: Path) -> None:
         assert (await it.get(SOC, tls=trusting)).status == 200
 
 
-async def test_a_port_that_is_taken_is_told_and_the_other_gateways_go_on() -> None:
-    async with scene() as it:
-        taken = it.keeper.config.gateway.model_copy(update={"port": it.port})  # type: ignore[union-attr]  # it has one
-        free = taken.model_copy(update={"port": 0})
-        devices = {"one": taken, "two": free}
-        keepers = {
-            name: Keeper(
-                it.keeper.config.model_copy(update={"name": name, "gateway": gateway}),
-                clock=it.hub.clock,
-                bus=it.hub.bus,
-                journal=it.hub.journal,
-                store=it.hub.store,
-                numbers=iter(()),
-                transport=it.simulator,
-            )
-            for name, gateway in devices.items()
-        }
-        hub = Hub(it.hub.config, it.hub.clock, it.hub.store, it.hub.bus, it.hub.journal, it.hub.alerts, keepers, it.hub.started)
-        service = asyncio.create_task(serve_gateway(hub))
-        entries: list[str] = []
-        while len(entries) < 2:
-            entries = [entry.text for entry in await it.hub.store.entries(kinds=["hub"]) if "gateway" in entry.text]
+@asynccontextmanager
+async def serving(it: Scene, *gateways: GatewayConfig, discovery_port: int = 0) -> AsyncIterator[list[str]]:
+    """Run the service with several gateways of the same device, and give what it writes into the journal about each."""
+    keepers = {}
+    for number, gateway in enumerate(gateways):
+        config = it.keeper.config.model_copy(update={"name": f"gate-{number}", "gateway": gateway})
+        keepers[config.name] = copy.copy(it.keeper)
+        keepers[config.name].config, keepers[config.name].id = config, config.name
+    service = asyncio.create_task(serve_gateway(replace(it.hub, keepers=keepers), discovery_port=discovery_port))
+    entries: list[str] = []
+    async with asyncio.timeout(10):
+        while len(entries) < len(gateways):
+            entries = [entry.text for entry in await it.hub.store.entries(kinds=["hub"]) if "the gateway" in entry.text]
             await asyncio.sleep(0)
-        assert any("the gateway is closed: cannot listen" in text for text in entries)
-        assert any("the gateway listens on 127.0.0.1:" in text for text in entries)
+    try:
+        yield entries
+    finally:
         service.cancel()
         await asyncio.wait([service])
+
+
+async def test_a_port_that_is_taken_is_told_and_the_other_gateways_go_on() -> None:
+    async with scene() as it, serving(it, GatewayConfig(port=it.port), GatewayConfig(port=0)) as entries:
+        assert any("the gateway is closed: cannot listen" in text for text in entries)
+        assert any("the gateway listens on 127.0.0.1:" in text for text in entries)
+
+
+async def test_gateways_are_found_by_who_looks_for_devices_if_the_owner_wants_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    gateways = [GatewayConfig(port=0, discovery=True), GatewayConfig(port=0, discovery=True), GatewayConfig(port=0)]
+    async with scene() as it, serving(it, *gateways, discovery_port=port) as entries:
+        search = discover(1.0, targets=["127.0.0.1"], port=port, local_port=0, passive=False)
+        found = [each async for each in search]
+        assert [each.sn for each in found] == [it.simulator.serial] * 2
+        assert {f"the gateway listens on 127.0.0.1:{each.port}" for each in found} < set(entries)
+        assert {each.name for each in found} == {"gate-0 through the hub", "gate-1 through the hub"}
 
 
 # ---- existing clients only change the address ------------------------------------------------------------------------

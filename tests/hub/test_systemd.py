@@ -15,7 +15,10 @@ from kept_house import a_hub, at_work
 
 from indevolt.clock import ManualClock
 from indevolt.hub.config import Config
+from indevolt.hub.config_file import load_text
+from indevolt.hub.secret import Origin, Secret
 from indevolt.hub.systemd import ALIVE, READY, STOPPING, notify, serve_watchdog, watchdog_s
+from indevolt.tomltext import WrongToml
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systemd is of Linux")
 UNIT = Path(__file__).parents[2] / "packaging" / "indevolt-hub.service"
@@ -86,6 +89,23 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
     ran = subprocess.run([program, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
     told = [line for line in ran.stderr.splitlines() if UNIT.name in line or "indevolt" in line]
     assert (ran.returncode, told) == (0, []), ran.stderr
+
+
+@pytest.mark.parametrize(("folder", "taken"), [("credentials", True), ("elsewhere", False)])
+def test_a_secret_that_systemd_hands_over_may_look_as_if_a_group_could_read_it(tmp_path: Path, folder: str, taken: bool) -> None:
+    (tmp_path / folder).mkdir()
+    file = tmp_path / folder / "battery-password"
+    file.write_text("geheim")
+    file.chmod(0o440)
+    origin = Origin(tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")})
+    text = f'[mqtt]\nhost = "a"\nuser = "hub"\npassword = {{ file = "{folder}/battery-password" }}'
+    if taken:
+        broker = load_text(text, name="home.toml", origin=origin).mqtt
+        assert broker is not None
+        assert broker.password == Secret("geheim")
+    else:
+        with pytest.raises(WrongToml, match="others on this machine"):
+            load_text(text, name="home.toml", origin=origin)
 
 
 def test_the_unit_gives_the_hub_what_it_asks_for_and_nothing_else() -> None:

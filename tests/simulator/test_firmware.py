@@ -374,6 +374,12 @@ def test_a_unit_that_has_nothing_to_give_sleeps_in_spite_of_the_load(reserve_pct
     assert home.unit.asleep
 
 
+def test_a_command_that_a_setting_forbids_keeps_nobody_awake() -> None:
+    home = Home(Orders(mode=Mode.POWER, power_w=500, ac_out_max_w=0))
+    home.after(HOUR_S)
+    assert home.unit.asleep
+
+
 def test_waking_takes_it_ten_seconds() -> None:
     home = Home(Orders(), response=LIFELIKE)
     home.after(HOUR_S)

@@ -365,12 +365,12 @@ def test_what_nobody_may_take_the_panels_do_not_deliver() -> None:
 def test_a_limit_that_falls_is_obeyed_at_once_and_one_that_rises_is_not_leapt_to() -> None:
     each = Unit(kit(POWERFLEX, 2), soc_pct=50, response=LIFELIKE)
     given_w = []
-    for limit_w in (2000, 2000, 500, 2000, 2000):
-        each.look((), 4)
-        each.bound(4, floor_pct=0, ceiling_pct=100, ac_in_max_w=math.inf, ac_out_max_w=limit_w)
-        each.run(9000, 4, 25)
+    for limit_w, seconds in ((2000, 4), (2000, 4), (500, 1), (2000, 4), (2000, 4)):
+        each.look((), seconds)
+        each.bound(seconds, floor_pct=0, ceiling_pct=100, ac_in_max_w=math.inf, ac_out_max_w=limit_w)
+        each.run(9000, seconds, 25)
         given_w.append(each.inverter_w)
-    assert given_w == pytest.approx([312.5, 1675, 500, 1296.875, 2000])  # the mean of each step: 1.5 s of waiting, 400 W a second
+    assert given_w == pytest.approx([312.5, 1687.5, 500, 1296.875, 2000])  # the mean of each step: 1.5 s of waiting, 400 W a second
 
 
 def test_a_target_stops_a_unit_that_somebody_else_commands() -> None:

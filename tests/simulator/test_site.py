@@ -400,6 +400,7 @@ def test_a_gap_of_any_length_costs_a_bounded_number_of_steps(gap_s: float) -> No
     def house(_: datetime) -> Surroundings:
         nonlocal looks
         looks += 1
+        assert looks <= 10 * MAX_STEPS
         return Surroundings(500, (100,))
 
     site = site_of(FOLLOW, house=house, pace=Pace())

@@ -160,6 +160,10 @@ class GatewayConfig(Section):
     max_age_s: Seconds = Field(
         default=5.0, description="Answer from memory what is not older; else ask the device, once for all who wait."
     )
+    discovery: bool = Field(
+        default=False,
+        description="Answer programs that look for devices, beside the device itself: both have the same serial number.",
+    )
     tls: TlsConfig | None = Field(default=None, description="Speak https.")
 
     def rules(self) -> Broken:

@@ -23,7 +23,7 @@ from indevolt.hub.secret import Origin, is_file
 from indevolt.transport import parse_address
 
 APP: Final = "indevolt"
-_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - recognized, not bound
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - recognized, not bound
 
 
 def spelled(allowed: str, kind: str = "string", **more: Any) -> WithJsonSchema:  # noqa: ANN401 - whatever a schema says
@@ -173,4 +173,4 @@ def has_port(host: str) -> bool:
 def same_host(one: str, other: str) -> bool:
     """Return whether two addresses to listen on are, or may be, the same."""
     first, second = (host.lower().replace("localhost", "127.0.0.1") for host in (one, other))
-    return first == second or not {first, second}.isdisjoint(_EVERY_ADDRESS)
+    return first == second or not {first, second}.isdisjoint(EVERY_ADDRESS)

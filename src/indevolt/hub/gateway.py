@@ -17,18 +17,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from indevolt.beacon import SharedBeacon
 from indevolt.errors import BadGateway, Forbidden, IndevoltError, InvalidInput, NoReply, ProtocolError, Unauthorized
+from indevolt.hub.config_values import EVERY_ADDRESS, is_loopback
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.shared import SharedQuestions
 from indevolt.protocol.digest import parse_authorization, verify
+from indevolt.protocol.discovery import PORT, Identification
 from indevolt.protocol.messages import AnyRequest, GetData, Reply, Result, SetData, SysGetConfig, UserSetConfig, WifiGetStatus
 from indevolt.server import Call, Guard, Reception, Served, Server
 from indevolt.transport import Address
@@ -45,26 +48,49 @@ RETRY_S: Final = 30.0  # for a port that is taken to become free
 LOCAL_NAMES: Final = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 
 
-async def serve_gateway(hub: Hub) -> None:
-    """Serve the gateways of all devices that have one, until cancelled."""
+async def serve_gateway(hub: Hub, *, discovery_port: int = PORT) -> None:
+    """Serve the gateways of all devices that have one, until cancelled; ``discovery_port`` is for tests."""
+    gateways = {keeper.id: Gateway(hub, keeper) for keeper in hub.keepers.values() if keeper.config.gateway is not None}
+    found = [gateway for gateway in gateways.values() if gateway.config.discovery]
     async with asyncio.TaskGroup() as group:
-        for keeper in hub.keepers.values():
-            if keeper.config.gateway is not None:
-                group.create_task(_serve(hub, keeper))
+        for device, gateway in gateways.items():
+            group.create_task(_keep_open(hub, device, gateway))
+        if found:
+            group.create_task(_keep_visible(hub, found, discovery_port))
 
 
-async def _serve(hub: Hub, keeper: Keeper) -> None:
+async def _keep_open(hub: Hub, device: str, gateway: Gateway) -> None:
+    """Keep one gateway open; if its port is taken, the others go on."""
     told = ""
     while True:
         try:
-            async with Gateway(hub, keeper) as gateway:
+            async with gateway:
                 text = f"the gateway listens on {gateway.address}"
-                await hub.journal.note(Kind.HUB, text, device=keeper.id, address=str(gateway.address))
+                await hub.journal.note(Kind.HUB, text, device=device, address=str(gateway.address))
                 await asyncio.get_running_loop().create_future()  # until cancelled
-        except InvalidInput as error:  # the others go on
+        except InvalidInput as error:
             if str(error) != told:
                 told = str(error)
-                await hub.journal.note(Kind.HUB, f"the gateway is closed: {error}", device=keeper.id, remedy=error.remedy)
+                await hub.journal.note(Kind.HUB, f"the gateway is closed: {error}", device=device, remedy=error.remedy)
+        await hub.clock.sleep(RETRY_S)
+
+
+async def _keep_visible(hub: Hub, gateways: Sequence[Gateway], port: int) -> None:
+    """Answer who looks for devices; gateways that only this machine can reach are shown to this machine."""
+    near = all(is_loopback(gateway.config.host) for gateway in gateways)
+    shown = [gateway for gateway in gateways if near or not is_loopback(gateway.config.host)]
+    told = ""
+    while True:
+        beacon = SharedBeacon(lambda: filter(None, (gateway.identification() for gateway in shown)), hub.clock)
+        try:
+            await beacon.start("127.0.0.1" if near else "0.0.0.0", port)  # noqa: S104 - questions come as broadcasts
+            await asyncio.get_running_loop().create_future()  # until cancelled
+        except InvalidInput as error:
+            if str(error) != told:
+                told = str(error)
+                await hub.journal.note(Kind.HUB, f"gateways cannot be discovered: {error}", remedy=error.remedy)
+        finally:
+            await beacon.close()
         await hub.clock.sleep(RETRY_S)
 
 
@@ -85,25 +111,43 @@ class Gateway:
             raise InvalidInput(f"{keeper.id} has no gateway in the configuration")
         self._hub = hub
         self._keeper = keeper
-        self._config: GatewayConfig = config
+        self.config: GatewayConfig = config
         self._shared = SharedQuestions(keeper, hub.clock)
         self._written_s = float("-inf")
         self._guard: Guard | None = None if config.password is None else partial(_check, config.password.reveal())
-        self._server = Server(Reception(self._greet), keep_alive=True, clock=hub.clock)
+        self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
-        tls = None if self._config.tls is None else _context(self._config.tls)
-        await self._server.start(self._config.host, self._config.port, tls=tls)
+        tls = None if self.config.tls is None else _context(self.config.tls)
+        server = Server(Reception(self._greet), keep_alive=True, clock=self._hub.clock)
+        await server.start(self.config.host, self.config.port, tls=tls)
+        self._server = server
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._server.close()
+        server, self._server = self._server, None
+        if server is not None:
+            await server.close()
         self._shared.close()
 
     @property
     def address(self) -> Address:
-        """Where clients find it."""
-        return Address(self._config.host, self._server.port, tls=self._config.tls is not None)
+        """Where clients find it.
+
+        Raises:
+            InvalidInput: it is not open.
+        """
+        if self._server is None:
+            raise InvalidInput("the gateway is not open")
+        return Address(self.config.host, self._server.port, tls=self.config.tls is not None)
+
+    def identification(self) -> Identification | None:
+        """Return what discovery says: what the device would, at our port; None while there is nobody to speak for."""
+        keeper = self._keeper
+        if keeper.link is not Link.ONLINE or not keeper.serial or self._server is None:
+            return None
+        ip = "" if self.config.host in EVERY_ADDRESS else self.config.host
+        return Identification(keeper.serial, keeper.firmware, ip, "", self._server.port, f"{keeper.id} through the hub")
 
     # ---- one client ----------------------------------------------------------------------------------------------------------
 
@@ -116,7 +160,7 @@ class Gateway:
             return
         if isinstance(request, UserSetConfig):
             raise Forbidden("the gateway's password stands in the hub's configuration")
-        if not (self._config.writes and self._keeper.config.control):
+        if not (self.config.writes and self._keeper.config.control):
             raise Forbidden("the owner did not allow writing through the gateway")
         if call.of_browser or not self._is_ours(call.host):
             raise Forbidden("no page in a browser may write")
@@ -127,7 +171,7 @@ class Gateway:
         name = host.strip("[]").lower().rstrip(".")
         with suppress(ValueError):
             return ip_address(name.partition("%")[0]).version > 0
-        return "." not in name or name.endswith(LOCAL_NAMES) or name in (self._config.host, *self._hub.config.api.hosts)
+        return "." not in name or name.endswith(LOCAL_NAMES) or name in (self.config.host, *self._hub.config.api.hosts)
 
     def _answer(self, peer: str, request: AnyRequest) -> Reply | Awaitable[Reply]:
         if self._keeper.link is not Link.ONLINE:
@@ -144,7 +188,7 @@ class Gateway:
     def _age_s(self) -> float:
         """Return how old an answer may be now."""
         written = self._hub.clock.monotonic() - self._written_s < WRITTEN_S
-        return min(self._config.max_age_s, WRITTEN_AGE_S) if written else self._config.max_age_s
+        return min(self.config.max_age_s, WRITTEN_AGE_S) if written else self.config.max_age_s
 
     def _away(self) -> IndevoltError:
         """Return why there is no answer; the device is not asked, as its keeper looks for it already."""

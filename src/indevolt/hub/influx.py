@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
 QUEUE_BYTES: Final = 16 * 1024 * 1024  # of lines that wait: about a day of a home with one device
-BATCH_LINES: Final = 5000  # what InfluxDB recommends for one request
+BATCH_LINES: Final = 8000  # InfluxDB recommends 5 to 10 thousand for one request
 RESEND_S: Final = 60.0  # of acknowledged lines; VictoriaMetrics and InfluxDB write to disk within seconds
 RESEND_LINES: Final = 20_000  # and no more than these
 FIRST_PAUSE_S: Final = 2.0  # after a failure; doubles up to ...

@@ -22,6 +22,7 @@ HIDDEN: Final = "***"
 FORMS: Final = 'a text, { env = "NAME" } or { file = "path" }'
 _LONGEST: Final = 4096  # bytes: above any token or address of a database, below a file that was named by mistake
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # where systemd puts what a unit's LoadCredential names
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _read(raw: object, info: core_schema.ValidationInfo) -> Secret:
         case {"env": str(name), **rest} if not rest:
             return Secret(_of_variable(name, origin.environ))
         case {"file": str(name), **rest} if name and not rest:
-            return Secret(_of_file(origin.path(name)))
+            return Secret(_of_file(origin.path(name), origin.environ.get(_CREDENTIALS, "")))
     raise InvalidInput(f"this is no secret; allowed: {FORMS}")
 
 
@@ -116,12 +117,13 @@ def _of_variable(name: str, environ: Mapping[str, str]) -> str:
     return text
 
 
-def _of_file(path: Path) -> str:
+def _of_file(path: Path, credentials: str) -> str:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
             raise InvalidInput(f"{path} is no ordinary file")
-        if os.name == "posix" and mode & _OTHERS:
+        kept_by_systemd = credentials and path.parent == Path(credentials)  # by access lists, which look like a group's mode
+        if os.name == "posix" and mode & _OTHERS and not kept_by_systemd:
             raise InvalidInput(
                 f"others on this machine may use {path}: its mode is {stat.S_IMODE(mode):04o}", remedy=f"chmod 600 {path}"
             )

@@ -179,7 +179,7 @@ class Firmware:
             self.full = False
         if soc <= reserve + 1e-6:
             self._blocked = True
-        elif soc >= reserve + RESUME_PCT:
+        elif soc >= min(reserve + RESUME_PCT, FULL_PCT):
             self._blocked = False
         low, lifted = (reserve - RESUME_PCT, reserve) if orders.grid_charging else (LOW_PCT, LIFTED_PCT)
         if soc >= lifted - 1e-6:

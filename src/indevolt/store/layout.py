@@ -7,10 +7,11 @@ here), so readings that have the same quantities share a :class:`Shape`, and a r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from operator import mul
+from operator import itemgetter, mul
 from typing import Any, Final, TypeAlias
 
 from indevolt.battery import Value
@@ -98,6 +99,7 @@ class Shape:
     names: tuple[str, ...]
     places: tuple[Place, ...]
     scales: tuple[float, ...]
+    _pick: Callable[[Mapping[str, Value]], Sequence[Value]]
     _plain: int  # how many of them are kept as they are
     _words: tuple[tuple[int, dict[str, int]], ...]  # position, and index of each word
     _switches: tuple[int, ...]  # positions
@@ -117,6 +119,7 @@ class Shape:
             tuple(place.column.name for place in places),
             tuple(places),
             tuple(place.scale for place in places),
+            itemgetter(*(place.column.name for place in places)) if places else tuple,
             sum(place.scale == 1.0 for place in places),
             words,
             tuple(at for at, kind in enumerate(kinds) if kind is ColumnKind.SWITCH),
@@ -124,7 +127,7 @@ class Shape:
 
     def encode(self, values: Mapping[str, Value]) -> Row:
         """Return the whole numbers of a reading of this shape."""
-        found: list[Any] = [values[name] for name in self.names]
+        found: list[Any] = list(self._pick(values)) if len(self.names) > 1 else [values[name] for name in self.names]
         try:
             for at in self._switches:
                 if type(found[at]) is not bool:
@@ -135,12 +138,11 @@ class Shape:
             plain, scaled = found[: self._plain], found[self._plain :]
             if set(map(type, plain)) != {int}:
                 plain = list(map(round, plain))
-            row = (*plain, *map(round, map(mul, scaled, self.scales[self._plain :])))
-            if min(row) > -SMALL and max(row) < SMALL:
-                return row
-        except (KeyError, TypeError, ValueError, OverflowError):
-            pass  # a word that nobody knows, a text, what is infinite
-        return self._one_by_one([values[name] for name in self.names])
+            row = (*plain, *map(float.__round__, map(mul, scaled, self.scales[self._plain :])))
+            array("i", row)  # raises if one of them is too large
+        except (KeyError, TypeError, ValueError, OverflowError):  # a word that nobody knows, a text, what is infinite
+            return self._one_by_one([values[name] for name in self.names])
+        return row
 
     def _one_by_one(self, values: Iterable[Value]) -> Row:
         return tuple(place.encode(value) for place, value in zip(self.places, values, strict=True))

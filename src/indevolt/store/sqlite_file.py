@@ -239,7 +239,6 @@ def prepare_tables(connection: sqlite3.Connection, tables: Sequence[Table]) -> L
     with transaction(connection):
         for table in tables:
             known = _known(connection, table.name)
-            before = Layout(table.name, known, known)
             layout, news = settled(table, known)
             for place in news:
                 column = place.column
@@ -257,7 +256,7 @@ def prepare_tables(connection: sqlite3.Connection, tables: Sequence[Table]) -> L
                     ),
                 )
             for level in LEVELS:
-                _add_columns(connection, before, layout, level)
+                _add_columns(connection, layout, level)
             layouts.append(layout)
     return Layouts(layouts)
 
@@ -273,10 +272,12 @@ def _known(connection: sqlite3.Connection, table: str) -> list[Place]:
     ]
 
 
-def _add_columns(connection: sqlite3.Connection, before: Layout, layout: Layout, level: Level) -> None:
-    name = f'"{level.prefix}_{layout.name}"'
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (_key INTEGER PRIMARY KEY)")
-    have = fields(before, level)
-    for sql in fields(layout, level):
+def _add_columns(connection: sqlite3.Connection, layout: Layout, level: Level) -> None:
+    name, wanted = f'"{level.prefix}_{layout.name}"', fields(layout, level)
+    # All at once, as SQLite reads the whole schema again for each column that is added later: seconds in all.
+    columns = "".join(f', "{sql}" INTEGER' for sql in wanted)
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (_key INTEGER PRIMARY KEY{columns})")
+    have = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+    for sql in wanted:
         if sql not in have:
             connection.execute(f'ALTER TABLE {name} ADD COLUMN "{sql}" INTEGER')

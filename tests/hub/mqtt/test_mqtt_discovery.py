@@ -175,7 +175,7 @@ async def test_units_packs_and_settings_are_announced(tmp_path: Path) -> None:
             assert config_topic("sensor", "pack2_soc") not in listener.last
             payload = listener.json(config_topic("sensor", "battery_soc"))
             assert payload["device"]["serial_number"] == home.simulator.serial
-            assert payload["device"]["model"] == "PowerFlex 2000"
+            assert payload["device"]["model"] == home.hub.keepers["cellar"].title
 
 
 async def test_without_control_settings_are_only_shown(tmp_path: Path) -> None:

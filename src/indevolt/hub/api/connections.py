@@ -7,10 +7,10 @@ ended, and when there are too many, the one that has waited longest for its requ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from indevolt.hub.api.live import ABORT
 
@@ -26,23 +26,26 @@ RESERVED: Final = 128  # files for devices, store and the rest
 MOST_CONNECTIONS: Final = max(64, min(8192, FILES - RESERVED))
 
 
+class Arrivals(ServerState):
+    """What uvicorn shares among connections, and those that have not brought a request yet, the oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: dict[Connection, asyncio.TimerHandle] = {}
+
+
 class Connection(HttpToolsProtocol):
     """One connection of a client."""
 
     request_s: ClassVar[float] = REQUEST_S
     most: ClassVar[int] = MOST_CONNECTIONS
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(*args, **options)
-        self._expiry: asyncio.TimerHandle | None = None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take in a connection, for a start without a request."""
         super().connection_made(transport)
         self._expect()
-        if len(self.connections) > self.most:
-            idle = [each for each in self.connections if isinstance(each, Connection) and each._expiry is not None]  # noqa: SLF001
-            min(idle, key=_due).transport.abort()
+        if len(self.connections) > self.most and (oldest := next(iter(self._waiting), None)) is not None:
+            oldest.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -53,27 +56,27 @@ class Connection(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._expect()
-        extensions: dict[str, Callable[[], None]] = {ABORT: self.transport.abort}
-        cast("dict[str, Any]", self.scope)["extensions"] = extensions
+        cast("dict[str, Any]", self.scope)["extensions"] = {ABORT: self.transport.abort}
 
     def on_message_complete(self) -> None:
         """Have a whole request."""
         self._arrived()
         super().on_message_complete()
 
-    def _expect(self) -> None:
-        if self._expiry is None:
-            self._expiry = self.loop.call_later(self.request_s, self._expire)
-
-    def _arrived(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
-
-    def _expire(self) -> None:
-        self._expiry = None
+    def end(self) -> None:
+        """Hang up at once."""
+        self._arrived()
         self.transport.abort()
 
+    @property
+    def _waiting(self) -> dict[Connection, asyncio.TimerHandle]:
+        return cast("Arrivals", self.server_state).waiting
 
-def _due(connection: Connection) -> float:
-    return connection._expiry.when() if connection._expiry else 0.0  # noqa: SLF001
+    def _expect(self) -> None:
+        if self not in self._waiting:
+            self._waiting[self] = self.loop.call_later(self.request_s, self.end)
+
+    def _arrived(self) -> None:
+        timer = self._waiting.pop(self, None)
+        if timer is not None:
+            timer.cancel()

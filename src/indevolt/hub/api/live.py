@@ -32,7 +32,7 @@ KEPT: Final = 512  # events for those who come back: five minutes of a home with
 BEHIND: Final = 256  # events that may wait for one listener, above some 64 kB that the connection holds
 PIECE: Final = 32 * 1024  # bytes that are written at once
 QUEUED: Final = 8192  # events that may wait for being written
-MOST_LISTENERS: Final = 5000
+MOST_LISTENERS: Final = 4096
 BATCH: Final = 200  # listeners that are woken before others get a turn
 ABORT: Final = "indevolt.abort"  # extension of the server's scope: ends the connection at once
 

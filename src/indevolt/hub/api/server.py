@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
-from indevolt.hub.api.connections import Connection
+from indevolt.hub.api.connections import Arrivals, Connection
 from indevolt.hub.config import ApiConfig, TlsConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.metrics import metrics_route
@@ -84,6 +84,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.server_state = Arrivals()
         self.open = asyncio.Event()
         self._stop = asyncio.Event()
 

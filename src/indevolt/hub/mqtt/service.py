@@ -106,6 +106,7 @@ class _Bridge:
         async with client:
             self._client = client
             try:
+                _heed_cancelling()
                 await self._serve(client)
             finally:
                 self._client = None
@@ -153,6 +154,7 @@ class _Bridge:
             topics.append(self._announcer.birth)
         for topic in topics:
             codes = await client.subscribe(topic, qos=1)
+            _heed_cancelling()
             if any(not isinstance(code, int) and code.is_failure for code in codes):
                 _LOG.warning("the broker does not let the hub listen to %s", topic)
 
@@ -176,6 +178,7 @@ class _Bridge:
                     elif message.retain and message.payload:
                         self._announced[str(message.topic)] = _bytes(message.payload)
         await client.unsubscribe(list(mine))
+        _heed_cancelling()
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -272,6 +275,7 @@ class _Bridge:
     async def _send(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = True) -> None:
         if self._client is not None:
             await self._client.publish(topic, payload, qos=qos, retain=retain)
+            _heed_cancelling()
 
     # ---- announcements -------------------------------------------------------------------------------------------------------
 
@@ -355,6 +359,13 @@ def _trust(config: MqttConfig) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=config.ca_file)
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(f"mqtt.ca_file: {config.ca_file} cannot be used: {error}") from error
+
+
+def _heed_cancelling() -> None:
+    """Raise a cancellation that was swallowed, as ``asyncio.wait_for`` of Python 3.11 does when its work ends at the same moment."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _bytes(payload: Any) -> bytes:  # noqa: ANN401 - what aiomqtt says a payload may be
