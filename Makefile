@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
 
-run: $(READY) ## start a virtual battery and show its values live, until Ctrl-C
+run: $(READY) ## start a simulated home and its hub and show both live, until Ctrl-C
 	@$(VENV)/bin/indevolt demo || [ $$? -eq 130 ] # which is Ctrl-C
 
 test: $(READY) ## run the tests
@@ -55,5 +55,5 @@ $(READY): pyproject.toml constraints.txt
 	@if $(PY) -c 'import pip' 2>/dev/null; then $(PY) -m pip install --quiet --upgrade --constraint constraints.txt pip; \
 	else $(PYTHON) -m pip --python $(PY) install --quiet --constraint constraints.txt pip; fi
 	@$(PY) -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
-	  --group test --group check --editable '.[cli,fast]'
+	  --group test --group check --editable '.[cli,fast,hub,parquet,postgres]'
 	@touch $(READY)

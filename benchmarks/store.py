@@ -417,7 +417,7 @@ def postgres() -> Iterator[Any]:
         return
     tests = Path(__file__).parent.parent / "tests"
     sys.path.insert(0, str(tests))
-    spec = importlib.util.spec_from_file_location("server", tests / "store" / "server.py")
+    spec = importlib.util.spec_from_file_location("server", tests / "stores" / "server.py")
     assert spec is not None
     assert spec.loader is not None
     server = importlib.util.module_from_spec(spec)

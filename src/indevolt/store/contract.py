@@ -1,6 +1,6 @@
 """What a store is: the tables, the readings and the journal that go in, and what comes out again.
 
-Every back end answers to :class:`Store` and to one suite of tests (``tests/store``). Here are only words and rules; how they are
+Every back end answers to :class:`Store` and to one suite of tests (``tests/stores``). Here are only words and rules; how they are
 kept is in one module per back end. A store knows quantities by name: what they mean is the catalogue's business, when they are read
 the hub's.
 

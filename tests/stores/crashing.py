@@ -1,6 +1,6 @@
 """A process that appends as fast as it can and says what was acknowledged, to be killed at any moment.
 
-``python -m store.crashing sqlite:PATH`` or ``postgres:URL SPOOL``, in ``tests``. ``python -m store.crashing 100`` kills the
+``python -m stores.crashing sqlite:PATH`` or ``postgres:URL SPOOL``, in ``tests``. ``python -m stores.crashing 100`` kills the
 embedded store's writer a hundred times and says what was lost.
 """
 
@@ -46,7 +46,7 @@ async def append_for_ever(store: Store) -> None:
 def start_writer(*arguments: str) -> subprocess.Popen[str]:
     """Start the process that appends for ever."""
     return subprocess.Popen(
-        [sys.executable, "-m", "store.crashing", *arguments], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "stores.crashing", *arguments], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -109,4 +109,4 @@ if __name__ == "__main__":
         case [rounds] if rounds.isdigit():
             many(int(rounds))
         case _:
-            sys.exit("usage: python -m store.crashing sqlite:PATH | postgres:URL SPOOL | ROUNDS")
+            sys.exit("usage: python -m stores.crashing sqlite:PATH | postgres:URL SPOOL | ROUNDS")

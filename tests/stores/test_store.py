@@ -260,6 +260,38 @@ async def test_every_back_end_answers_as_the_readings_themselves_do(opening: Ope
     await same_answers(store, plain)
 
 
+async def test_readings_that_come_one_by_one_are_rolled_up_as_well(store: Store) -> None:
+    plain = MemoryStore(clock=ManualClock())
+    await plain.open(TABLES)
+    chance = random.Random(3)
+    for each in range(150):
+        taken: dict[str, Any] = {
+            "battery_power": chance.randint(-900, 900),
+            "battery_soc": chance.random() * 100,
+            "energy_charge": each,
+        }
+        if each == 60:
+            taken["battery_soc"] = "broken"
+        if each > 100:
+            taken["battery_state"] = chance.choice(["standby", "charging"])
+        at_s = each * 37 if each != 80 else 79 * 37 - 0.5
+        for keeps in (store, plain):
+            await keeps.append([reading(after(at_s - 86400), device, **taken) for device in ("cellar", "garage")])
+
+    await same_answers(store, plain)
+
+
+async def test_a_reading_resent_after_its_day_was_sealed_is_ignored_too(store: Store) -> None:
+    await store.append([reading(after(each * 60), battery_power=each) for each in range(10)])
+    await store.maintain(after(3 * 86400))
+    await store.append([reading(after(60), battery_power=999), reading(after(90), battery_power=50)])
+
+    for _ in range(2):
+        assert await values(store, "battery_power", hours=0.04) == [0.0, 1.0, 50.0, 2.0]
+        assert await values(store, "battery_power", step_s=300, hours=0.05) == [10.0]
+        await store.maintain(after(3 * 86400))
+
+
 # ---- last ------------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +352,10 @@ async def test_a_counter_grows_from_the_last_value_before_a_day_to_the_last_one_
         ("2026-06-23T00:00:00+02:00", 30.0),
         ("2026-06-24T00:00:00+02:00", None),
     ]
+    (_, of_day), *_ = await store.energies(
+        "cellar", ["energy_charge"], midnight, midnight + timedelta(hours=1), period="day", zone=BERLIN
+    )
+    assert of_day == {"energy_charge": 20.0}
 
 
 @pytest.mark.parametrize(

@@ -282,5 +282,7 @@ async def test_kill_9_at_any_moment_loses_nothing_acknowledged_and_doubles_nothi
 
 
 def test_the_writer_of_these_tests_can_be_started_alone() -> None:
-    done = subprocess.run([sys.executable, "-m", "store.crashing"], cwd=Path(__file__).parents[1], check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "stores.crashing"], cwd=Path(__file__).parents[1], check=False, capture_output=True
+    )
     assert b"usage" in done.stderr
