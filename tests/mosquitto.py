@@ -124,7 +124,7 @@ class Listener:
 
     async def _next(self) -> None:
         message = await anext(aiter(self.client.messages))
-        payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+        payload = bytes(message.payload)
         self.last[str(message.topic)] = payload
         self.heard.append((str(message.topic), payload))
 

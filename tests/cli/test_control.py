@@ -143,7 +143,9 @@ def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(
     battery.set("mode", "realtime")
     told = indevolt("charge", virtual(battery), "--power", "2400", "--dry-run", "--json").json
 
-    assert [(request["point"], request["values"]) for request in told["requests"]] == [(47015, [1, 896, 100])]  # one module at 25 °C
+    assert [(request["point"], request["values"]) for request in told["requests"]] == [
+        (47015, [1, 896, 100])
+    ]  # one module at 25 °C
     assert "lowered from 2400 W to 896 W" in told["notes"][0]
     assert "mode is right already" in told["notes"][1]
     assert battery.get("realtime_state") == "standby"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ async def home(
         store=hub.store,
         numbers=itertools.count(1),
         transport=simulator if way is None else way(simulator),
+        rng=random.Random(1),
     )
     assert isinstance(hub.keepers, dict)
     hub.keepers[NAME] = keeper

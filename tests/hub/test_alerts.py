@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from indevolt.clock import ManualClock
 from indevolt.hub.alerts import CALM_S, MEANING, PASSING_S, What, serve_alerts
 from indevolt.hub.config import Config
 from indevolt.hub.events import Alert
+from indevolt.hub.keeper import Link
 from indevolt.protocol.messages import Data, GetData, Raw, Request
 from indevolt.simulator import Api, Simulator
 from indevolt.store import Health
@@ -190,6 +192,7 @@ class Sick(MemoryStore):
     """A store that says how it is, as one on a full disk does."""
 
     state = "ok"
+    moved_aside: Path | None = None
 
     def health(self) -> Health:
         return {**super().health(), "state": self.state}
@@ -208,6 +211,17 @@ async def test_history_in_trouble() -> None:
         assert it.stories() == ["store", "store over"]
 
 
+async def test_a_history_that_was_damaged_is_news() -> None:
+    clock = ManualClock()
+    store = Sick(clock=clock)
+    async with home(store=store) as it:
+        store.moved_aside = Path("/data/history.sqlite3.damaged-20260621T100000Z")
+        await it.pass_time(10)
+        assert it.texts() == ["history was damaged; it is kept as history.sqlite3.damaged-20260621T100000Z, and a new one begins"]
+        await it.pass_time(PASSING_S + OVER)
+        assert it.stories() == ["store", "store over"]
+
+
 async def test_a_service_that_is_started_anew() -> None:
     async with home() as it:
         it.hub.services["mqtt"] = "restarting: no broker"
@@ -221,9 +235,12 @@ async def test_a_service_that_is_started_anew() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(3600, "by +3600 s"), (-3600, "by -3600 s")])
 async def test_a_clock_that_was_set_is_told_once_and_makes_no_device_silent(seconds: float, text: str) -> None:
     async with home() as it:
-        it.simulator.faults.add("silent*6")
-        await it.pass_time(30)
+        it.simulator.faults.add("silent")
+        await it.pass_time(60)
+        assert it.keeper.link is Link.SILENT
         it.clock.jump(seconds)
+        await it.pass_time(60)
+        it.simulator.faults.clear()
         await it.pass_time(60)
         assert it.stories() == ["clock"]
         assert text in it.texts()[0]

@@ -62,6 +62,10 @@ async def until_answer(question: Callable[[], Awaitable[object]], seconds: float
             await asyncio.sleep(0.02)
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 async def nothing(_: Hub) -> None:
     await asyncio.Event().wait()
 
@@ -113,6 +117,19 @@ async def test_a_store_that_cannot_be_opened_ends_the_hub_with_its_reason(tmp_pa
     with pytest.raises(IndevoltError):
         async with running(config(store=StoreConfig(kind="sqlite", path=blocked / "history.sqlite3")), bridges={}):
             pass
+
+
+async def test_a_history_that_is_damaged_is_kept_aside_and_the_hub_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    path.write_bytes(b"SQLite format 3\0" + b"nonsense" * 1000)
+    clock = ManualClock()
+    async with running(config(store=StoreConfig(kind="sqlite", path=path)), clock=clock, bridges={}) as hub:
+        await clock.advance(10)
+        await until(lambda: ("", What.STORE) in hub.alerts.active)
+        assert "it is kept as history.sqlite3.damaged-" in hub.alerts.active["", What.STORE].text
+        texts = [entry.text for entry in await hub.store.entries()]
+    assert any("was damaged" in text for text in texts)
+    assert sum(name.startswith("history.sqlite3.damaged-") for name in names_in(tmp_path)) == 1
 
 
 async def test_a_device_that_is_away_at_the_start_is_kept_looking_for() -> None:
@@ -321,8 +338,7 @@ async def test_a_signal_ends_the_process_cleanly_and_leaves_nothing(tmp_path: Pa
         assert "geheim" not in told
         assert not connects(port)
     folder = tmp_path / "data"
-    left = {path.name for path in folder.iterdir()} - {"history.sqlite3"}
-    assert not {name for name in left if name.endswith(("-wal", "-shm"))}
+    assert not [name for name in names_in(folder) if name.endswith(("-wal", "-shm"))]
     with sqlite3.connect(folder / "history.sqlite3") as kept:
         texts = [text for (text,) in kept.execute("SELECT text FROM journal ORDER BY number")]
     kept.close()

@@ -34,6 +34,13 @@ def test_what_needs_an_unknown_value_is_left_out_and_not_0() -> None:
     assert "charge_power" not in found
 
 
+def test_what_a_house_takes_cannot_be_told_from_one_of_several_units() -> None:
+    found = derivation().cycle(powers(grid=300), {}, 0, alone=False)
+    assert "house_power" not in found
+    assert "energy_house" not in found
+    assert found["grid_import_power"] == 300
+
+
 def test_energies_that_nobody_counts_are_integrated_while_power_is_known() -> None:
     books = derivation()
     books.cycle(powers(grid=600), {}, 0)

@@ -79,3 +79,10 @@ def test_what_was_never_read_is_unknown() -> None:
     assert latest.sample("battery_soc") is None
     assert latest.age_s("battery_soc") is None
     assert "battery_soc" not in latest
+
+
+def test_what_was_known_of_another_device_is_forgotten() -> None:
+    latest = known(ManualClock())
+    latest.forget()
+    assert latest.sample("battery_soc") is None
+    assert "battery_soc" not in latest

@@ -269,6 +269,16 @@ async def test_a_store_that_is_away_is_no_fault_of_the_device() -> None:
         assert await told.wrote_down("firmware changed from V140E.0B.003E to V140F.0B.0041")
 
 
+async def test_a_store_that_is_away_from_the_start_keeps_nobody_from_reading() -> None:
+    store = Breaking(clock=ManualClock())
+    store.is_away = True
+    async with story(store=store) as told:
+        assert told.it.keeper.link is Link.ONLINE
+        store.is_away = False
+        await told.it.hub.journal.catch_up()
+        assert await told.wrote_down("reached 127.0.0.1:8080: ")
+
+
 async def test_a_hub_that_was_killed_goes_on_where_history_ends_and_notices_what_changed_meanwhile() -> None:
     clock = ManualClock()
     store = MemoryStore(clock=clock)

@@ -10,6 +10,7 @@ import pytest
 
 from indevolt.clock import SystemClock
 from indevolt.errors import InvalidInput, StoreDamaged, StoreFull, StoreUnavailable
+from indevolt.store import Column, ColumnKind, Table
 from indevolt.store.postgres import PostgresStore
 
 from .conftest import START, TABLES, after, reading
@@ -93,6 +94,29 @@ async def test_a_hub_that_starts_while_the_server_is_away_keeps_everything_in_or
     assert [entry.number for entry in await last.entries()] == [1, 2, 3]
     assert (await last.entries())[0] == first
     await last.close()
+
+
+async def test_a_start_without_the_server_does_not_mix_up_digits(doomed: Server, url: str, tmp_path: Path) -> None:
+    def table(digits: int) -> Table:
+        return Table("gen2_power", (Column("battery_soc", "%", digits, ColumnKind.GAUGE),))
+
+    store = a_store(url, tmp_path)
+    await store.open([table(1)])
+    await store.append([reading(after(0), battery_soc=55.5)])
+    await store.close()
+    doomed.kill()
+    again = a_store(url, tmp_path)
+    await again.open([table(3)])  # a later version would keep more, but what is there keeps one
+    await again.append([reading(after(5), battery_soc=44.444)])
+    assert (await again.last())["cellar"]["battery_soc"][1] == 44.444
+
+    doomed.start()
+    await again.caught_up()
+
+    series = await again.series("cellar", ["battery_soc"], START, after(60))
+    assert series.columns["battery_soc"] == [55.5, 44.4]
+    assert (await again.last())["cellar"]["battery_soc"][1] in (55.5, 44.4)
+    await again.close()
 
 
 async def test_a_full_spool_refuses_what_it_cannot_keep(doomed: Server, url: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import random
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.errors import InvalidInput
+from indevolt.errors import InvalidInput, StoreUnavailable
 from indevolt.store import Aggregate, Column, ColumnKind, Store, StoredReading, Table
 from indevolt.store.memory import MemoryStore
 
@@ -411,6 +412,21 @@ async def test_the_journal_numbers_its_entries_and_finds_them(store: Store) -> N
     assert await store.entries(device="cellar", start=after(1)) == [second]
     assert await store.entries(end=after(1)) == [first]
     assert second.data == {"before": 10}
+
+
+async def test_what_cannot_be_written_is_told_and_holds_up_nothing_else(store: Store, kind: str) -> None:
+    if kind == "memory":
+        pytest.skip("can keep everything")
+    good = asyncio.gather(store.append([reading(after(0), battery_power=1)]), store.put("offset", "1"))
+    with pytest.raises(StoreUnavailable, match=r"history|refuses"):
+        await store.journal(START, "hub", "half a character: \ud800")
+    await good
+    await store.append([reading(after(5), battery_power=2)])
+
+    assert await values(store, "battery_power") == [1.0, 2.0]
+    assert await store.get("offset") == "1"
+    assert await store.entries() == []
+    assert store.health()["state"] == "ok"
 
 
 async def test_small_state_is_kept_and_replaced(store: Store) -> None:

@@ -153,6 +153,7 @@ class _Watch:
         self._alerts = hub.alerts
         self._limits: dict[tuple[str, str], object] = {}
         self._faults: dict[str, dict[str, object]] = {}
+        self._moved: tuple[object, float] = None, 0.0  # a damaged history, and when it was first seen
         self._links: dict[str, tuple[object, float]] = {}  # since when by the wall clock, and by the other one
         self._ahead_s = self._wall_ahead_s()
 
@@ -224,8 +225,7 @@ class _Watch:
 
     async def look_around(self) -> None:
         """Look at store, services and clock."""
-        state = str(self._hub.store.health().get("state", "ok"))
-        await self._alerts.tell(What.STORE, None if state == "ok" else f"history: {state}")
+        await self._alerts.tell(What.STORE, self._store_trouble())
         failing = [f"{name} is {state}" for name, state in self._hub.services.items() if state.startswith("restarting")]
         await self._alerts.tell(What.SERVICE, "; ".join(failing) or None)
         ahead_s = self._wall_ahead_s()
@@ -233,6 +233,18 @@ class _Watch:
             await self._alerts.begin(What.CLOCK, f"the clock of this machine was set by {ahead_s - self._ahead_s:+.0f} s")
         self._ahead_s = ahead_s
         await self._alerts.end_passing()
+
+    def _store_trouble(self) -> str | None:
+        """Return what is wrong with history; that it was damaged is news for a while, as nothing can be done about it."""
+        state = str(self._hub.store.health().get("state", "ok"))
+        if state != "ok":
+            return f"history: {state}"
+        now, moved = self._hub.clock.monotonic(), getattr(self._hub.store, "moved_aside", None)
+        if moved != self._moved[0]:
+            self._moved = moved, now
+        if moved is None or now - self._moved[1] >= PASSING_S:
+            return None
+        return f"history was damaged; it is kept as {moved.name}, and a new one begins"
 
     def _wall_ahead_s(self) -> float:
         return self._hub.clock.now().timestamp() - self._hub.clock.monotonic()

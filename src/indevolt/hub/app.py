@@ -97,7 +97,15 @@ async def running(
                 for former in [task for task in tasks if task.get_name() == f"keeper {device.name}"]:
                     former.cancel()  # the device is at another address now
                     tasks.remove(former)
-                keeper = Keeper(device, clock=clock, bus=bus, journal=journal, store=store, numbers=numbers)
+                keeper = Keeper(
+                    device,
+                    clock=clock,
+                    bus=bus,
+                    journal=journal,
+                    store=store,
+                    numbers=numbers,
+                    alone=lambda: len(keepers) == 1,
+                )
                 keepers[keeper.id] = keeper
                 tasks.append(group.create_task(keeper.run(), name=f"keeper {keeper.id}"))
 

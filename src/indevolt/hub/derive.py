@@ -86,9 +86,12 @@ class Derivation:
         self._before_s: float | None = None
         self._start: tuple[float, float, float] | None = None  # charge, discharge and stored energy when efficiency began to count
 
-    def cycle(self, powers: Powers, totals: Mapping[str, float], at_s: float) -> dict[str, float]:
-        """Return what can be worked out of one cycle; what needs an unknown value is left out."""
-        found = _directions(powers)
+    def cycle(self, powers: Powers, totals: Mapping[str, float], at_s: float, *, alone: bool = True) -> dict[str, float]:
+        """Return what can be worked out of one cycle; what needs an unknown value is left out.
+
+        ``alone``: no other unit feeds the same house. Otherwise meter and unit do not tell what the house takes.
+        """
+        found = _directions(powers, alone=alone)
         self._count(totals, at_s, found)
         self._integrate(found, at_s)
         self._check(powers)
@@ -141,7 +144,7 @@ class Derivation:
         return min(100.0, max(0.0, (out + stored - self._start[2]) / into * 100))
 
 
-def _directions(powers: Powers) -> dict[str, float]:
+def _directions(powers: Powers, *, alone: bool) -> dict[str, float]:
     found: dict[str, float] = {}
     if powers.battery_w is not None:
         found["charge_power"], found["discharge_power"] = max(0.0, -powers.battery_w), max(0.0, powers.battery_w)
@@ -149,6 +152,6 @@ def _directions(powers: Powers) -> dict[str, float]:
         found["grid_import_power"], found["grid_export_power"] = max(0.0, powers.grid_w), max(0.0, -powers.grid_w)
     if powers.pv_w is not None:
         found["solar_power"] = powers.pv_w
-    if powers.grid_w is not None and powers.ac_w is not None:
+    if alone and powers.grid_w is not None and powers.ac_w is not None:
         found["house_power"] = max(0.0, powers.grid_w + powers.ac_w)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -66,6 +66,7 @@ class Keeper:
         journal: Journal,
         store: Store,
         numbers: Iterable[int],
+        alone: Callable[[], bool] = lambda: True,
         transport: Transport | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -78,6 +79,7 @@ class Keeper:
             journal: where events go.
             store: keeps the counters.
             numbers: numbers the updates of the whole hub.
+            alone: whether no other unit feeds the same house now; else what the house takes cannot be told from one unit.
             transport: another way to the device than HTTP, for tests.
             rng: source of jitter.
         """
@@ -96,6 +98,7 @@ class Keeper:
         self._journal = journal
         self._store = store
         self._numbers = iter(numbers)
+        self._alone = alone
         self._heard = Heard(transport or self._http(), clock, self.health)
         self._paced = Paced(self._heard, clock)
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
@@ -405,7 +408,7 @@ class Keeper:
             soc_pct=reading.number("battery_soc"),
         )
         totals = {name: number for name in reading if name.endswith("_total") and (number := reading.number(name)) is not None}
-        found = self.derivation.cycle(powers, totals, self._clock.monotonic())
+        found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=self._alone())
         samples = {
             name: Sample(name, found.get(name), unit, reading.at, Quality.LIVE if name in found else Quality.NOT_AVAILABLE)
             for name, unit in DERIVED_UNITS.items()

@@ -19,7 +19,7 @@ from indevolt.errors import InvalidInput
 from indevolt.store.contract import Column, ColumnKind, Stored, StoredReading, Table
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")  # what is put before and behind it must fit into PostgreSQL's 63 bytes
-MOST_COLUMNS: Final = 250  # a roll-up has up to five fields a column, and PostgreSQL takes 1600 in a row
+MOST_COLUMNS: Final = 250  # a roll-up has up to five fields a column, and PostgreSQL takes sixteen hundred in a row
 MOST_SHAPES: Final = 256  # kept per table; a device that answers with ever different quantities is served, but slower
 SMALL: Final = 1 << 31  # gauges are kept in 32 bits, ...
 LARGE: Final = 1 << 53  # ... counters in 64, and a sum of all of a roll-up must fit as well

@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import truediv
 
 from indevolt.store.contract import Last, Stored
-from indevolt.store.layout import Kept, Layout, Row, Shape, instant
+from indevolt.store.layout import Kept, Layout, Layouts, Row, Shape, instant
 
 Numbers = dict[str, tuple[int, int]]
 """Quantity: time of its last value, and the value as it is kept."""
@@ -22,7 +22,7 @@ class Head:
     """What one device said last in one table: its last reading, and what was known before of quantities that this one lacks."""
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        self.layout = layout
         self._older: Numbers = {}
         self._latest: tuple[int, Shape | None, Row] = (0, None, ())  # replaced as a whole, because other threads read it
 
@@ -50,8 +50,8 @@ class Head:
             return _whole(shape, instant(at_ms), row)
         found: dict[str, tuple[datetime, Stored]] = {}
         for name, (known_ms, number) in self.numbers().items():
-            if name in self._layout:
-                (value,) = self._layout.place(name).decode([number])
+            if name in self.layout:
+                (value,) = self.layout.place(name).decode([number])
                 if value is not None:
                     found[name] = (instant(known_ms), value)
         return found
@@ -99,6 +99,14 @@ class Newest:
         if head is None:
             head = tables[layout.name] = Head(layout)
         return head
+
+    def adopt(self, layouts: Layouts) -> None:
+        """Forget what is known in numbers that mean something else in these layouts; the next readings bring it back."""
+        for tables in self._heads.values():
+            for name, head in list(tables.items()):
+                layout = layouts.by_table.get(name)
+                if layout is None or layout.places != head.layout.places:
+                    del tables[name]
 
     def note(self, kept: Kept) -> None:
         """Take in a reading."""

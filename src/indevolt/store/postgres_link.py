@@ -22,7 +22,7 @@ except ImportError:  # the extra is not installed; library() says so when it is 
 
 COMMAND_S: Final = 30.0  # longer than any statement of ours on a slow server, shorter than anybody waits for an answer
 CONNECT_S: Final = 10.0
-LOCK_MS: Final = 5000  # how long the server may take to notice that the hub before us is gone
+LOCK_MS: Final = 5 * 1000  # how long the server may take to notice that the hub before us is gone
 _HORIZON: Final = "store.horizon."
 _RESOURCES, _INTERVENTION, _CONNECTION = "53", "57", "08"  # classes of SQLSTATE that pass by themselves
 
@@ -87,6 +87,7 @@ class Link:
             await connection.execute("SELECT pg_advisory_lock(hashtext($1))", f"indevolt.{schema}")
             await connection.execute("SET lock_timeout = 0")
             link.layouts = await prepare(connection, schema, tables)
+            newest.adopt(link.layouts)
             await link._read()
         except BaseException as error:
             link.abort()

@@ -32,9 +32,10 @@ from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Layouts, checked, instant, milliseconds
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import DAY_MS, LEVELS, Level
+from indevolt.store.sqlite_book import Addition, Book
 from indevolt.store.sqlite_file import Owner, connected, is_damage, transaction
 from indevolt.store.sqlite_rows import Feed, delete_before, fetch, oldest_loose_day, seal_day
-from indevolt.store.sqlite_writer import Addition, Book, WriterThread
+from indevolt.store.sqlite_writer import WriterThread
 
 AnswerT = TypeVar("AnswerT")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from apihome import ApiHome, api_home
+
+from api.apihome import ApiHome, api_home
 
 
 @pytest.fixture

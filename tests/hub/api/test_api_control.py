@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from apihome import DEVICE, ApiHome, api_home, until
 
+from api.apihome import DEVICE, ApiHome, api_home, until
 from indevolt.hub.tokens import Role
 
 CONTROL = "/settings/backup_soc"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from apihome import DEVICE, ApiHome
+
+from api.apihome import DEVICE, ApiHome
 
 
 async def test_devices_are_listed_by_name(it: ApiHome) -> None:

@@ -9,9 +9,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from apihome import DEVICE, ApiHome, api_home, tokens
 from hypothesis import given, settings, strategies as st
 
+from api.apihome import DEVICE, ApiHome, api_home, tokens
 from indevolt.hub.api.gate import MOST_BODY, Gate
 from indevolt.hub.tokens import Role
 

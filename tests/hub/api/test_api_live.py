@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from apihome import ApiHome, api_home, tokens, until
 
+from api.apihome import ApiHome, api_home, tokens, until
 from indevolt.battery import Quality, Reading, Sample
 from indevolt.hub.alerts import What
 from indevolt.hub.api.live import BEHIND, KEPT
@@ -152,6 +152,14 @@ async def test_whoever_comes_back_to_another_run_is_told_to_load_everything_anew
     assert event.kind == "reset"
 
 
+async def test_a_number_of_another_run_means_nothing_in_this_one(it: ApiHome) -> None:
+    async with listening(it, "?kind=reading") as stream:
+        tell(it, battery_power=1.0)
+        _, _, number = (await stream.next()).number.partition("-")
+    async with listening(it, "?kind=reading", f"0-{number}") as stream:
+        assert (await stream.next()).kind == "reset"
+
+
 async def test_whoever_comes_back_too_late_is_told_so(it: ApiHome) -> None:
     async with listening(it, "?kind=reading") as stream:
         tell(it, battery_power=1.0)
@@ -218,6 +226,14 @@ async def test_streams_end_when_the_hub_stops() -> None:
         assert await stream.ends()
         assert (await it.ask("/api/v1/events")).status == 503
         response.close()
+
+
+async def test_a_stream_outlives_the_time_that_other_answers_may_take() -> None:
+    async with api_home(app={"answer_s": 0.2}) as it, listening(it, "?kind=reading") as stream:
+        late = await it.ask("/api/v1/devices/cellar/settings/mode", method="PUT", role=Role.CONTROL, json={"value": "schedule"})
+        assert late.status == 504  # so that time is over for the stream as well
+        tell(it, battery_power=1.0)
+        assert (await stream.next()).data["values"] == {"battery_power": 1.0}
 
 
 async def test_a_device_that_is_not_there_cannot_be_listened_to(it: ApiHome) -> None:

@@ -7,8 +7,8 @@ import io
 import json
 
 import pytest
-from apihome import ApiHome
 
+from api.apihome import ApiHome
 from indevolt.hub.alerts import What
 from indevolt.hub.journal import Kind
 

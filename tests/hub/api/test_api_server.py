@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 import trustme
-from apihome import ApiHome, api_home, until
 
+from api.apihome import ApiHome, api_home, until
 from indevolt.errors import InvalidInput
 from indevolt.hub.api import create_app, openapi_document, serve_api, served
 from indevolt.hub.api.connections import Connection

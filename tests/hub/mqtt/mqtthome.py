@@ -75,11 +75,14 @@ async def mqtt_home(
     mqtt: Mapping[str, Any] | None = None,
     simulator: Mapping[str, Any] | None = None,
     starts: float = 10,
+    silent: bool = False,
 ) -> AsyncIterator[MqttHome]:
     """Run it. ``devices``: which there are, and whether each may be controlled; all are the same simulator."""
     clock = ManualClock()
     house = steady_house(Surroundings(700, ()))
     sim = Simulator(product, clock=clock, house=house, response=INSTANT, **{"modules": 2, **(simulator or {})})
+    if silent:
+        sim.faults.add("silent")
     wanted = {"cellar": True} if devices is None else devices
     configs = tuple(DeviceConfig(name=name, host=f"127.0.0.{at}", control=may) for at, (name, may) in enumerate(wanted.items(), 1))
     config = Config(

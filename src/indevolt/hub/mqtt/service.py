@@ -12,7 +12,7 @@ import random
 import ssl
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 import orjson
@@ -176,7 +176,7 @@ class _Bridge:
                         if not message.retain:
                             break
                     elif message.retain and message.payload:
-                        self._announced[str(message.topic)] = _bytes(message.payload)
+                        self._announced[str(message.topic)] = bytes(message.payload)
         await client.unsubscribe(list(mine))
         _heed_cancelling()
 
@@ -184,12 +184,12 @@ class _Bridge:
         async for message in client.messages:
             topic = str(message.topic)
             if topic == self._announcer.birth:
-                if _bytes(message.payload) == ONLINE.encode():
+                if bytes(message.payload) == ONLINE.encode():
                     self._announced.clear()
                     self._signatures.clear()
                     await self._tell_everything()
             elif (asked := self.topics.asked(topic)) is not None:
-                await self.orders.take(asked, topic, _bytes(message.payload), retained=message.retain)
+                await self.orders.take(asked, topic, bytes(message.payload), retained=message.retain)
 
     async def _look(self) -> None:
         """Take back values that have grown old, as of a device that repeats itself or is asked in vain."""
@@ -325,7 +325,10 @@ class _Bridge:
             self._missing[keeper.id, part] = 0 if there else self._missing.get((keeper.id, part), 0) + 1
 
     def _is_gone(self, topic: str) -> bool:
-        return not self._config.discovery or self._announcer.device_of(topic) not in self._hub.keepers
+        if not self._config.discovery:
+            return True
+        searching = not self._hub.config.devices  # devices that were found before may be found again
+        return not searching and self._announcer.device_of(topic) not in self._hub.keepers
 
     async def _take_back(self, topics: Iterable[str]) -> None:
         for topic in topics:
@@ -345,6 +348,7 @@ def _unit(keeper: Keeper, model: Model) -> Unit:
         keeper.firmware,
         # of a long search for a point that spoils replies, nothing expires
         {tier: 2 * HELD_CYCLES * _period_s(keeper, tier) + CYCLE_DEADLINE_S for tier in TIERS if tier is not Tier.IDENTITY},
+        simulated=keeper.config.simulated,
         packs={part: str(sample.value) for part, sample in serials.items() if sample is not None and sample.value},
     )
 
@@ -362,14 +366,10 @@ def _trust(config: MqttConfig) -> ssl.SSLContext:
 
 
 def _heed_cancelling() -> None:
-    """Raise a cancellation that was swallowed, as ``asyncio.wait_for`` of Python 3.11 does when its work ends at the same moment."""
+    """Raise a cancellation that ``asyncio.wait_for`` of Python 3.11 swallowed, as it does when its work ends at that moment."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _bytes(payload: Any) -> bytes:  # noqa: ANN401 - what aiomqtt says a payload may be
-    return bytes(payload) if isinstance(payload, bytes | bytearray) else str(payload or "").encode()
 
 
 def _first(group: BaseExceptionGroup[aiomqtt.MqttError]) -> BaseException:

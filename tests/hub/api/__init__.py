@@ -1,0 +1,1 @@
+"""Tests of the API of the hub; a package, so that its fixtures and their types can be shared."""
