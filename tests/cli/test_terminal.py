@@ -42,7 +42,10 @@ class Terminal:
         while text not in ESCAPES.sub("", self.seen):
             ready, _, _ = select.select([self.ours], [], [], 20)
             assert ready, f"waited for {text!r}; seen: {self.seen!r}"
-            self.seen += os.read(self.ours, 4096).decode(errors="replace")
+            try:
+                self.seen += os.read(self.ours, 4096).decode(errors="replace")
+            except OSError:  # Linux says so when the other side is closed
+                pytest.fail(f"it ended before {text!r}; seen: {self.seen!r}")
         return ESCAPES.sub("", self.seen)
 
     def type(self, text: str) -> None:

@@ -24,6 +24,7 @@ import aiohttp
 
 WANTED = Path(__file__).with_name("home-assistant.txt")
 DEADLINE_S = 180  # a fail-safe only
+ENTRY = "mqtt-of-the-test"
 _KEY = "5e" * 32
 _READY = "Now listening on port"
 
@@ -144,7 +145,7 @@ def _configure(place: Path, port: int, broker_port: int) -> None:
         f"recorder:\n  commit_interval: 0\nhistory:\nenergy:\nconfig:\n"
     )
     mqtt = {
-        "entry_id": "mqtt-of-the-test",
+        "entry_id": ENTRY,
         "version": 1,
         "domain": "mqtt",
         "title": "Mosquitto",

@@ -16,7 +16,7 @@ from indevolt.hub.hub import Hub
 from indevolt.hub.mqtt import serve_mqtt
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
-from integrations.assistant import home_assistant, program
+from integrations.assistant import ENTRY, Assistant, home_assistant, program
 from mosquitto import Broker, free_port
 
 pytestmark = pytest.mark.integration
@@ -67,63 +67,79 @@ async def test_home_assistant_finds_everything_and_a_setting_arrives(tmp_path: P
             home_assistant(tmp_path / "assistant", port=free_port(), broker_port=broker.port) as assistant,
         ):
             await assistant.look()
-
-            # units and packs
-            await assistant.until(f"{CELLAR}battery_soc", known)
-            await assistant.until("sensor.indevolt_cellar_pack_2_soc", known)
-            await assistant.until("sensor.indevolt_attic_simulated_backup_soc", known)
-            found = {device["name"]: device for device in await assistant.ask("config/device_registry/list")}
-            units = {"INDEVOLT cellar", "INDEVOLT attic (simulated)"}
-            assert {name for name in found if name.startswith("INDEVOLT")} == {
-                *units,
-                "INDEVOLT cellar pack 1",
-                "INDEVOLT cellar pack 2",
-            }
-            unit = found["INDEVOLT cellar"]
-            assert (unit["manufacturer"], unit["model"]) == ("INDEVOLT", "PowerFlex 2000")
-            assert unit["serial_number"] == devices["cellar"].serial
-            assert found["INDEVOLT cellar pack 2"]["via_device_id"] == unit["id"]
-
-            # energies, as the energy dashboard wants them
-            for name in ENERGIES:
-                energy = await assistant.until(f"{CELLAR}energy_{name}", known)
-                attributes = energy["attributes"]
-                assert (attributes["device_class"], attributes["state_class"]) == ("energy", "total_increasing")
-                assert attributes["unit_of_measurement"] == "kWh"
-            await assistant.ask("energy/save_prefs", energy_sources=energy_sources(), device_consumption=[])
-            told = await assistant.ask("energy/validate")
-            issues = {issue["type"] for source in told["energy_sources"] for issue in source}
-            assert issues <= {"statistics_not_defined"}  # which come with the first five minutes
-
-            # what can be set, and where
-            number = await assistant.until("number.indevolt_cellar_backup_soc", known)
-            assert (number["attributes"]["min"], number["attributes"]["max"]) == (0, 100)
-            entities = {entity["entity_id"]: entity for entity in await assistant.ask("config/entity_registry/list")}
-            assert "number.indevolt_attic_simulated_backup_soc" not in entities
-            assert entities[f"{CELLAR}mppt_version"]["disabled_by"] == "integration"
-            assert entities["number.indevolt_cellar_backup_soc"]["entity_category"] == "config"
-
-            # a setting goes all the way, and its outcome comes back
-            await assistant.call("number.set_value", "number.indevolt_cellar_backup_soc", value=25)
-            outcome = await assistant.until(f"{CELLAR}last_outcome", known)
-            assert outcome["state"] == "confirmed"
-            assert outcome["attributes"]["shown"] == {"backup_soc": 25}
-            assert devices["cellar"].get("backup_soc") == 25
-            await assistant.until("number.indevolt_cellar_backup_soc", lambda state: float(state) == 25)
-            await assistant.call("switch.turn_off", "switch.indevolt_cellar_grid_charging")
-            await assistant.until("switch.indevolt_cellar_grid_charging", lambda state: state == "off")
-            await assistant.call("button.press", "button.indevolt_cellar_hold")
-            await assistant.until("select.indevolt_cellar_mode", lambda state: state == "realtime")
-
-            # a device that is gone is not shown with old values
-            devices["attic"].faults.add("silent")
-            await assistant.until("sensor.indevolt_attic_simulated_battery_soc", lambda state: state == "unavailable")
-            await assistant.until("binary_sensor.indevolt_attic_simulated_connection", lambda state: state == "off")
-
+            await units_and_packs_are_there(assistant, devices["cellar"].serial)
+            await energies_suit_the_energy_dashboard(assistant)
+            await settings_are_where_the_owner_allows_them(assistant)
+            await what_is_disabled_at_first_can_be_enabled(assistant)
+            await a_setting_goes_all_the_way(assistant, devices["cellar"])
+            await a_device_that_is_gone_is_not_shown_with_old_values(assistant, devices["attic"])
         complaints = [line for line in assistant.log if " WARNING " in line or " ERROR " in line]
         strangers = [line for line in complaints if not any(each in line for each in NOT_OURS)]
         assert not strangers, "".join(strangers)
 
+
+async def units_and_packs_are_there(assistant: Assistant, serial: str) -> None:
+    await assistant.until(f"{CELLAR}battery_soc", known)
+    await assistant.until("sensor.indevolt_cellar_pack_2_soc", known)
+    await assistant.until("sensor.indevolt_attic_simulated_backup_soc", known)
+    found = {device["name"]: device for device in await assistant.ask("config/device_registry/list")}
+    units = {"INDEVOLT cellar", "INDEVOLT attic (simulated)"}
+    packs = {"INDEVOLT cellar pack 1", "INDEVOLT cellar pack 2"}
+    assert {name for name in found if name.startswith("INDEVOLT")} == units | packs
+    unit = found["INDEVOLT cellar"]
+    assert (unit["manufacturer"], unit["model"], unit["serial_number"]) == ("INDEVOLT", "PowerFlex 2000", serial)
+    assert found["INDEVOLT cellar pack 2"]["via_device_id"] == unit["id"]
+
+
+async def energies_suit_the_energy_dashboard(assistant: Assistant) -> None:
+    for name in ENERGIES:
+        attributes = (await assistant.until(f"{CELLAR}energy_{name}", known))["attributes"]
+        assert (attributes["device_class"], attributes["state_class"]) == ("energy", "total_increasing")
+        assert attributes["unit_of_measurement"] == "kWh"
+    await assistant.ask("energy/save_prefs", energy_sources=energy_sources(), device_consumption=[])
+    told = await assistant.ask("energy/validate")
+    issues = {issue["type"] for source in told["energy_sources"] for issue in source}
+    assert issues <= {"statistics_not_defined"}  # which come with the first five minutes
+
+
+async def settings_are_where_the_owner_allows_them(assistant: Assistant) -> None:
+    number = await assistant.until("number.indevolt_cellar_backup_soc", known)
+    assert (number["attributes"]["min"], number["attributes"]["max"]) == (0, 100)
+    entities = {entity["entity_id"]: entity for entity in await assistant.ask("config/entity_registry/list")}
+    assert "number.indevolt_attic_simulated_backup_soc" not in entities
+    assert entities[f"{CELLAR}mppt_version"]["disabled_by"] == "integration"
+    assert entities["number.indevolt_cellar_backup_soc"]["entity_category"] == "config"
+
+
+async def what_is_disabled_at_first_can_be_enabled(assistant: Assistant) -> None:
+    entities = await assistant.ask("config/entity_registry/list")
+    hidden = [entity["entity_id"] for entity in entities if entity["platform"] == "mqtt" and entity["disabled_by"]]
+    assert len(hidden) > 50
+    for name in hidden:
+        await assistant.ask("config/entity_registry/update", entity_id=name, disabled_by=None)
+    await assistant.ask("call_service", domain="homeassistant", service="reload_config_entry", service_data={"entry_id": ENTRY})
+    await assistant.until(f"{CELLAR}mppt_version", known)
+    await assistant.until(f"{CELLAR}pv_1_state", known)
+    await assistant.until("number.indevolt_cellar_backup_soc", known)
+
+
+async def a_setting_goes_all_the_way(assistant: Assistant, device: Simulator) -> None:
+    await assistant.call("number.set_value", "number.indevolt_cellar_backup_soc", value=25)
+    outcome = await assistant.until(f"{CELLAR}last_outcome", known)
+    assert outcome["state"] == "confirmed"
+    assert outcome["attributes"]["shown"] == {"backup_soc": 25}
+    assert device.get("backup_soc") == 25
+    await assistant.until("number.indevolt_cellar_backup_soc", lambda state: float(state) == 25)
+    await assistant.call("switch.turn_off", "switch.indevolt_cellar_grid_charging")
+    await assistant.until("switch.indevolt_cellar_grid_charging", lambda state: state == "off")
+    await assistant.call("button.press", "button.indevolt_cellar_hold")
+    await assistant.until("select.indevolt_cellar_mode", lambda state: state == "realtime")
+
+
+async def a_device_that_is_gone_is_not_shown_with_old_values(assistant: Assistant, device: Simulator) -> None:
+    device.faults.add("reset")
+    await assistant.until("sensor.indevolt_attic_simulated_battery_soc", lambda state: state == "unavailable")
+    await assistant.until("binary_sensor.indevolt_attic_simulated_connection", lambda state: state == "off")
 
 
 def energy_sources() -> list[dict[str, object]]:

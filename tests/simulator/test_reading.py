@@ -78,7 +78,8 @@ def test_a_quantity_can_be_missing_as_in_older_firmware() -> None:
 
 
 def test_packs_that_are_not_installed_have_no_serial_number_and_zeros() -> None:
-    device = Simulator("powerflex2000", modules=2, serial="5")
+    still = steady_house(Surroundings(0, ()))
+    device = Simulator("powerflex2000", clock=ManualClock(START), modules=2, serial="5", house=still)
     assert read(device, 9032, 9016, 9020) == {"9032": "5-1", "9016": 53, "9020": pytest.approx(52.6, abs=0.2)}
     assert read(device, 9051, 9035, 9039, 9111) == {"9051": "", "9035": 0, "9039": 0, "9111": 0}
 

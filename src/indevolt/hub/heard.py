@@ -17,6 +17,7 @@ from indevolt.transport import ReplyT, Transport
 
 WINDOW: Final = 200  # requests that latencies are told from: a quarter of an hour of one device
 BUDGET_S: Final = 60.0  # over which the use of the budget is told
+_UNHEARD: Final[tuple[Mapping[str, Raw], float]] = ({}, float("-inf"))
 
 
 class Health:
@@ -68,7 +69,7 @@ class Heard:
         self._transport = transport
         self._clock = clock
         self._health = health
-        self._raw: dict[str, tuple[Raw, float, bool]] = {}
+        self._said: dict[str, tuple[Mapping[str, Raw], float]] = {}  # by point, the reply that was to tell it; many share one
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
         """Pass a request on and remember the reply."""
@@ -84,8 +85,7 @@ class Heard:
         now = self._clock.monotonic()
         self._health.answered(now - started)
         if isinstance(request, GetData) and isinstance(reply, Data):
-            for key in request.keys:
-                self._raw[key] = (reply.values.get(key), now, key in reply.values)
+            self._said.update(dict.fromkeys(request.keys, (reply.values, now)))
         return reply
 
     async def close(self) -> None:
@@ -97,11 +97,11 @@ class Heard:
         since = self._clock.monotonic() - max_age_s
         values: dict[str, Raw] = {}
         for key in keys:
-            raw, at, present = self._raw.get(key, (None, -1.0, False))
-            if key not in self._raw or at < since:
+            said, at = self._said.get(key, _UNHEARD)
+            if at < since:
                 return None
-            if present:
-                values[key] = raw
+            if key in said:
+                values[key] = said[key]
         return Data(values)
 
     def young(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
@@ -110,17 +110,17 @@ class Heard:
         values: dict[str, Raw] = {}
         unknown: list[str] = []
         for key in keys:
-            raw, at, present = self._raw.get(key, (None, float("-inf"), False))
+            said, at = self._said.get(key, _UNHEARD)
             if at < since:
                 unknown.append(key)
-            elif present:
-                values[key] = raw
+            elif key in said:
+                values[key] = said[key]
         return values, unknown
 
     def forget(self, keys: Iterable[str] | None = None) -> None:
         """Forget values that a write may have changed, or all."""
         if keys is None:
-            self._raw.clear()
+            self._said.clear()
             return
         for key in keys:
-            self._raw.pop(key, None)
+            self._said.pop(key, None)

@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -316,6 +315,7 @@ class Keeper:
         names = names_of(self.device.family)
         periods = self._periods()
         due = {tier: self._clock.monotonic() for tier in names}
+        fresh = set(names)  # tiers not read yet: their second cycle comes early, so that devices begun together spread out
         missed = 0
         while True:
             tier = min(due, key=lambda each: (due[each], list(due).index(each)))
@@ -337,7 +337,9 @@ class Keeper:
                 self.health.blips += 1
                 missed, self.error = 0, None
             await self._take(tier, reading, periods[tier])
-            due[tier] = max(started + periods[tier] * self._rng.uniform(1 - JITTER, 1 + JITTER), self._clock.monotonic())
+            earliest = 0.0 if tier in fresh else 1 - JITTER
+            fresh.discard(tier)
+            due[tier] = max(started + periods[tier] * self._rng.uniform(earliest, 1 + JITTER), self._clock.monotonic())
 
     async def _is_another(self) -> bool:
         """Ask the device who it is; True if it has to be opened anew."""
@@ -407,16 +409,17 @@ class Keeper:
             grid_w=reading.number("meter_power"),
             soc_pct=reading.number("battery_soc"),
         )
-        totals = {name: number for name in reading if name.endswith("_total") and (number := reading.number(name)) is not None}
+        totals = {name: number for name in COUNTED.values() if (number := reading.number(name)) is not None}
         found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=self._alone())
         samples = {
             name: Sample(name, found.get(name), unit, reading.at, Quality.LIVE if name in found else Quality.NOT_AVAILABLE)
             for name, unit in DERIVED_UNITS.items()
         }
-        return replace(reading, samples=samples)
+        return Reading(self.id, reading.family, reading.at, samples)
 
     def _publish(self, tier: Tier, reading: Reading) -> None:
-        self._bus.publish(Update(self.id, tier, replace(reading, device=self.id), next(self._numbers)))
+        named = Reading(self.id, reading.family, reading.at, reading.samples)
+        self._bus.publish(Update(self.id, tier, named, next(self._numbers)))
 
     # ---- coming and going ----------------------------------------------------------------------------------------------------
 

@@ -14,12 +14,14 @@ from indevolt.clock import Clock
 
 LIVE_CYCLES: Final = 1.6  # a sample is live for a cycle, and for the jitter and the duration of the next reading
 HELD_CYCLES: Final = 2.6  # and held for one missed cycle more
+_LEFT_OUT: Final = (Quality.QUARANTINED, Quality.UNANSWERED)
 _VALUED: Final = (Quality.LIVE, Quality.HELD, Quality.STALE, Quality.OFFLINE)
 
 
-@dataclass(slots=True)
-class _Known:
-    sample: Sample
+@dataclass(frozen=True, slots=True)
+class _Cycle:
+    """When samples were read and how often they are; one for all of a cycle, as a hub may know many thousand devices."""
+
     read_s: float
     period_s: float
 
@@ -34,10 +36,11 @@ class Latest:
         self.offline = False
         self.frozen = False
         self._clock = clock
-        self._known: dict[str, _Known] = {}
+        self._samples: dict[str, Sample] = {}
+        self._cycles: dict[str, _Cycle] = {}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._known
+        return name in self._samples
 
     def take(self, samples: Iterable[Sample], period_s: float) -> None:
         """Take in what a cycle brought; ``period_s`` is how often it comes.
@@ -45,31 +48,33 @@ class Latest:
         A point that is in quarantine, or left out this time, keeps its last value, which grows old: so nothing vanishes without a
         word.
         """
-        now = self._clock.monotonic()
+        cycle = _Cycle(self._clock.monotonic(), period_s)
         for sample in samples:
-            known = self._known.get(sample.name)
-            if sample.quality in (Quality.QUARANTINED, Quality.UNANSWERED) and known and known.sample.quality is Quality.LIVE:
+            name = sample.name
+            if sample.quality in _LEFT_OUT and (known := self._samples.get(name)) and known.quality is Quality.LIVE:
                 continue
-            self._known[sample.name] = _Known(sample, now, period_s)
+            self._samples[name] = sample
+            self._cycles[name] = cycle
 
     def forget(self) -> None:
         """Forget everything, as it is of another device."""
-        self._known.clear()
+        self._samples.clear()
+        self._cycles.clear()
 
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""
-        known = self._known.get(name)
+        known = self._samples.get(name)
         return None if known is None else self._judge(known)
 
     def age_s(self, name: str) -> float | None:
         """Return how long ago a quantity was read; None when never."""
-        known = self._known.get(name)
-        return None if known is None else self._clock.monotonic() - known.read_s
+        cycle = self._cycles.get(name)
+        return None if cycle is None else self._clock.monotonic() - cycle.read_s
 
     def samples(self, names: Iterable[str] | None = None) -> Mapping[str, Sample]:
         """Return samples by name, all or some."""
-        wanted = self._known if names is None else [name for name in names if name in self._known]
-        return {name: self._judge(self._known[name]) for name in wanted}
+        wanted = self._samples if names is None else [name for name in names if name in self._samples]
+        return {name: self._judge(self._samples[name]) for name in wanted}
 
     def value(self, name: str) -> Value | None:
         """Return the last value of a quantity if it is live."""
@@ -80,16 +85,16 @@ class Latest:
         """Return all that is known as one reading of now."""
         return Reading(device, family, self._clock.now(), self.samples(names))
 
-    def _judge(self, known: _Known) -> Sample:
-        sample = known.sample
+    def _judge(self, sample: Sample) -> Sample:
         if sample.quality is not Quality.LIVE:
             return sample
-        age_s = self._clock.monotonic() - known.read_s
+        cycle = self._cycles[sample.name]
+        age_s = self._clock.monotonic() - cycle.read_s
         if self.offline:
             quality = Quality.OFFLINE
-        elif self.frozen or age_s > HELD_CYCLES * known.period_s:
+        elif self.frozen or age_s > HELD_CYCLES * cycle.period_s:
             quality = Quality.STALE
-        elif age_s > LIVE_CYCLES * known.period_s:
+        elif age_s > LIVE_CYCLES * cycle.period_s:
             quality = Quality.HELD
         else:
             return sample

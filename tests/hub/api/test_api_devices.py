@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from api.apihome import DEVICE, ApiHome
+from api.apihome import DEVICE, ApiHome, until
+from indevolt.hub.api.devices import MOST_WAITING
+from indevolt.hub.tokens import Role
 
 
 async def test_devices_are_listed_by_name(it: ApiHome) -> None:
@@ -81,6 +85,23 @@ async def test_a_reading_can_be_asked_to_be_fresh(it: ApiHome) -> None:
     assert known["values"]["pack1_soc"]["age_s"] > 3
     fresh = await it.ask_while_time_passes(f"{DEVICE}/readings?names=pack1_soc&max_age_s=2")
     assert fresh.json["values"]["pack1_soc"]["age_s"] <= 2
+
+
+async def test_a_crowd_that_waits_for_a_slow_device_is_told_to_come_back(it: ApiHome) -> None:
+    it.simulator.faults.add("slow:3")
+    path = f"{DEVICE}/readings?names=pack1_soc&max_age_s=0"
+    crowd = [asyncio.create_task(it.ask(path)) for _ in range(MOST_WAITING)]
+    await until(lambda: it.app.state.waiting["cellar"] == MOST_WAITING)
+    late = await it.ask(path)
+    assert (late.status, late.headers["retry-after"]) == (429, "5")
+    while not all(task.done() for task in crowd):
+        await it.clock.advance(0.5)
+    assert {task.result().status for task in crowd} == {200}
+
+
+async def test_a_wrong_method_is_told_the_right_ones(it: ApiHome) -> None:
+    answer = await it.ask(f"{DEVICE}/settings/backup_soc", method="DELETE", role=Role.CONTROL)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, PUT")
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,10 @@ async def test_a_crowd_of_idle_connections_locks_nobody_out() -> None:
     async with api_home(connection=Few) as it:
         crowd = [await asyncio.open_connection("127.0.0.1", it.port) for _ in range(100)]
         assert (await it.ask("/healthz")).status == 200
+        async with asyncio.timeout(PATIENCE_S):
+            for reader, _ in crowd[:70]:  # those that have waited longest are hung up on
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
         for _, writer in crowd:
             writer.close()
 
