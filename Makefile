@@ -6,16 +6,20 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench clean
+.PHONY: help run test test-integrations check docs bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s  %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start a simulated home and its hub and show both live, until Ctrl-C
 	@$(VENV)/bin/indevolt demo || [ $$? -eq 130 ] # which is Ctrl-C
 
 test: $(READY) ## run the tests
 	@$(PY) -m pytest
+
+test-integrations: $(READY) ## run the tests with a real Home Assistant, which is installed the first time, outside this folder
+	$(PY) tests/integrations/assistant.py
+	$(PY) -m pytest -m integration tests/integrations
 
 check: $(READY) ## lint, format, types, layers, generated docs: everything but the tests
 	$(PY) -m ruff check
@@ -34,6 +38,8 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/physics.py
 	$(PY) benchmarks/fleet.py
+	$(PY) benchmarks/live.py
+	$(PY) benchmarks/kill9.py
 
 clean: ## remove everything that make and the tools made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

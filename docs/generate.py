@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+from broker import broker
 from dashboards import dashboards
 from rest import rest
 
@@ -283,6 +284,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "hub-config.md": hub_configuration,
     "hub-config.schema.json": hub_schema,
     "metrics.md": metrics,
+    "mqtt.md": partial(broker, table),
     "rest.md": partial(rest, table),
     "openapi.json": openapi,
     **{f"{GRAFANA}/{name}": partial(iter, text.splitlines()) for name, text in dashboards().items()},

@@ -147,7 +147,7 @@ async def test_a_frozen_device_is_noticed_within_minutes() -> None:
 async def test_a_restart_is_written_down() -> None:
     async with home() as it:
         await it.pass_time(700)
-        it.simulator.reboot(8)
+        it.simulator.reboot(20)  # longer than the retries of one reading, whenever that begins
         await it.pass_time(120)
         assert it.keeper.link is Link.ONLINE
         assert any("restarted" in text for text in await it.journal())

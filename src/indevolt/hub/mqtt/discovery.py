@@ -213,7 +213,7 @@ def _control(point: Point) -> tuple[str, dict[str, Any]] | None:
                 return None
             low, high = min(lows), max(highs)
             # Home Assistant complains of a value beyond the bounds, as a stopped command has it; it is unknown there.
-            template = f"{{% set v = {value} %}}{{{{ v if v is number else none }}}}"
+            template = f"{{% set v = {value} %}}{{{{ v if v is number and {low:g} <= v <= {high:g} else none }}}}"
             fields: dict[str, Any] = {"min": low, "max": high, "step": 1, "mode": "box", "value_template": template}
             kind = _number_fields(point.name, point.unit, grows=False)
             return "number", fields | {name: kind[name] for name in ("device_class", "unit_of_measurement") if name in kind}
