@@ -147,7 +147,7 @@ async def test_a_frozen_device_is_noticed_within_minutes() -> None:
 async def test_a_restart_is_written_down() -> None:
     async with home() as it:
         await it.pass_time(700)
-        it.simulator.reboot(20)  # longer than the retries of one reading, whenever that begins
+        it.simulator.reboot(10)  # one reading fails in it with all its retries, whenever it begins, and no three of them
         await it.pass_time(120)
         assert it.keeper.link is Link.ONLINE
         assert any("restarted" in text for text in await it.journal())
@@ -166,8 +166,8 @@ async def test_another_firmware_is_written_down_and_missing_points_are_absent() 
 async def test_another_device_at_the_address_is_noticed_and_energies_go_on() -> None:
     async with home() as it:
         before = it.keeper.derivation.counters.total("energy_charge")
-        it.simulator.reboot(8)
-        it.simulator.update({"sn": "3899999999"}, 8)
+        it.simulator.reboot(10)
+        it.simulator.update({"sn": "3899999999"}, 10)
         it.simulator.set("battery_charge_energy_total", 1000)
         await it.pass_time(200)
         assert it.keeper.serial == "3899999999"

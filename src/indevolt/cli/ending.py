@@ -18,6 +18,7 @@ from typing import Final
 import click
 
 from indevolt.errors import IndevoltError, InvalidInput
+from indevolt.tomltext import WrongToml
 
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
@@ -99,7 +100,8 @@ def _report(error: IndevoltError, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"error": error_record(error)}, ensure_ascii=False), flush=True)  # noqa: T201 - the output of a command
     else:
-        _say("error: ", str(error))
+        for facts in [f"{error.name}, {each}" for each in error.mistakes] if isinstance(error, WrongToml) else [str(error)]:
+            _say("error: ", facts)
         if error.remedy:
             _say("  next: ", error.remedy)
     return error.exit_code

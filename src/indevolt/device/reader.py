@@ -5,7 +5,8 @@ Knows which packs and meters are not there, so that their zeros are not taken fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,9 +17,41 @@ from indevolt.device.batches import Answer, Batches
 from indevolt.errors import InvalidInput, ProtocolError
 
 _PARTS_LAST_S: Final = 3600.0  # how long "pack 2 is not there" holds; packs are added rarely, and with the unit switched off
-_PLANS: Final = 64  # selections of names kept resolved; a poller has a few
+_PLANS: Final = 256  # selections of names kept resolved, of all devices of this process; a poller has a few
 _MISSING: Final = object()
+_LIVE: Final = Quality.LIVE
 _NOTHING: Final = frozenset((None, 0, "", "0"))  # what a device sends for a pack that is not there (protocol.md, section 11)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is the same at each reading of a selection, on all devices of a model."""
+
+    model: Model
+    points: tuple[Point, ...]
+    asked: tuple[int, ...]  # the numbers of these points, and of the switches that some need
+    has_parts: bool
+    steady: tuple[tuple[Point, str, str, int, str, Callable[[object], Value | None] | None], ...]
+    """Of each point: name, unit, number, key, and how it is decoded if neither part nor switch can make its value void."""
+
+    @staticmethod
+    def of(points: tuple[Point, ...], model: Model) -> _Plan:
+        switches = (model.points[point.needs] for point in points if point.needs)
+        sides = [(point, point.read) for point in points if point.read is not None]
+        return _Plan(
+            model,
+            points,
+            tuple(dict.fromkeys(point.read.at for point in (*points, *switches) if point.read)),
+            any(point.part for point in points),
+            tuple(
+                (point, point.name, point.unit, side.at, side.key, None if point.part or point.needs else side.codec.decode)
+                for point, side in sides
+            ),
+        )
+
+
+_plans: Final[dict[tuple[int, tuple[str | int, ...]], _Plan]] = {}
+"""By the identity of the model, which the plan itself keeps alive, and what is asked for."""
 
 
 class Reader:
@@ -38,8 +71,9 @@ class Reader:
         self._model = model
         self._batches = batches
         self._clock = clock
-        self._plans: dict[tuple[str | int, ...], tuple[Point, ...]] = {}
         self._parts: dict[str, bool] = {}
+        presence = {part: model.points[name].read for part, name in model.presence.items()}
+        self._telling = {part: side for part, side in presence.items() if side is not None}
         self._parts_at: float | None = None
         self._parts_told = False  # whether this device shows serial numbers of packs at all, if only empty ones
 
@@ -50,17 +84,15 @@ class Reader:
             InvalidInput: no such quantity, or one that can only be written.
             IndevoltError: the device as a whole does not answer as it should.
         """
-        points = self.resolve(names)
-        switches = (self._model.points[point.needs] for point in points if point.needs)
-        wanted = (*points, *switches, *self._unknown_parts(points))
-        answers = await self._batches.fetch([point.read.at for point in wanted if point.read])
+        plan = self._plan(names)
+        answers = await self._batches.fetch((*plan.asked, *self._unknown_parts(plan)))
         self._learn_parts(answers)
-        return self._compose(points, answers)
+        return self._compose(plan, answers)
 
     async def look(self, names: tuple[str | int, ...]) -> Reading:
         """Read quantities in one request, and raise whatever goes wrong."""
-        points = self.resolve(names)
-        return self._compose(points, [await self._batches.ask(tuple(point.read.at for point in points if point.read))])
+        plan = self._plan(names)
+        return self._compose(plan, [await self._batches.ask(tuple(point.read.at for point in plan.points if point.read))])
 
     def unanswered(self, names: tuple[str | int, ...]) -> Reading:
         """Return the reading of a device that did not answer."""
@@ -78,25 +110,42 @@ class Reader:
         Raises:
             InvalidInput: no such quantity, or one that can only be written.
         """
+        return self._plan(names).points
+
+    def _plan(self, names: tuple[str | int, ...]) -> _Plan:
         try:
-            found = self._plans.get(names)
+            found = _plans.get((id(self._model), names))
         except TypeError:
             raise InvalidInput(f"{names!r:.80} are no names", remedy='Give them one by one: read("battery_soc", "mode").') from None
         if found is None:
             named = {point.name: point for point in map(self._model.point, names)}
-            found = tuple(named.values()) or self._model.readable()
-            if blind := [point.name for point in found if point.read is None]:
+            points = tuple(named.values()) or self._model.readable()
+            if blind := [point.name for point in points if point.read is None]:
                 raise InvalidInput(f"{', '.join(blind)} can only be written: the device does not show it")
-            if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[names] = found
+            found = _Plan.of(points, self._model)
+            if len(_plans) >= _PLANS:
+                _plans.clear()
+            _plans[id(self._model), names] = found
         return found
 
-    def _compose(self, points: Iterable[Point], answers: list[Answer]) -> Reading:
+    def _compose(self, plan: _Plan, answers: list[Answer]) -> Reading:
         """Return one sample for each point, in the order asked."""
         at = answers[-1].at if answers else self._clock.now()
-        homes = {number: answer for answer in answers for number in answer.points}
-        samples = {point.name: self._sample(point, homes, at) for point in points}
+        homes: dict[int, Answer] = {}
+        for answer in answers:
+            homes.update(dict.fromkeys(answer.points, answer))
+        samples: dict[str, Sample] = {}
+        for point, name, unit, number, key, decode in plan.steady:
+            home = homes.get(number)
+            if decode is None or home is None or (raw := home.values.get(key)) is None:
+                samples[name] = self._sample(point, homes, at)
+                continue
+            try:
+                value = decode(raw)
+            except ProtocolError:
+                samples[name] = Sample(name, None, unit, home.at, Quality.UNREADABLE)
+            else:
+                samples[name] = Sample(name, value, unit, home.at, _LIVE if value is not None else Quality.NOT_AVAILABLE)
         if (role := samples.get("cluster_role")) is not None and role.quality is Quality.LIVE:
             self.role = role.value
         return Reading(self._device, self._model.family, at, samples)
@@ -133,21 +182,22 @@ class Reader:
         except ProtocolError:
             return False
 
-    def _unknown_parts(self, points: Iterable[Point]) -> tuple[Point, ...]:
-        """Return the quantities that tell which packs are there, if that matters for these points and is not known."""
+    def _unknown_parts(self, plan: _Plan) -> Iterable[int]:
+        """Return the points that tell which packs are there, if that matters for this selection and is not known."""
         fresh = self._parts_at is not None and self._clock.monotonic() - self._parts_at < _PARTS_LAST_S
-        if fresh or not any(point.part for point in points):
+        if fresh or not plan.has_parts:
             return ()
-        return tuple(self._model.points[name] for name in self._model.presence.values())
+        return [side.at for side in self._telling.values()]
 
     def _learn_parts(self, answers: list[Answer]) -> None:
         if not any(answer.values for answer in answers):
             return  # a wholly empty reply tells nothing (protocol.md, section 8)
-        asked: dict[int, object] = {}
-        for answer in answers:
-            asked.update({number: answer.values.get(str(number), _MISSING) for number in answer.points})
-        telling = {part: self._model.points[name].read for part, name in self._model.presence.items()}
-        found = {part: asked[side.at] for part, side in telling.items() if side and side.at in asked}
+        found = {
+            part: answer.values.get(side.key, _MISSING)
+            for answer in answers
+            for part, side in self._telling.items()
+            if side.at in answer.points
+        }
         if found:
             self._parts_at = self._clock.monotonic()
             self._parts.update({part: not (raw is _MISSING or _is_nothing(raw)) for part, raw in found.items()})

@@ -14,7 +14,7 @@ from indevolt.catalogue import families
 from indevolt.clock import ManualClock
 from indevolt.hub.alerts import Alerts
 from indevolt.hub.bus import Bus
-from indevolt.hub.config import Config, DeviceConfig, HubConfig, MqttConfig, StoreConfig
+from indevolt.hub.config import Config, DeviceConfig, HubConfig, MqttConfig, PollConfig, StoreConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
@@ -84,7 +84,10 @@ async def mqtt_home(
     if silent:
         sim.faults.add("silent")
     wanted = {"cellar": True} if devices is None else devices
-    configs = tuple(DeviceConfig(name=name, host=f"127.0.0.{at}", control=may) for at, (name, may) in enumerate(wanted.items(), 1))
+    poll = PollConfig(settings_s=86_400)  # so that no poll brings what a write should have told
+    configs = tuple(
+        DeviceConfig(name=name, host=f"127.0.0.{at}", control=may, poll=poll) for at, (name, may) in enumerate(wanted.items(), 1)
+    )
     config = Config(
         hub=HubConfig(data=Path("nowhere")),
         devices=configs,

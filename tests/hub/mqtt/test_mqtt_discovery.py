@@ -213,17 +213,63 @@ async def test_when_control_is_revoked_the_controls_go(tmp_path: Path) -> None:
                 await listener.until_told(config_topic("button", "hold"), "")
 
 
-async def test_a_pack_that_was_taken_out_goes_but_not_for_a_blip(tmp_path: Path) -> None:
+async def test_a_pack_that_was_taken_out_goes(tmp_path: Path) -> None:
     with Broker(tmp_path) as broker:
         async with listening(broker) as listener, mqtt_home(broker) as home:
             await until_announced(home, listener, "sensor", "pack1_soc")
-            there = home.simulator.get("pack1_sn")
-            home.simulator.set("pack1_sn", "")
-            home.simulator.lay_out(remove=["pack1_soc"])
-            await home.while_time_passes(listener.until(lambda: "pack1_soc" in listener.json(f"{CELLAR}/state/packs")["quality"]))
-            assert listener.last[config_topic("sensor", "pack1_soc")]
-            assert there
+            home.simulator.lay_out(remove=["pack1_sn", "pack1_soc"])
             await home.while_time_passes(listener.until_told(config_topic("sensor", "pack1_soc"), ""))
+
+
+async def test_a_pack_that_is_missing_in_one_reading_stays(tmp_path: Path) -> None:
+    packs = f"{CELLAR}/state/packs"
+    with Broker(tmp_path) as broker:
+        async with listening(broker) as listener, mqtt_home(broker) as home:
+            await until_announced(home, listener, "sensor", "pack1_soc")
+            await listener.until_told(f"{ROOT}/status", "online")
+            for _ in range(4):
+                home.simulator.lay_out(remove=["pack1_sn", "pack1_soc"])
+                await until_packs(home, listener, there=False)
+                home.simulator.lay_out()
+                await until_packs(home, listener, there=True)
+            assert listener.json(packs)["pack1_soc"] is not None
+            assert (config_topic("sensor", "pack1_soc"), b"") not in listener.heard
+
+
+async def until_packs(home: MqttHome, listener: Listener, *, there: bool) -> None:
+    """Let the next reading of the packs pass, and no more."""
+    state = f"{CELLAR}/state/packs"
+    while ("pack1_soc" not in listener.json(state)["quality"]) is not there:
+        heard = len(listener.heard)
+        await home.pass_time(20)
+        await listener.say("a/mark", f"{heard}")
+        await listener.until_told("a/mark", f"{heard}")
+
+
+async def test_what_a_new_firmware_no_longer_tells_keeps_its_entity(tmp_path: Path) -> None:
+    state = f"{CELLAR}/state/packs"
+    with Broker(tmp_path) as broker:
+        async with listening(broker) as listener, mqtt_home(broker) as home:
+            await until_announced(home, listener, "sensor", "main_temperature")
+            home.simulator.lay_out(remove=["main_temperature"])
+            await home.while_time_passes(
+                listener.until(lambda: listener.json(state)["quality"].get("main_temperature") == "absent")
+            )
+            seen = len(listener.heard)
+            await home.while_time_passes(listener.until(lambda: state in [topic for topic, _ in listener.heard[seen:]]))
+            assert listener.last[config_topic("sensor", "main_temperature")]
+
+
+async def test_a_hub_that_looks_for_its_devices_takes_nothing_back_from_those_it_found_before(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        async with listening(broker) as listener:
+            async with mqtt_home(broker) as home:
+                await until_announced(home, listener, "sensor", "battery_soc")
+                await listener.until_told(f"{ROOT}/status", "online")
+            heard = len(listener.heard)
+            async with mqtt_home(broker, devices={}):
+                await listener.until(lambda: (f"{ROOT}/status", b"online") in listener.heard[heard:])
+            assert listener.last[config_topic("sensor", "battery_soc")]
 
 
 async def test_a_device_that_the_owner_removed_goes_at_once(tmp_path: Path) -> None:

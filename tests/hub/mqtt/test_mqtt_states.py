@@ -72,8 +72,11 @@ async def test_what_a_frozen_device_repeats_is_not_told_as_news(tmp_path: Path) 
             stale = {"battery_power": "stale"}.items()
             await home.while_time_passes(listener.until(lambda: stale <= listener.json(POWER).get("quality", {}).items()))
             assert listener.json(POWER)["battery_power"] is None
+            settings = f"{CELLAR}/state/settings"
+            await home.while_time_passes(listener.until(lambda: listener.json(settings)["backup_soc"] is None))
             home.simulator.faults.clear()
             await home.while_time_passes(listener.until(lambda: listener.json(POWER)["battery_power"] is not None))
+            await home.while_time_passes(listener.until(lambda: listener.json(settings)["backup_soc"] is not None))
 
 
 async def test_a_poisoned_point_is_null_while_the_others_go_on(tmp_path: Path) -> None:

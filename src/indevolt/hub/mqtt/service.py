@@ -83,6 +83,7 @@ class _Bridge:
         self._signatures: dict[str, object] = {}  # what the announcements of a device were made of
         self._missing: dict[tuple[str, str], int] = {}  # readings in a row without a pack
         self._told_s: dict[tuple[str, Tier], float] = {}  # states that are not old, and when they were told
+        self._frozen: set[str] = set()  # devices that repeat themselves, as far as was told
         self._refreshing: set[asyncio.Task[None]] = set()
 
     # ---- the session ---------------------------------------------------------------------------------------------------------
@@ -196,9 +197,13 @@ class _Bridge:
         while True:
             await self._hub.clock.sleep(LOOK_EVERY_S)
             now = self._hub.clock.monotonic()
+            for keeper in tuple(self._hub.keepers.values()):
+                if keeper.latest.frozen != (keeper.id in self._frozen):
+                    self._frozen ^= {keeper.id}
+                    await self._tell_states(keeper)
             for (device, tier), told_s in tuple(self._told_s.items()):
-                keeper = self._hub.keepers.get(device)
-                if keeper is not None and (keeper.latest.frozen or now - told_s > HELD_CYCLES * _period_s(keeper, tier)):
+                keeper = self._hub.keeper(device)
+                if now - told_s > HELD_CYCLES * _period_s(keeper, tier):
                     await self._send_state(keeper, tier)
                     self._told_s.pop((device, tier), None)  # once is enough
 
@@ -231,12 +236,14 @@ class _Bridge:
     async def _tell_device(self, keeper: Keeper) -> None:
         """Tell all of a device: whether it answers, what is known, what needs attention, and its entities."""
         online = keeper.link is Link.ONLINE
-        if keeper.model is not None:
-            for tier in TIERS:
-                await self._send_state(keeper, tier)
+        await self._tell_states(keeper)
         await self._send(self.topics.device_status(keeper.id), (ONLINE if online else OFFLINE).encode(), qos=1)
         await self._send_alerts(keeper.id)
         await self._announce(keeper)
+
+    async def _tell_states(self, keeper: Keeper) -> None:
+        for tier in TIERS:
+            await self._send_state(keeper, tier)
 
     async def _send_state(self, keeper: Keeper, tier: Tier) -> None:
         model = keeper.model
