@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import random
 import statistics
 import sys
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from poll import rival_environment
 from poll_clients import loop_factory
@@ -43,14 +42,15 @@ from side_by_side import (
 import indevolt
 from indevolt.catalogue import load
 from indevolt.clock import SystemClock
-from indevolt.hub.app import running
+from indevolt.hub.app import collecting_rarely, running
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, StoreConfig
+from indevolt.hub.derive import DERIVED_UNITS
 from indevolt.hub.events import Tier
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper, Link
-from indevolt.hub.tiers import names_of, tables_of
+from indevolt.hub.tiers import DERIVED_TABLE, names_of, table_name, tables_of
 from indevolt.protocol.messages import GetData
 from indevolt.simulator.fleet import Fleet
 from indevolt.store.memory import MemoryStore
@@ -60,6 +60,12 @@ from indevolt.virtual_fleet import VirtualFleet
 HERE = Path(__file__).parent
 PRODUCT, FAMILY = "powerflex2000", "gen2"
 NAMES = names_of(FAMILY)[Tier.POWER]
+STORED = {
+    column.name
+    for table in tables_of(FAMILY)
+    if table.name in (table_name(FAMILY, Tier.POWER), DERIVED_TABLE.name)
+    for column in table.columns
+}
 LAST = names_of(FAMILY)[Tier.IDENTITY][-1]  # what a keeper reads last in its first round
 EVERY_S = 5.0
 SIZES = (250, 500, 1000, 2000)
@@ -67,7 +73,7 @@ STAGED = 500  # devices for which the stages are told apart; what the rival's co
 GOAL_DEVICES, GOAL_GAIN = 2000, 8.0  # the goals of the project
 LEAST_DONE = 0.95  # of the polls that fit; packs are read once a minute, and power waits meanwhile, as the device wants its pauses
 WINDOW_S = 60.0  # a round of every tier but the settings
-STAGE_S = 20.0
+STAGE_S = 15.0
 SETTLE_S = 10.0  # after the first round of all devices, so that it is over for the store as well
 PATIENCE_S = 180.0  # with the first round
 NEVER_S = 86_400.0
@@ -233,11 +239,12 @@ async def poll(kind: str) -> None:
     base_kb = resident_kb()
     poller, lags = POLLERS[kind](), Lags()
     async with AsyncExitStack() as stack:
-        watching = asyncio.create_task(lags.watch())
-        stack.callback(watching.cancel)
+        stack.enter_context(collecting_rarely())  # as the hub's own process does
 
         async def answer(asked: Json) -> Json:
             if "hosts" in asked:
+                if asked["lags"]:
+                    stack.callback(asyncio.create_task(lags.watch()).cancel)
                 await poller.start(asked, stack)
                 return {}
             if "since" in asked:
@@ -269,7 +276,7 @@ async def kept(hub: Hub, since: str, until: str) -> Json:
         gaps_s += [(after - before).total_seconds() for before, after in pairwise(times)]
     for device in itertools.islice(hub.keepers, 20):
         last = (await hub.store.last(device))[device]
-        values += sum(at >= start for at, _ in last.values())
+        values += sum(at >= start for name, (at, _) in last.items() if name in STORED)
     health = hub.store.health()
     gaps_s.sort()
     return {
@@ -371,7 +378,7 @@ def settle(poller: Child, fleet: Child, seconds: float) -> float:
 
 def watch(poller: Child, fleet: Child, seconds: float) -> Window:
     """Let a poller go on for a while, and return what that took."""
-    served_s, before = fleet.ask()["cpu_s"], poller.ask()
+    served_s, before = fleet.ask()["cpu_s"], poller.ask()  # which also forgets the lags of the start
     time.sleep(seconds)
     after, fleet_s = poller.ask(), fleet.ask()["cpu_s"]
     spent = {name: after[name] - before[name] for name in ("wall_s", "polls", "cpu_s", "writer_s")}
@@ -395,7 +402,7 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
             hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
             where = fleet.ask(devices=size)
-            hub.ask(**where, folder=folder, store="sqlite", only_power=False)
+            hub.ask(**where, folder=folder, store="sqlite", only_power=False, lags=True)
             first_s = settle(hub, fleet, SETTLE_S)
             found = watch(hub, fleet, seconds)
             time.sleep(3.0)  # so that the last second of it is committed
@@ -420,12 +427,14 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
                 verdict(met=good) if size >= GOAL_DEVICES else ("" if good else "behind"),
             ]
         )
-        print(f"  {size:,} devices: {history['waiting']} rows wait, {history['missed']} events missed, {history['state']}", flush=True)
+        print(
+            f"  {size:,} devices: {history['waiting']} rows wait, {history['missed']} events missed, {history['state']}", flush=True
+        )
     heads = [
         "devices",
         "polls/s kept",
         "of wanted",
-        "values",
+        "values a poll",
         "of a core",
         "CPU µs/poll",
         "of it writer",
@@ -443,7 +452,9 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
 def rarely() -> str:
     """Return what a device is asked for beside its power."""
     found = {tier: len(names) for tier, names in names_of(FAMILY).items()}
-    return f"{found[Tier.PACKS]} more every minute, {found[Tier.SETTINGS]} more every ten minutes; 13 are worked out"
+    return (
+        f"{found[Tier.PACKS]} more every minute, {found[Tier.SETTINGS]} more every ten minutes; {len(DERIVED_UNITS)} are worked out"
+    )
 
 
 @dataclass(frozen=True)
@@ -456,8 +467,8 @@ class Stage:
 
 
 STAGES = (
-    Stage("raw exchange", "raw"),
-    Stage("typed reading, pacing", "read"),
+    Stage("raw exchange: socket, HTTP, JSON", "raw"),
+    Stage("typed reading, with pacing", "read"),
     Stage("keeper: latest, freeze, derive, publish", "keeper"),
     Stage("hub with a store in memory: recorder, alerts", "hub", "memory"),
     Stage("hub with SQLite", "hub", "sqlite"),
@@ -466,7 +477,9 @@ STAGES = (
 
 def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
     """Tell the stages apart, and compare with what people script."""
-    print(f"Stages: {size} devices, {len(NAMES)} quantities every {EVERY_S:g} s and nothing else; medians of {rounds} rounds in turns.")
+    print(
+        f"Stages: {size} devices, {len(NAMES)} quantities every {EVERY_S:g} s and nothing else; medians of {rounds} rounds in turns."
+    )
     print("Each row does what the one before does, and more.", flush=True)
     rival = rival_environment()
     found: dict[str, list[Window]] = {}
@@ -476,7 +489,7 @@ def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
                 fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
                 poller = stack.enter_context(Child(argv, cores.client))
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
-                poller.ask(**fleet.ask(devices=size), folder=folder, only_power=True, points=points(), **order)
+                poller.ask(**fleet.ask(devices=size), folder=folder, only_power=True, lags=False, points=points(), **order)
                 settle(poller, fleet, SETTLE_S / 2)
                 found.setdefault(title, []).append(watch(poller, fleet, seconds))
     cost = {title: statistics.median(each.us_per_poll for each in windows) for title, windows in found.items()}
@@ -509,7 +522,10 @@ def contestants(rival: str | None) -> Iterator[tuple[str, list[str], Json]]:
     for stage in STAGES:
         yield stage.title, own(stage.role, loop), {"store": stage.store}
     if rival is not None:
-        for title, more in (("indevolt-api, a row a value, a commit a poll", {}), ("the same, WAL and synchronous NORMAL", {"wal": 1})):
+        for title, more in (
+            ("indevolt-api, a row a value, a commit a poll", {}),
+            ("the same, WAL and synchronous NORMAL", {"wal": 1}),
+        ):
             yield title, [rival, str(HERE / "hub_script.py"), "--loop", loop], {"every_s": EVERY_S, **more}
 
 
@@ -529,7 +545,10 @@ def main() -> None:
         print("Only Linux has all of 127.0.0.0/8, which a fleet needs: nothing measured.")
         return
     cores = Cores.share()
-    print(f"The hub and a fleet of {PRODUCT}.\n{machine()}, {cores.describe()} (the fleet serves, the hub is the client).\n", flush=True)
+    print(
+        f"The hub and a fleet of {PRODUCT}.\n{machine()}, {cores.describe()} (the fleet serves, the hub is the client).\n",
+        flush=True,
+    )
     if chosen.only != "stages":
         show_sizes([50] if chosen.quick else chosen.devices, 10.0 if chosen.quick else chosen.seconds, cores)
     if chosen.only != "sizes":

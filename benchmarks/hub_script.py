@@ -20,7 +20,9 @@ from indevolt_api import IndevoltAPI
 from poll_clients import loop_factory
 from side_by_side import Json, raise_file_limit
 
-TABLE = "CREATE TABLE readings (at REAL NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL, value, PRIMARY KEY (device, point, at))"
+TABLE = (
+    "CREATE TABLE readings (at REAL NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL, value, PRIMARY KEY (device, point, at))"
+)
 
 
 class Script:

@@ -342,7 +342,7 @@ async def test_a_signal_ends_the_process_cleanly_and_leaves_nothing(tmp_path: Pa
     with sqlite3.connect(folder / "history.sqlite3") as kept:
         texts = [text for (text,) in kept.execute("SELECT text FROM journal ORDER BY number")]
     kept.close()
-    assert texts[0] == "started with 1 devices"
+    assert texts[0] == "started with 1 device"
     assert "stopping" in texts
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from indevolt.clock import Clock
@@ -94,7 +95,7 @@ class Batches:
 
     async def ask(self, points: tuple[int, ...]) -> Answer:
         """Send one request as it is; whatever fails is raised."""
-        data = await self.transport.exchange(GetData(points))
+        data = await self.transport.exchange(_request(points))
         if self._proven is None:
             self._proven = next((point for point in points if str(point) in data.values), None)
         return Answer(points, data.values, self._clock.now())
@@ -215,6 +216,11 @@ class Batches:
             self.quarantine[point] = Quarantined(
                 reason, since, now + timedelta(seconds=wait), strikes, self._clock.monotonic() + wait
             )
+
+
+@lru_cache(maxsize=512)  # a poller asks for the same few batches for ever
+def _request(points: tuple[int, ...]) -> GetData:
+    return GetData(points)
 
 
 def _halves(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mqtthome import CELLAR, CONFIGS, ROOT, MqttHome, mqtt_home
 
+from indevolt.battery import Quality
 from indevolt.catalogue import families, load
 from indevolt.hub.derive import DERIVED_UNITS
 from indevolt.hub.events import Tier
@@ -237,13 +238,11 @@ async def test_a_pack_that_is_missing_in_one_reading_stays(tmp_path: Path) -> No
 
 
 async def until_packs(home: MqttHome, listener: Listener, *, there: bool) -> None:
-    """Let the next reading of the packs pass, and no more."""
-    state = f"{CELLAR}/state/packs"
-    while ("pack1_soc" not in listener.json(state)["quality"]) is not there:
-        heard = len(listener.heard)
+    """Let the next reading of the packs pass and be told, and no more."""
+    latest = home.hub.keepers["cellar"].latest
+    while ((sample := latest.sample("pack1_soc")) is not None and sample.quality is not Quality.NOT_INSTALLED) is not there:
         await home.pass_time(20)
-        await listener.say("a/mark", f"{heard}")
-        await listener.until_told("a/mark", f"{heard}")
+    await listener.until(lambda: ("pack1_soc" not in listener.json(f"{CELLAR}/state/packs")["quality"]) is there)
 
 
 async def test_what_a_new_firmware_no_longer_tells_keeps_its_entity(tmp_path: Path) -> None:

@@ -56,6 +56,10 @@ async def test_a_device_that_does_not_answer_is_offline_and_its_values_are_gone(
         async with listening(broker) as listener, mqtt_home(broker) as home:
             await listener.until_told(f"{CELLAR}/status", "online")
             home.simulator.faults.add("silent")
+            await home.pass_time(20)  # three cycles were missed, and the device is not given up yet
+            await listener.until(lambda: listener.json(POWER)["quality"].get("battery_soc") == "stale")
+            assert listener.json(POWER)["battery_soc"] is None
+            assert listener.text(f"{CELLAR}/status") == "online"
             await home.while_time_passes(listener.until_told(f"{CELLAR}/status", "offline"))
             assert listener.json(POWER)["battery_soc"] is None
             assert listener.json(POWER)["quality"]["battery_soc"] == "offline"

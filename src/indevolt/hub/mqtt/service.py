@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import aiomqtt
 import orjson
 
-from indevolt.battery import Quality
+from indevolt.battery import Quality, Reading
 from indevolt.catalogue import Model
 from indevolt.errors import IndevoltError, InvalidInput
 from indevolt.hub.config import MqttConfig
@@ -209,10 +209,10 @@ class _Bridge:
 
     async def _pass_on(self, event: Update | LinkChanged | Noted | Alert) -> None:
         match event:
-            case Update(device=device, tier=tier):
+            case Update(device=device, tier=tier, reading=reading):
                 keeper = self._hub.keeper(device)
                 await self._send_state(keeper, tier)
-                self._count_packs(keeper, tier)
+                self._count_packs(keeper, reading)
                 if tier not in (Tier.POWER, Tier.DERIVED):  # which move, and come with the others at the start
                     await self._announce(keeper)
             case LinkChanged(device=device):
@@ -323,13 +323,11 @@ class _Bridge:
             return False if self._missing.get((keeper.id, entity.part), 0) >= GONE_AFTER else None
         return True
 
-    def _count_packs(self, keeper: Keeper, tier: Tier) -> None:
-        if tier is not Tier.PACKS or keeper.model is None:
-            return
-        for part, name in keeper.model.presence.items():
-            sample = keeper.latest.sample(name)
-            there = sample is None or sample.quality is not Quality.NOT_INSTALLED
-            self._missing[keeper.id, part] = 0 if there else self._missing.get((keeper.id, part), 0) + 1
+    def _count_packs(self, keeper: Keeper, reading: Reading) -> None:
+        for part, name in keeper.model.presence.items() if keeper.model else ():
+            if (sample := reading.samples.get(name)) is not None:
+                there = sample.quality is not Quality.NOT_INSTALLED
+                self._missing[keeper.id, part] = 0 if there else self._missing.get((keeper.id, part), 0) + 1
 
     def _is_gone(self, topic: str) -> bool:
         if not self._config.discovery:
