@@ -315,7 +315,7 @@ class Keeper:
         names = names_of(self.device.family)
         periods = self._periods()
         due = {tier: self._clock.monotonic() for tier in names}
-        fresh = set(names)  # tiers not read yet: their second cycle comes early, so that devices begun together spread out
+        fresh = set(names)  # tiers whose next cycle but one comes early, so that devices that began together spread out
         missed = 0
         while True:
             tier = min(due, key=lambda each: (due[each], list(due).index(each)))
@@ -338,7 +338,8 @@ class Keeper:
                 missed, self.error = 0, None
             await self._take(tier, reading, periods[tier])
             earliest = 0.0 if tier in fresh else 1 - JITTER
-            fresh.discard(tier)
+            if tier is not Tier.POWER or fresh == {tier}:  # which is overdue, everywhere, after the first round of the others
+                fresh.discard(tier)
             due[tier] = max(started + periods[tier] * self._rng.uniform(earliest, 1 + JITTER), self._clock.monotonic())
 
     async def _is_another(self) -> bool:

@@ -55,6 +55,9 @@ async def test_a_device_that_does_not_answer_is_offline_and_its_values_are_gone(
     with Broker(tmp_path) as broker:
         async with listening(broker) as listener, mqtt_home(broker) as home:
             await listener.until_told(f"{CELLAR}/status", "online")
+            sample = home.hub.keepers["cellar"].latest.sample("battery_soc")
+            assert sample is not None
+            await listener.until(lambda: listener.json(POWER).get("at") == sample.at.isoformat())
             home.simulator.faults.add("silent")
             await home.pass_time(20)  # three cycles were missed, and the device is not given up yet
             await listener.until(lambda: listener.json(POWER)["quality"].get("battery_soc") == "stale")
