@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -11,13 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import chdir
 from pathlib import Path
 
-import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from indevolt.cli.app import CommandLine, cli
-from indevolt.cli.hub import _save, hub_command
+from indevolt.cli.app import cli
+from indevolt.cli.hub import _save
 from indevolt.cli.session import Environment
 from indevolt.cli.survey import Seen, survey
 from indevolt.clock import ManualClock
@@ -25,23 +25,15 @@ from indevolt.discovery import Api, Found
 from indevolt.hub.config import DeviceConfig
 from indevolt.hub.config_file import load
 from indevolt.hub.config_schema import schema
+from indevolt.hub.tiers import tables_of
 from indevolt.hub.tokens import verify_token
 from indevolt.simulator import Simulator
 from indevolt.simulator.accessory import Accessory, Sort
+from indevolt.store.sqlite import SqliteStore
 
 from .conftest import Peer, Program, Ran, Virtual, closed_udp_port
 
 DEVICE = '[[devices]]\nname = "battery"\nhost = "192.168.1.50"\n'
-
-
-class WithHub(CommandLine):
-    """The program with `hub` in it, wherever the table of its commands stands."""
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return hub_command if cmd_name == "hub" else super().get_command(ctx, cmd_name)
-
-
-PROGRAM = WithHub("indevolt", context_settings=cli.context_settings)
 
 
 @pytest.fixture
@@ -58,7 +50,7 @@ def indevolt(clock: ManualClock, tmp_path: Path) -> Program:
             **variables,
         }
         with chdir(tmp_path):
-            result = CliRunner().invoke(PROGRAM, words, prog_name="indevolt", obj=outside, env=settings)
+            result = CliRunner().invoke(cli, words, prog_name="indevolt", obj=outside, env=settings)
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     return run
@@ -283,13 +275,60 @@ def test_the_page_lists_the_commands_and_each_has_its_own(indevolt: Program) -> 
     assert max(map(len, page.splitlines())) <= 100
 
 
+# ---- backup ----------------------------------------------------------------------------------------------------------
+
+
+def a_history(path: Path) -> None:
+    async def write() -> None:
+        store = SqliteStore(path, clock=ManualClock())
+        await store.open(tables_of("gen2"))
+        await store.journal(ManualClock().now(), "hub", "here I am")
+        await store.close()
+
+    asyncio.run(write())
+
+
+def test_a_backup_is_a_whole_history(indevolt: Program, tmp_path: Path) -> None:
+    a_history(tmp_path / "history.sqlite3")
+    config = tmp_path / "hub.toml"
+    config.write_text(f'[hub]\ndata = "{tmp_path}"\n{DEVICE}')
+    ran = indevolt("hub", "backup", str(tmp_path / "copy.sqlite3"), str(config))
+    assert ran.code == 0
+
+    async def read() -> list[str]:
+        store = SqliteStore(tmp_path / "copy.sqlite3", clock=ManualClock())
+        await store.open(tables_of("gen2"))
+        texts = [entry.text for entry in await store.entries()]
+        await store.close()
+        return texts
+
+    assert asyncio.run(read()) == ["here I am"]
+
+
+def test_a_backup_replaces_nothing(indevolt: Program, tmp_path: Path) -> None:
+    a_history(tmp_path / "history.sqlite3")
+    config = tmp_path / "hub.toml"
+    config.write_text(f'[hub]\ndata = "{tmp_path}"\n{DEVICE}')
+    ran = indevolt("hub", "backup", str(config), str(config))
+    assert ran.code == 2
+    assert "exists already" in ran.err
+
+
+def test_what_is_kept_nowhere_has_no_backup(indevolt: Program, tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(f'{DEVICE}[store]\nkind = "memory"\n')
+    ran = indevolt("hub", "backup", str(tmp_path / "copy.sqlite3"), str(config))
+    assert ran.code == 2
+    assert not (tmp_path / "copy.sqlite3").exists()
+
+
 def test_commands_complete() -> None:
     def completions(*words: str) -> list[str]:
         *before, last = words
-        shell = ShellComplete(PROGRAM, {}, "indevolt", "_INDEVOLT_COMPLETE")
+        shell = ShellComplete(cli, {}, "indevolt", "_INDEVOLT_COMPLETE")
         return [item.value for item in shell.get_completions(before, last)]
 
-    assert completions("hub", "") == ["check", "init", "notify-test", "run", "schema", "token"]
+    assert completions("hub", "") == ["backup", "check", "init", "notify-test", "run", "schema", "token"]
     assert completions("hub", "token", "--role", "c") == ["control"]
 
 
@@ -297,7 +336,7 @@ RUN = """
 import sys
 {hide}
 from indevolt.cli.app import CommandLine
-from indevolt.cli.hub import _save, hub_command
+from indevolt.cli.hub import _save
 class WithHub(CommandLine):
     def get_command(self, ctx, name):
         return hub_command if name == "hub" else super().get_command(ctx, name)

@@ -246,6 +246,38 @@ def _tell_topics(topics: dict[str, list[str]]) -> None:
             console.print(hanging(lead, sentence, "yellow" if name == "notes" else ""), soft_wrap=not console.is_terminal)
 
 
+# ---- backup --------------------------------------------------------------------------------------------------------------------
+
+
+@hub_command.command(
+    "backup",
+    cls=Subcommand,
+    short_help="Copy history, journal and state into a file.",
+    examples=["indevolt hub backup /mnt/disk/indevolt.sqlite3", "indevolt hub backup copy.sqlite3 home.toml"],
+)
+@click.argument("target", type=_FILE, metavar="FILE")
+@click.argument("file", type=_FILE, required=False, metavar=_CONFIG)
+@json_option
+def backup_command(target: Path, file: Path | None, *, as_json: bool) -> int:
+    """Write a copy of history, journal and state that can be used in place of the original; the hub may run meanwhile.
+
+    FILE must not exist yet. A PostgreSQL server has tools of its own for that.
+    """
+    loaded = _load(file, as_json=as_json)
+    if loaded is None:
+        return InvalidInput.exit_code
+    with the_hub_extra():
+        from indevolt.hub.app import open_store  # noqa: PLC0415 - see the head of this module
+    with waiting(f"copying into {target}", quiet=as_json):
+        asyncio.run(open_store(loaded[1], environment().clock).backup(target))
+    if as_json:
+        print_json({"ok": True, "file": str(target), "bytes": target.stat().st_size})
+    else:
+        console = screen()
+        console.print(line(f"{marks(console)[0]} {target}, {target.stat().st_size / 1e6:.1f} MB"), soft_wrap=True)
+    return 0
+
+
 # ---- notify-test ---------------------------------------------------------------------------------------------------------------
 
 
