@@ -17,7 +17,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from indevolt.cli.app import cli
-from indevolt.cli.hub import _save
+from indevolt.cli.hub import _save, hub_command
 from indevolt.cli.session import Environment
 from indevolt.cli.survey import Seen, survey
 from indevolt.clock import ManualClock
@@ -335,12 +335,8 @@ def test_commands_complete() -> None:
 RUN = """
 import sys
 {hide}
-from indevolt.cli.app import CommandLine
-from indevolt.cli.hub import _save
-class WithHub(CommandLine):
-    def get_command(self, ctx, name):
-        return hub_command if name == "hub" else super().get_command(ctx, name)
-WithHub("indevolt").main(sys.argv[1:])
+from indevolt.cli.app import cli
+cli.main(sys.argv[1:], prog_name="indevolt")
 """
 
 

@@ -41,6 +41,12 @@ class MqttHome:
     async def pass_time(self, seconds: float) -> None:
         await self.clock.advance(seconds)
 
+    async def until_bridged(self) -> None:
+        """Wait until the bridge has told everything, without any time passing for the hub."""
+        async with asyncio.timeout(DEADLINE_S):
+            while self.hub.services.get("mqtt") != "running":
+                await asyncio.sleep(0)
+
     async def while_time_passes(self, awaited: Awaitable[object]) -> None:
         """Let time pass until something has happened."""
         task = asyncio.ensure_future(awaited)

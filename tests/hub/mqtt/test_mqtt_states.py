@@ -58,6 +58,7 @@ async def test_a_device_that_does_not_answer_is_offline_and_its_values_are_gone(
             sample = home.hub.keepers["cellar"].latest.sample("battery_soc")
             assert sample is not None
             await listener.until(lambda: listener.json(POWER).get("at") == sample.at.isoformat())
+            await home.until_bridged()
             home.simulator.faults.add("silent")
             await home.pass_time(20)  # three cycles were missed, and the device is not given up yet
             await listener.until(lambda: listener.json(POWER)["quality"].get("battery_soc") == "stale")
