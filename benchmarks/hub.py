@@ -1,4 +1,4 @@
-"""How many batteries one core can own: polled every 5 s, from the socket to the history on the disk, and what each stage of it costs.
+"""How many batteries one core can own: polled every 5 s, from the socket to the history on the disk; and what each stage costs.
 
 The batteries are a virtual fleet in a process of its own, which lives in real time. The hub is the real one with everything but its
 bridges, in one process on one core. What it got done is counted afterwards, from its history. All of it stays on loopback, and the
@@ -477,10 +477,8 @@ STAGES = (
 
 def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
     """Tell the stages apart, and compare with what people script."""
-    print(
-        f"Stages: {size} devices, {len(NAMES)} quantities every {EVERY_S:g} s and nothing else; medians of {rounds} rounds in turns."
-    )
-    print("Each row does what the one before does, and more.", flush=True)
+    print(f"Stages: {size} devices, {len(NAMES)} quantities every {EVERY_S:g} s and nothing else.")
+    print(f"Medians of {rounds} rounds in turns. Each row does what the one before does, and more.", flush=True)
     rival = rival_environment()
     found: dict[str, list[Window]] = {}
     for _ in range(rounds):

@@ -204,6 +204,14 @@ async def test_a_write_is_proven_and_both_its_ends_are_in_the_journal() -> None:
         assert (entries[1].data["before"], entries[1].data["shown"]) == ({"backup_soc": 10}, {"backup_soc": 20})
 
 
+async def test_what_was_written_is_known_at_once() -> None:
+    async with home(control=True) as it:
+        task = asyncio.create_task(it.keeper.write("backup_soc", 20, actor="anna"))
+        await it.pass_time(40)  # settings are polled every 10 minutes
+        await task
+        assert it.keeper.latest.value("backup_soc") == 20
+
+
 async def test_what_is_young_enough_is_answered_without_asking_the_device() -> None:
     async with home() as it:
         asked = it.keeper.health.requests

@@ -80,7 +80,7 @@ class Keeper:
             numbers: numbers the updates of the whole hub.
             alone: whether no other unit feeds the same house now; else what the house takes cannot be told from one unit.
             transport: another way to the device than HTTP, for tests.
-            rng: source of jitter.
+            rng: source of jitter; by default one of the device's own, the same at each start.
         """
         self.config = config
         self.id = config.name
@@ -100,7 +100,7 @@ class Keeper:
         self._alone = alone
         self._heard = Heard(transport or self._http(), clock, self.health)
         self._paced = Paced(self._heard, clock)
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._rng = rng or random.Random(self.id)  # noqa: S311 - jitter is no secret; by name, so that devices differ and runs do not
         self._freeze = FreezeWatch()
         self._uptime: tuple[float, float] | None = None  # as told, and when on our clock
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
@@ -222,6 +222,9 @@ class Keeper:
         finally:
             work.close()
         self._heard.forget()
+        if outcome.shown:
+            with suppress(IndevoltError):  # else the poll will bring what is set now
+                await self._read_now(tuple(outcome.shown))
         ended: dict[str, Any] = {
             "asked": begun.number,
             "stage": outcome.stage.value,

@@ -45,7 +45,7 @@ class MqttHome:
         """Wait until the bridge has told everything, without any time passing for the hub."""
         async with asyncio.timeout(DEADLINE_S):
             while self.hub.services.get("mqtt") != "running":
-                await asyncio.sleep(0)
+                await self.clock.advance(0)
 
     async def while_time_passes(self, awaited: Awaitable[object]) -> None:
         """Let time pass until something has happened."""

@@ -19,7 +19,7 @@ import orjson
 
 from indevolt.battery import Quality, Reading
 from indevolt.catalogue import Model
-from indevolt.errors import IndevoltError, InvalidInput
+from indevolt.errors import InvalidInput
 from indevolt.hub.config import MqttConfig
 from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
 from indevolt.hub.journal import Kind
@@ -84,7 +84,6 @@ class _Bridge:
         self._missing: dict[tuple[str, str], int] = {}  # readings in a row without a pack
         self._told_s: dict[tuple[str, Tier], float] = {}  # states that are not old, and when they were told
         self._frozen: set[str] = set()  # devices that repeat themselves, as far as was told
-        self._refreshing: set[asyncio.Task[None]] = set()
 
     # ---- the session ---------------------------------------------------------------------------------------------------------
 
@@ -111,8 +110,6 @@ class _Bridge:
                 await self._serve(client)
             finally:
                 self._client = None
-                for task in self._refreshing:
-                    task.cancel()
                 with suppress(aiomqtt.MqttError):
                     await client.publish(self.topics.status, OFFLINE, qos=1, retain=True, timeout=LEAVE_S)
 
@@ -220,7 +217,7 @@ class _Bridge:
             case Alert(device=device):
                 await self._send_alerts(device)
             case Noted(entry=entry) if entry.data.get("step") == "ended" and entry.kind == Kind.WRITE:
-                self._refresh(entry.device, tuple(entry.data.get("shown", ())))
+                await self._tell_written(entry.device, frozenset(entry.data.get("shown", ())))
             case _:
                 pass
 
@@ -258,22 +255,14 @@ class _Bridge:
         active = [alert for (its, _), alert in self._hub.alerts.active.items() if its == device]
         await self._send(self.topics.alerts(device), alerts_payload(active), qos=1)
 
-    def _refresh(self, device: str, names: tuple[str, ...]) -> None:
-        """Tell what a write has changed, which else would be read in ten minutes."""
+    async def _tell_written(self, device: str, names: frozenset[str]) -> None:
+        """Tell what a write has changed, which else would be told in ten minutes."""
         keeper = self._hub.keepers.get(device)
-        if keeper is None or not names:
+        if keeper is None or keeper.model is None:
             return
-        task = asyncio.get_running_loop().create_task(self._read_anew(keeper, names))
-        self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
-
-    async def _read_anew(self, keeper: Keeper, names: tuple[str, ...]) -> None:
-        with suppress(IndevoltError, aiomqtt.MqttError):  # the poll will bring it
-            await keeper.fresh(names, 0.0)
-            if keeper.model is not None:
-                for tier in TIERS:
-                    if not set(names).isdisjoint(told_names(keeper.model.family, tier)):
-                        await self._send_state(keeper, tier)
+        for tier in TIERS:
+            if not names.isdisjoint(told_names(keeper.model.family, tier)):
+                await self._send_state(keeper, tier)
 
     async def _send_outcome(self, topic: str, payload: bytes) -> None:
         with suppress(aiomqtt.MqttError):
