@@ -38,6 +38,7 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/physics.py
 	$(PY) benchmarks/fleet.py
+	$(PY) benchmarks/hub.py
 	$(PY) benchmarks/live.py
 	$(PY) benchmarks/kill9.py
 

@@ -145,8 +145,8 @@ def test_watch_draws_a_picture_and_ctrl_c_ends_it(virtual: Virtual) -> None:
         assert shown.seen.rfind("\x1b[?25h") > shown.seen.rfind("\x1b[?25l")  # the cursor is back
 
 
-def test_the_demo_draws_a_picture_and_ctrl_c_ends_it(closed_port: int) -> None:
-    with terminal("demo", "--port", str(closed_port), "--no-discovery", "--no-open") as shown:
+def test_the_demo_draws_a_picture_and_ctrl_c_ends_it() -> None:
+    with terminal("demo", "--no-discovery", "--no-open") as shown:
         picture = shown.read_until("house: takes")
         assert "The demo home" in picture
         assert "Everything is simulated" in picture
