@@ -78,7 +78,7 @@ async def poll() -> None:
             answer: Json = {}
         else:
             figures = {"polls": script.polls, "cpu_s": time.process_time(), "wall_s": time.monotonic(), "ready": script.polls > 0}
-            answer = {**figures, "writer_s": 0.0, "now": "", "kb": 0.0, "lag_p99_s": 0.0}
+            answer = {**figures, "writer_s": 0.0, "missed": 0, "now": "", "kb": 0.0, "lag_p99_s": 0.0}
         print(json.dumps(answer), flush=True)
     await script.close()
 
