@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -34,6 +34,7 @@ from indevolt.hub.api.problems import (
     problems,
 )
 from indevolt.hub.api.state import API_VERSION
+from indevolt.hub.api.webfiles import page_router, public_paths
 from indevolt.hub.hub import Hub
 
 ROUTERS: Final = (devices.router, history.router, control.router, records.router, live.router, state.router)
@@ -55,7 +56,6 @@ def create_app(
     hub: Hub,
     extra_routers: Iterable[APIRouter] = (),
     *,
-    public: Sequence[str] = (),
     heartbeat_s: float = live.HEARTBEAT_S,
     answer_s: float = ANSWER_S,
 ) -> FastAPI:
@@ -66,11 +66,10 @@ def create_app(
     Args:
         hub: whom it serves.
         extra_routers: further pages behind the same gate, such as /metrics.
-        public: paths that need no token, for the files of a page; one that ends in a slash means everything below it.
         heartbeat_s: the longest silence of an event stream.
         answer_s: how long an answer may take to begin.
     """
-    app = _routes(extra_routers)
+    app = _routes((page_router(), *extra_routers))
     app.state.hub = hub
     app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
     app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute)
@@ -80,7 +79,7 @@ def create_app(
         config=hub.config.api,
         tokens=Tokens(hub.config.api.tokens, hub.clock),
         names=own_names(),
-        public=tuple(public),
+        public=public_paths(),
         answer_s=answer_s,
     )
     if hub.config.api.origins:

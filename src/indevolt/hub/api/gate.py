@@ -46,7 +46,7 @@ class Gate:
         config: names, origins and tokens.
         tokens: tells callers.
         names: further names of this machine.
-        public: paths below which no token is needed, for the files of a page.
+        public: paths that need no token, for the files of a page; below those that end in a slash, too, but for ``/``.
         answer_s: how long an answer may take to begin.
     """
 
@@ -130,7 +130,7 @@ class Gate:
             raise Declined(403, f"a page of {origin!r:.80} may not do this", kind="foreign-origin", remedy=remedy)
 
     def _is_public(self, path: str) -> bool:
-        return any(path == prefix or (prefix.endswith("/") and path.startswith(prefix)) for prefix in self._public)
+        return any(path == each or (each != "/" and each.endswith("/") and path.startswith(each)) for each in self._public)
 
     async def _body(self, method: str, headers: Headers, receive: Receive) -> bytes:
         """Read the body, not too much of it and not for too long."""

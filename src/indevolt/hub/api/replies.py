@@ -29,7 +29,7 @@ def reply(request: Request, body: BaseModel, *, same: bytes | None = None, heade
     content = body.model_dump_json().encode()
     tag = f'"{hashlib.blake2b(content if same is None else same, digest_size=12).hexdigest()}"'
     told = {**(headers or {}), "etag": tag}
-    if _has(request.headers.get("if-none-match", ""), tag):
+    if has_tag(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, told)
     return Response(content, 200, told, JSON)
 
@@ -41,5 +41,6 @@ def page_link(request: Request, **changes: str | int) -> dict[str, str]:
     return {"link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
-def _has(asked: str, tag: str) -> bool:
+def has_tag(asked: str, tag: str) -> bool:
+    """Return whether a client that sent this ``If-None-Match`` has the content of a tag."""
     return asked.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in asked.split(","))
