@@ -1,0 +1,1 @@
+"""One strategy a module, a page each: ``propose(situation) -> Proposal``, pure."""
