@@ -16,10 +16,11 @@ from hypothesis import example, given, strategies as st
 from pydantic import ValidationError
 
 from indevolt.errors import InvalidInput
-from indevolt.hub.config import Config, DeviceConfig, Section
+from indevolt.hub.config import Config, DeviceConfig
 from indevolt.hub.config_file import bare_secrets, find, load, load_text, places
 from indevolt.hub.config_plan import plan
 from indevolt.hub.config_schema import schema, spelling_at, tables
+from indevolt.hub.config_section import Section
 from indevolt.hub.config_text import Listed, commented, spelled
 from indevolt.hub.secret import Origin, Secret
 from indevolt.hub.tokens import Role, hash_token

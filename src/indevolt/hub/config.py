@@ -11,16 +11,15 @@ needs a token or a password.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, StringConstraints
 
 from indevolt.errors import InvalidInput
+from indevolt.hub.config_section import Broken, Section, repeated
 from indevolt.hub.config_values import (
     APP,
     AnyPath,
@@ -49,39 +48,6 @@ from indevolt.hub.config_values import (
 from indevolt.hub.secret import Secret
 from indevolt.hub.tokens import Role, check_hash
 from indevolt.transport import parse_address
-
-Broken: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
-"""What does not go together: the field, and a sentence with the facts and what to do."""
-
-RULE: Final = "rule"
-"""The kind of a mistake that :meth:`Section.rules` found; its text is complete."""
-
-
-class Section(BaseModel):
-    """One table of the file. Frozen; what it does not know is refused, and so is a value of another type."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-        hide_input_in_errors=True,  # it may be a secret in the wrong place
-    )
-
-    def rules(self) -> Broken:
-        """Yield each rule of this table that is broken."""
-        yield from ()
-
-    @model_validator(mode="after")
-    def _keep_the_rules(self) -> Self:
-        broken = [
-            InitErrorDetails(type=PydanticCustomError(RULE, "{what}", {"what": what}), loc=where, input=None)
-            for where, what in self.rules()
-        ]
-        if broken:
-            raise ValidationError.from_exception_data(type(self).__name__, broken)
-        return self
 
 
 class LogConfig(Section):
@@ -309,7 +275,7 @@ class ApiConfig(Section):
                     '`indevolt hub token NAME` makes one, or listen on "127.0.0.1"'
                 ),
             )
-        yield from _repeated([token.name for token in self.tokens], "tokens", "name")
+        yield from repeated([token.name for token in self.tokens], "tokens", "name")
 
 
 class MqttConfig(Section):
@@ -411,8 +377,8 @@ class Config(Section):
 
     def rules(self) -> Broken:
         """Names and addresses are unique, and no gateway asks itself."""
-        yield from _repeated([device.name for device in self.devices], "devices", "name")
-        yield from _repeated([device.address for device in self.devices], "devices", "host")
+        yield from repeated([device.name for device in self.devices], "devices", "name")
+        yield from repeated([device.address for device in self.devices], "devices", "host")
         taken: list[tuple[str, int, str]] = [(self.api.host, self.api.port, "the API")]
         for position, device in enumerate(self.devices):
             gateway = device.gateway
@@ -426,9 +392,3 @@ class Config(Section):
                 if port and port == gateway.port and same_host(gateway.host, host):
                     yield where, f"{what} listens there already; give each its own port or address"
             taken.append((gateway.host, gateway.port, f"the gateway of {device.name}"))
-
-
-def _repeated(values: list[str], table: str, field: str) -> Broken:
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            yield (table, position, field), f"{value} is that of number {values.index(value) + 1} as well; each has its own"

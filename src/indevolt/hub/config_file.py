@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from indevolt.errors import InvalidInput
-from indevolt.hub.config import RULE, Config
+from indevolt.hub.config import Config
 from indevolt.hub.config_schema import Spelling, heading, spelling_at
+from indevolt.hub.config_section import RULE
 from indevolt.hub.secret import Origin, is_file
 from indevolt.tomlfields import suggestion, told
 from indevolt.tomltext import Mistakes, Path as Place, parse, show, spell
