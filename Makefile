@@ -62,5 +62,5 @@ $(READY): pyproject.toml constraints.txt
 	@if $(PY) -c 'import pip' 2>/dev/null; then $(PY) -m pip install --quiet --upgrade --constraint constraints.txt pip; \
 	else $(PYTHON) -m pip --python $(PY) install --quiet --constraint constraints.txt pip; fi
 	@$(PY) -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
-	  --group test --group check --editable '.[cli,fast,hub,parquet,postgres]'
+	  --group test --group check --editable '.[cli,control,fast,hub,parquet,postgres]'
 	@touch $(READY)

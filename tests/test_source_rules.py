@@ -67,6 +67,7 @@ LIBRARY_NEEDS = {"cryptography", "httptools", "orjson"}
 OPTIONAL: dict[str, set[str]] = {
     # file or folder under src/indevolt: packages of an extra
     "cli": {"click", "rich", "uvloop"},
+    "control": {"highspy", "numpy"},
     "demo.py": {"click", "rich", "uvloop"},
     "__main__.py": {"click", "rich", "uvloop"},
     "testing": {"pytest"},
