@@ -35,6 +35,23 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterSample:
+    """A meter at the house's connection to the grid was read by the hub itself; not one that a unit tells of.
+
+    ``power_w`` is positive when power is taken from the grid. Counters are the meter's own, where it has any; they need not begin
+    at 0, and may begin anew.
+    """
+
+    meter: str  # its name in the hub's configuration; no device has the same
+    power_w: float
+    at: datetime  # when it was measured, as far as that is known; else when it was read
+    period_s: float  # how often a sample comes; the value is live for a cycle and a half, and held for one more
+    import_wh: float | None = None
+    export_wh: float | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The connection to a device came, went or was refused; ``state`` is a word of :class:`~indevolt.hub.keeper.Link`."""
 
@@ -62,4 +79,4 @@ class Alert:
     since: datetime
 
 
-Event: TypeAlias = Update | LinkChanged | Noted | Alert
+Event: TypeAlias = Update | MeterSample | LinkChanged | Noted | Alert

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import orjson
 from fastapi import APIRouter, Header, Query
@@ -23,8 +23,8 @@ from indevolt.clock import Clock
 from indevolt.hub.api.asked import HubOf, Names, known_devices, names_in
 from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.problems import Declared, Declined, problems
-from indevolt.hub.bus import Bus
-from indevolt.hub.events import Alert, Event, LinkChanged, Noted, Update
+from indevolt.hub.bus import Bus, Subscription
+from indevolt.hub.events import Alert, LinkChanged, Noted, Update
 
 HEARTBEAT_S: Final = 15.0  # below the minute after which proxies drop a silent connection
 RETRY_MS: Final = 3000
@@ -38,6 +38,7 @@ ABORT: Final = "indevolt.abort"  # extension of the server's scope: ends the con
 
 EventKind = Literal["reading", "link", "journal", "alert"]
 KINDS: Final[tuple[EventKind, ...]] = ("reading", "link", "journal", "alert")
+Told: TypeAlias = Update | LinkChanged | Noted | Alert
 STREAM: Final[Declared] = {
     200: {
         "description": "Events until one side hangs up",
@@ -100,7 +101,7 @@ class Feed:
         self._clock = clock
         self._run_id = run_id
         self._heartbeat_s = heartbeat_s
-        self._kept: deque[tuple[int, Event]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, Told]] = deque(maxlen=KEPT)
         self._groups: dict[Wanted, dict[Listener, None]] = {}
         self._number = 0
         self._closed = False
@@ -116,7 +117,8 @@ class Feed:
         """Pass events on until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
-            with self._bus.subscribe(Update, LinkChanged, Noted, Alert, size=QUEUED) as events:
+            told: Subscription[Told] = self._bus.subscribe(Update, LinkChanged, Noted, Alert, size=QUEUED)
+            with told as events:
                 async for event in events:
                     self._number += 1
                     self._kept.append((self._number, event))
@@ -170,7 +172,7 @@ class Feed:
             if number > seen and (text_of := self._written(number, event, wanted)) is not None:
                 yield text_of
 
-    async def _spread(self, number: int, event: Event) -> None:
+    async def _spread(self, number: int, event: Told) -> None:
         for wanted in tuple(self._groups):
             group = self._groups.get(wanted)
             text = self._written(number, event, wanted) if group else None
@@ -191,7 +193,7 @@ class Feed:
     def _everybody(self) -> tuple[Listener, ...]:
         return tuple(listener for group in self._groups.values() for listener in group)
 
-    def _written(self, number: int, event: Event, wanted: Wanted) -> bytes | None:
+    def _written(self, number: int, event: Told, wanted: Wanted) -> bytes | None:
         """Return an event as listeners get it; None if they do not want it."""
         kind, device, data = _told(event)
         if kind not in wanted.kinds or (wanted.devices is not None and device and device not in wanted.devices):
@@ -212,7 +214,7 @@ class Feed:
         )
 
 
-def _told(event: Event) -> tuple[str, str, dict[str, Any]]:
+def _told(event: Told) -> tuple[str, str, dict[str, Any]]:
     """Return kind, device and content of an event; the values of a reading are added for each who wants them."""
     match event:
         case Update():

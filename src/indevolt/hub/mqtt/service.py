@@ -21,7 +21,7 @@ from indevolt.battery import Quality, Reading
 from indevolt.catalogue import Model
 from indevolt.errors import InvalidInput
 from indevolt.hub.config import MqttConfig
-from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
+from indevolt.hub.events import Alert, Event, LinkChanged, Noted, Tier, Update
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import CYCLE_DEADLINE_S, Keeper, Link
 from indevolt.hub.latest import HELD_CYCLES
@@ -204,7 +204,7 @@ class _Bridge:
                     await self._send_state(keeper, tier)
                     self._told_s.pop((device, tier), None)  # once is enough
 
-    async def _pass_on(self, event: Update | LinkChanged | Noted | Alert) -> None:
+    async def _pass_on(self, event: Event) -> None:
         match event:
             case Update(device=device, tier=tier, reading=reading):
                 keeper = self._hub.keeper(device)
