@@ -1,0 +1,1 @@
+"""Steering: who decides what a battery does, and how that gets to the device, safely."""

@@ -1,0 +1,186 @@
+"""What steering says of itself: who decides, what people asked for, and how far it got. Records only; ``unit`` does the work.
+
+An override is kept as JSON in the store, so that it outlives a restart of the hub, and never its own end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, assert_never
+
+import orjson
+
+from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse
+from indevolt.errors import InvalidInput
+
+
+class Owner(StrEnum):
+    """Who decides what the battery does now."""
+
+    DEVICE = "device"  # itself, in the mode that was set in it: nothing is held
+    USER = "user"  # a person, by an override
+    FLEET = "fleet"
+    PLAN = "plan"
+    SELF_USE = "self_use"  # the hub's own zero-export loop
+    SAFETY = "safety"
+    FOREIGN = "foreign"  # another program or the app, which the hub yields to for a while
+
+
+class Step(StrEnum):
+    """How far an order got."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    EFFECTIVE = "effective"
+    FAILED = "failed"  # refused, interrupted or never shown
+    ENDED = "ended"  # the override is over: released, replaced, past its end, or the charge was reached
+    RESTORED = "restored"  # what was before is back, read from the device
+    CHANGED = "changed"  # something else about the steering
+
+
+COMMANDS: Final[Mapping[str, type[Command]]] = {
+    "charge": Charge,
+    "discharge": Discharge,
+    "hold": Hold,
+    "self_use": SelfUse,
+    "schedule": Schedule,
+}
+
+
+def word_of(command: Command) -> str:
+    """Return the word of a command, as the API spells it."""
+    return next(word for word, kind in COMMANDS.items() if type(command) is kind)
+
+
+def said(command: Command) -> str:
+    """Return a command in words."""
+    match command:
+        case Charge(power_w=power_w, soc_pct=soc_pct):
+            return f"charge with {power_w} W up to {soc_pct} %"
+        case Discharge(power_w=power_w, soc_pct=soc_pct):
+            return f"discharge with {power_w} W down to {soc_pct} %"
+        case Hold():
+            return "neither charge nor discharge"
+        case SelfUse():
+            return "self-use, as the device does it"
+        case Schedule():
+            return "the schedule that is saved in the device"
+        case _:
+            assert_never(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a person asked for; it always ends."""
+
+    id: str
+    command: Command
+    at: datetime
+    until: datetime
+    by: str  # as the journal calls who asked
+    reason: str = ""
+    step: Step = Step.ASKED
+    outcome: Outcome | None = None  # of its first carrying out; not kept over a restart of the hub
+
+    def reached(self, soc_pct: float | None) -> bool:
+        """Return whether the charge that it aims at is there."""
+        match self.command:
+            case Charge(soc_pct=target_pct):
+                return soc_pct is not None and soc_pct >= target_pct
+            case Discharge(soc_pct=target_pct):
+                return soc_pct is not None and soc_pct <= target_pct
+        return False
+
+    def text(self) -> str:
+        """Return it as the store keeps it."""
+        return orjson.dumps(
+            {
+                "id": self.id,
+                "command": word_of(self.command),
+                "arguments": asdict(self.command),
+                "at": self.at,
+                "until": self.until,
+                "by": self.by,
+                "reason": self.reason,
+                "step": self.step,
+            }
+        ).decode()
+
+    @classmethod
+    def of_text(cls, text: str) -> Override:
+        """Return what the store has kept.
+
+        Raises:
+            InvalidInput: it is no override of ours.
+        """
+        try:
+            kept: dict[str, Any] = orjson.loads(text)
+            return cls(
+                kept["id"],
+                COMMANDS[kept["command"]](**kept["arguments"]),
+                datetime.fromisoformat(kept["at"]),
+                datetime.fromisoformat(kept["until"]),
+                kept["by"],
+                kept["reason"],
+                Step(kept["step"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInput(f"what is kept is no override: {error!r:.100}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One reason, and who gave it."""
+
+    by: str
+    text: str
+    weight: str = "chosen"  # chosen, outranked, binding, slack, overruled
+    otherwise: str = ""  # what would have to be different
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Somebody else wrote to the device; the hub yields until then."""
+
+    what: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How one unit is steered now."""
+
+    owner: Owner
+    why: str
+    since: datetime
+    command: Command | None = None  # as sent: within the limits, fence included
+    wanted: Command | None = None  # as decided
+    until: datetime | None = None
+    reasons: tuple[Told, ...] = ()
+    override: Override | None = None
+    paused_until: datetime | None = None
+    foreign: Foreign | None = None
+    trouble: str = ""
+    remedy: str = ""
+    outcome: Outcome | None = None
+
+    def at(self, **changes: Any) -> State:  # noqa: ANN401 - fields of this record
+        """Return it with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be done now, or None for nothing; with everything that led to it."""
+
+    owner: Owner
+    command: Command
+    why: str
+    until: datetime | None = None
+    reasons: tuple[Told, ...] = field(default_factory=tuple)
+    urgent: bool = False
