@@ -211,7 +211,7 @@ def hub_configuration() -> Iterator[str]:
         "For editors: [the JSON schema](hub-config.schema.json), which `indevolt hub schema` prints as well.\n"
     )
     for each in config_schema.tables():
-        yield f"## `{each.heading}`\n"
+        yield f"## `{each.heading}`{f' of kind `{each.kind}`' if each.kind else ''}\n"
         yield f"{each.about}{' May be left out.' if each.may_be_missing else ''}\n"
         yield from table(
             ["setting", "allowed", "default", "meaning"],

@@ -19,7 +19,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints
 
 from indevolt.errors import InvalidInput
+from indevolt.hub.config_forecast import ForecastConfig
+from indevolt.hub.config_meters import AnyMeter, meter_rules
 from indevolt.hub.config_section import Broken, Section, repeated
+from indevolt.hub.config_tariff import AnyTariff
 from indevolt.hub.config_values import (
     APP,
     AnyPath,
@@ -359,6 +362,11 @@ class Config(Section):
     devices: Annotated[tuple[DeviceConfig, ...], Field(strict=False, max_length=10_000)] = Field(
         default=(), description="The batteries. Without any, the hub looks for them on this network and only reads."
     )
+    meters: Annotated[tuple[AnyMeter, ...], Field(strict=False, max_length=100)] = Field(
+        default=(), description="Meters of the house, where the batteries' own do not do."
+    )
+    tariff: AnyTariff | None = Field(default=None, description="What energy costs.")
+    forecast: ForecastConfig | None = Field(default=None, description="Where the house is, and how its PV plant lies.")
     store: StoreConfig = Field(default_factory=StoreConfig, description="Where history is kept.")
     api: ApiConfig = Field(default_factory=ApiConfig, description="The hub's own API.")
     mqtt: MqttConfig | None = Field(default=None, description="A broker, and Home Assistant behind it.")
@@ -379,6 +387,8 @@ class Config(Section):
         """Names and addresses are unique, and no gateway asks itself."""
         yield from repeated([device.name for device in self.devices], "devices", "name")
         yield from repeated([device.address for device in self.devices], "devices", "host")
+        yield from repeated([meter.name for meter in self.meters], "meters", "name")
+        yield from meter_rules(self.meters, [device.name for device in self.devices], broker=self.mqtt is not None)
         taken: list[tuple[str, int, str]] = [(self.api.host, self.api.port, "the API")]
         for position, device in enumerate(self.devices):
             gateway = device.gateway

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from indevolt.errors import InvalidInput
 from indevolt.hub.config import Config
-from indevolt.hub.config_schema import Spelling, heading, spelling_at
+from indevolt.hub.config_schema import Spelling, heading, place_of, spelling_at
 from indevolt.hub.config_section import RULE
 from indevolt.hub.secret import Origin, is_file
 from indevolt.tomlfields import suggestion, told
@@ -135,10 +135,16 @@ def load_text(text: str, *, name: str, origin: Origin) -> Config:
 
 def _told(error: ErrorDetails) -> tuple[Place, str]:
     """Return where a mistake is, and what is told about it."""
-    path, field = error["loc"], spelling_at(error["loc"])
+    path, field = place_of(error["loc"]), spelling_at(error["loc"])
     match error["type"]:
+        case "union_tag_invalid" | "union_tag_not_found" as kind:
+            allowed = ", ".join(map(show, field.kinds))
+            if kind == "union_tag_not_found":
+                return (*path, "kind"), f"missing; allowed: {allowed}"
+            given = str(error.get("ctx", {}).get("tag"))
+            return (*path, "kind"), f"{show(given)} does not fit;{suggestion(given, field.kinds)} allowed: {allowed}"
         case "extra_forbidden":
-            table = spelling_at(path[:-1])
+            table = spelling_at(error["loc"][:-1])
             hint = suggestion(str(path[-1]), table.names)
             return path, f"unknown field;{hint} {heading(path[:-1])} has: {', '.join(table.names)}"
         case "missing":

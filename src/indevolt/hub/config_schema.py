@@ -2,6 +2,8 @@
 
 Messages about mistakes, the reference page and the commented file of `indevolt hub init` come from here, so none of them can say
 anything else than what is checked.
+
+A table whose ``kind`` decides which settings it has is one :class:`Table` for each kind.
 """
 
 from __future__ import annotations
@@ -50,6 +52,11 @@ class Spelling:
         return tuple(self.node.get("properties", {}))
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of a table whose settings depend on that."""
+        return tuple(_kinds(self.node))
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The words of a setting that takes one of some."""
         return tuple(self.node.get("enum", ()))
@@ -57,7 +64,7 @@ class Spelling:
     @property
     def about(self) -> str:
         """What it means."""
-        return str(self.node.get("description", ""))
+        return str(self.node.get("description", "Which kind of table this is." if "const" in self.node else ""))
 
     @property
     def is_secret(self) -> bool:
@@ -67,7 +74,7 @@ class Spelling:
     @property
     def is_table(self) -> bool:
         """Whether a table stands there, or a list of tables."""
-        return any("properties" in node for node in self._nodes)
+        return any("properties" in node or "oneOf" in node for node in self._nodes)
 
     @property
     def _nodes(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -92,7 +99,7 @@ class Spelling:
     @property
     def example(self) -> Any:  # noqa: ANN401 - whatever the setting is
         """A value that shows how it is spelled; the default, where that does."""
-        return self.node["examples"][0] if self.node.get("examples") else self.default
+        return self.node["examples"][0] if self.node.get("examples") else self.node.get("const", self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ class Table:
     settings: Mapping[str, Spelling]
     needed: frozenset[str]  # the settings that may not be left out
     may_be_missing: bool  # whether it says something that it is there at all
+    kind: str = ""  # which of several kinds of table this is, or is within, where there are several
+    kinds: tuple[str, ...] = ()  # all of them
 
     @property
     def heading(self) -> str:
@@ -116,30 +125,74 @@ def tables() -> Iterator[Table]:
     yield from _tables((), schema(), may_be_missing=False)
 
 
-def _tables(path: Path, node: Mapping[str, Any], *, may_be_missing: bool) -> Iterator[Table]:
+def _tables(
+    path: Path, node: Mapping[str, Any], *, may_be_missing: bool, kind: str = "", kinds: tuple[str, ...] = ()
+) -> Iterator[Table]:
     plain: dict[str, Spelling] = {}
     below: list[tuple[Path, Mapping[str, Any], bool]] = []
-    for name, field in node["properties"].items():
+    for name, field in _kind_first(node["properties"]):
         inner = _resolved(field)
         items = _resolved(inner.get("items", {}))
-        if "properties" in inner:
+        if _is_table(inner):
             below.append(((*path, name), inner, "anyOf" in field))
-        elif "properties" in items:
+        elif _is_table(items):
             below.append(((*path, name, 0), {**items, "description": inner["description"]}, True))
         else:
             plain[name] = Spelling(inner)
     if path:
-        yield Table(path, str(node.get("description", "")), plain, frozenset(node.get("required", ())), may_be_missing)
+        needed = frozenset(node.get("required", ())) & plain.keys()
+        yield Table(path, str(node.get("description", "")), plain, needed, may_be_missing, kind, kinds)
     for each, inner, many_or_none in below:
-        yield from _tables(each, inner, may_be_missing=many_or_none)
+        variants = _kinds(inner)
+        for its, variant in variants.items():
+            yield from _tables(each, variant, may_be_missing=True, kind=its, kinds=tuple(variants))
+        if not variants:
+            yield from _tables(each, inner, may_be_missing=many_or_none, kind=kind, kinds=kinds)
+
+
+def _is_table(node: Mapping[str, Any]) -> bool:
+    return "properties" in node or bool(_kinds(node))
+
+
+def _kind_first(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(fields.items(), key=lambda field: field[0] != "kind")
+
+
+def _kinds(node: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the kinds of a table, in the order of the source; none where it is of one kind."""
+    variants = [_resolved(each) for each in node.get("oneOf", ())] if "discriminator" in node else []
+    return {variant["properties"]["kind"]["const"]: variant for variant in variants}
 
 
 def spelling_at(path: Path) -> Spelling:
-    """Return what may stand at a path; where there is nothing of that name, an empty spelling."""
+    """Return what may stand at a path; where there is nothing of that name, an empty spelling.
+
+    A step that names a kind is none of the file's, but of messages about a table of that kind.
+    """
     node = _resolved(schema())
     for step in path:
-        node = _resolved(node.get("items", {}) if isinstance(step, int) else node.get("properties", {}).get(step, {}))
+        node = _step(node, step)
     return Spelling(node)
+
+
+def place_of(path: Path) -> Path:
+    """Return a path without the kinds in it: what stands in the file."""
+    node, place = _resolved(schema()), list[str | int]()
+    for step in path:
+        if step not in _kinds(node):
+            place.append(step)
+        node = _step(node, step)
+    return tuple(place)
+
+
+def _step(node: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
+    if isinstance(step, int):
+        return _resolved(node.get("items", {}))
+    kinds = _kinds(node)
+    if step in kinds:
+        return kinds[step]
+    tables = kinds.values() if kinds else (node,)
+    return _resolved(next((each["properties"][step] for each in tables if step in each.get("properties", {})), {}))
 
 
 def heading(path: Path) -> str:
@@ -163,6 +216,8 @@ def _allowed(node: Mapping[str, Any]) -> str:
     match node:
         case {"x-allowed": str(text)}:
             return text
+        case {"const": word}:
+            return show(word)
         case {"enum": list(words)}:
             return ", ".join(map(show, words))
         case {"type": "boolean"}:

@@ -48,6 +48,8 @@ def commented(devices: Sequence[Listed] = (), *, time_zone: str | None = None, n
     lines = [_HEAD]
     for table in tables():
         match table.path:
+            case _ if table.kinds and table.kind != table.kinds[0]:
+                pass  # the first kind is the example; the reference page has them all
             case ("site",):
                 lines += ["", *_table(table, {"time_zone": time_zone} if time_zone else {})]
             case ("devices", 0):
@@ -100,7 +102,8 @@ def _table(
     is_there: bool | None = None,
 ) -> Iterator[str]:
     """Yield a table: what is known of it as it is, the rest behind ``#``; without word on it, it is there if it may be empty."""
-    for text in (table.about, *notes):
+    kinds = f"This is a table of one kind; kinds: {', '.join(table.kinds)}." if table.kinds else ""
+    for text in (table.about, kinds, *notes):
         yield from _prose(text)
     if is_there is None:
         is_there = bool(values) or not table.may_be_missing

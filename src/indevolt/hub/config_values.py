@@ -118,6 +118,7 @@ Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
 OriginUrl: TypeAlias = Annotated[
     str, AfterValidator(partial(_url, schemes=("http", "https"), bare=True)), spelled('like "https://dashboard.example:3000"')
 ]
+WebUrl: TypeAlias = Annotated[str, AfterValidator(partial(_url, schemes=("http", "https"))), spelled("http://... or https://...")]
 ReceiverUrl: TypeAlias = Annotated[
     str, AfterValidator(partial(_url, schemes=("http", "https", "udp"))), spelled("http://..., https://... or udp://HOST:PORT")
 ]
