@@ -19,6 +19,11 @@ LONGEST_SLOT: Final = timedelta(hours=1)
 MOST_SLOTS: Final = 400  # four days of quarter hours; beyond that nothing is known and all of it costs time
 
 
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # which is also false for nan
+        raise InvalidInput(f"{name}: {value!r} is not in {low:g} to {high:g}", remedy=f"Give a number from {low:g} to {high:g}.")
+
+
 @dataclass(frozen=True, slots=True)
 class LossCurve:
     """What is lost between the socket and the cells, in W, at so much power at the socket; either direction.
@@ -201,8 +206,3 @@ class Problem:
     def end(self) -> datetime:
         """When the last slot ends."""
         return self.slots[-1].end
-
-
-def _require(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # which is also false for nan
-        raise InvalidInput(f"{name}: {value!r} is not in {low:g} to {high:g}", remedy=f"Give a number from {low:g} to {high:g}.")
