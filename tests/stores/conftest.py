@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from indevolt.clock import ManualClock, SystemClock
-from indevolt.store import Column, ColumnKind, Store, StoredReading, Table
+from indevolt.store import Aggregate, Column, ColumnKind, Store, Stored, StoredReading, Table
 from indevolt.store.memory import MemoryStore
 from indevolt.store.postgres import PostgresStore
 from indevolt.store.sqlite import SqliteStore
@@ -41,6 +41,20 @@ def reading(at: datetime, device: str = "cellar", table: str = "gen2_power", **v
 
 def after(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
+
+
+async def values(
+    store: Store,
+    name: str,
+    *,
+    device: str = "cellar",
+    hours: float = 24,
+    step_s: float | None = None,
+    aggregate: Aggregate = Aggregate.MEAN,
+    limit: int | None = None,
+) -> list[Stored | None]:
+    found = await store.series(device, [name], START, after(hours * 3600), step_s=step_s, aggregate=aggregate, limit=limit)
+    return list(found.columns[name])
 
 
 @pytest.fixture(scope="session")

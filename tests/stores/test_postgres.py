@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def url(doomed: Server) -> str:
     return doomed.new_database()
 
 
-def a_store(url: str, tmp_path: Path, **options: object) -> PostgresStore:
-    return PostgresStore(url, spool=tmp_path / "spool.db", clock=SystemClock(), retry_s=0.02, **options)  # type: ignore[arg-type]
+def a_store(url: str, tmp_path: Path, **options: Any) -> PostgresStore:
+    return PostgresStore(url, spool=tmp_path / "spool.db", clock=SystemClock(), retry_s=0.02, **options)
 
 
 async def powers(store: PostgresStore) -> list[object]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def readings(count: int, *, first: int = 0, every_s: float = 5) -> list[StoredRe
     ]
 
 
-def a_store(path: Path, **options: object) -> SqliteStore:
-    return SqliteStore(path, clock=ManualClock(), **options)  # type: ignore[arg-type]
+def a_store(path: Path, **options: Any) -> SqliteStore:
+    return SqliteStore(path, clock=ManualClock(), **options)
 
 
 async def powers(store: SqliteStore) -> list[object]:

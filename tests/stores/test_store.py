@@ -1,31 +1,22 @@
-"""The contract of all stores, run over each back end."""
+"""What all stores do with readings, run over each back end."""
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import io
 import random
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from indevolt.clock import ManualClock
-from indevolt.errors import InvalidInput, StoreUnavailable
-from indevolt.store import Aggregate, Column, ColumnKind, Store, StoredReading, Table
+from indevolt.errors import InvalidInput
+from indevolt.store import Aggregate, Column, ColumnKind, Period, Store, StoredReading, Table
 from indevolt.store.memory import MemoryStore
 
-from .conftest import PACKS, POWER, START, TABLES, Opening, after, reading
+from .conftest import PACKS, POWER, START, TABLES, Opening, after, reading, values
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-async def values(store: Store, name: str, *, device: str = "cellar", hours: float = 24, **how: object) -> list[object]:
-    found = await store.series(device, [name], START, after(hours * 3600), **how)  # type: ignore[arg-type]
-    return list(found.columns[name])
 
 
 # ---- readings --------------------------------------------------------------------------------------------------------
@@ -223,14 +214,13 @@ async def same_answers(one: Store, other: Store) -> None:
     for device in ("cellar", "garage"):
         for step_s in (None, 120, 300, 900, 3600, 7200, 86400):
             for aggregate in Aggregate:
-                how = {"step_s": step_s, "aggregate": aggregate}
-                first = await one.series(device, names, start, end, **how)  # type: ignore[arg-type]
-                second = await other.series(device, names, start, end, **how)  # type: ignore[arg-type]
-                assert list(first.times) == list(second.times), how
+                first = await one.series(device, names, start, end, step_s=step_s, aggregate=aggregate)
+                second = await other.series(device, names, start, end, step_s=step_s, aggregate=aggregate)
+                assert list(first.times) == list(second.times), (step_s, aggregate)
                 for name in names:
-                    assert list(first.columns[name]) == list(second.columns[name]), (device, name, how)
+                    assert list(first.columns[name]) == list(second.columns[name]), (device, name, step_s, aggregate)
         for zone in (BERLIN, ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")):
-            for period in ("hour", "day", "week", "month"):
+            for period in get_args(Period):
                 asked = (device, ["energy_charge"], start, end)
                 energies = await one.energies(*asked, period=period, zone=zone)
                 assert energies == await other.energies(*asked, period=period, zone=zone)
@@ -368,16 +358,9 @@ async def test_a_counter_grows_from_the_last_value_before_a_day_to_the_last_one_
         ("month", ["2026-10-01T00:00:00+02:00"]),
     ],
 )
-async def test_periods_are_those_of_the_wall_clock(store: Store, period: str, starts: list[str]) -> None:
+async def test_periods_are_those_of_the_wall_clock(store: Store, period: Period, starts: list[str]) -> None:
     start = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)  # the night in which clocks are set back
-    found = await store.energies(
-        "cellar",
-        ["energy_charge"],
-        start,
-        start + timedelta(hours=2),
-        period=period,  # type: ignore[arg-type]
-        zone=BERLIN,
-    )
+    found = await store.energies("cellar", ["energy_charge"], start, start + timedelta(hours=2), period=period, zone=BERLIN)
     assert [at.isoformat() for at, _ in found] == starts
 
 
@@ -395,60 +378,6 @@ async def test_the_fleet_is_the_sum_of_what_is_known(store: Store) -> None:
         (after(300), 7.0),
         (after(600), None),
     ]
-
-
-# ---- journal and state -----------------------------------------------------------------------------------------------
-
-
-async def test_the_journal_numbers_its_entries_and_finds_them(store: Store) -> None:
-    first = await store.journal(START, "link", "cellar is online", device="cellar")
-    second = await store.journal(after(1), "write", "backup_soc 10 -> 20", device="cellar", actor="ann", data={"before": 10})
-    third = await store.journal(after(2), "hub", "stopped")
-
-    assert [first.number, second.number, third.number] == [1, 2, 3]
-    assert await store.entries() == [first, second, third]
-    assert await store.entries(after=1, limit=1) == [second]
-    assert await store.entries(kinds=["link", "hub"]) == [first, third]
-    assert await store.entries(device="cellar", start=after(1)) == [second]
-    assert await store.entries(end=after(1)) == [first]
-    assert second.data == {"before": 10}
-
-
-async def test_what_cannot_be_written_is_told_and_holds_up_nothing_else(store: Store, kind: str) -> None:
-    if kind == "memory":
-        pytest.skip("can keep everything")
-    good = asyncio.gather(store.append([reading(after(0), battery_power=1)]), store.put("offset", "1"))
-    with pytest.raises(StoreUnavailable, match=r"history|refuses"):
-        await store.journal(START, "hub", "half a character: \ud800")
-    await good
-    await store.append([reading(after(5), battery_power=2)])
-
-    assert await values(store, "battery_power") == [1.0, 2.0]
-    assert await store.get("offset") == "1"
-    assert await store.entries() == []
-    assert store.health()["state"] == "ok"
-
-
-async def test_small_state_is_kept_and_replaced(store: Store) -> None:
-    assert await store.get("offset") is None
-    await store.put("offset", "1")
-    await store.put("offset", "2")
-    assert await store.get("offset") == "2"
-
-
-async def test_journal_and_state_outlive_a_restart(opening: Opening, kind: str) -> None:
-    if kind == "memory":
-        pytest.skip("forgets, as it says")
-    store = await opening()
-    entry = await store.journal(START, "hub", "started", data={"version": "1"})
-    await store.put("offset", "1")
-    await store.close()
-
-    again = await opening()
-
-    assert await again.entries() == [entry]
-    assert await again.get("offset") == "1"
-    assert (await again.journal(START, "hub", "started")).number == 2
 
 
 # ---- ageing and growing ----------------------------------------------------------------------------------------------
@@ -499,63 +428,6 @@ async def test_a_family_may_gain_quantities_words_and_digits(opening: Opening, k
         "battery_state": ["standby", "fault"],
         "meter_connected": [None, 2.0],
     }
-
-
-# ---- export ----------------------------------------------------------------------------------------------------------
-
-
-async def test_csv_has_a_row_per_time_and_nothing_where_nothing_is_known(store: Store) -> None:
-    await store.append(
-        [
-            reading(after(0), battery_power=-230, battery_soc=55.5, battery_state="charging", meter_connected=True),
-            reading(after(2 * 86400), battery_power=5),
-        ]
-    )
-    sink = io.BytesIO()
-
-    names = ["battery_power", "battery_soc", "battery_state", "meter_connected"]
-    rows = await store.export("cellar", names, START, after(3 * 86400), sink=sink)
-
-    assert rows == 2
-    assert list(csv.reader(io.StringIO(sink.getvalue().decode()))) == [
-        ["at", *names],
-        ["2026-06-21T10:00:00Z", "-230", "55.5", "charging", "true"],
-        ["2026-06-23T10:00:00Z", "5", "", "", ""],
-    ]
-
-
-async def test_an_export_in_steps_has_every_step_once(store: Store) -> None:
-    await store.append([reading(after(each * 3600), battery_power=each) for each in range(50)])
-    sink = io.BytesIO()
-
-    rows = await store.export("cellar", ["battery_power"], after(1), after(50 * 3600), step_s=7200, sink=sink)
-
-    assert rows == 25
-    lines = sink.getvalue().decode().splitlines()
-    assert (lines[1], lines[25]) == ("2026-06-21T10:00:00Z,0.5", "2026-06-23T10:00:00Z,48.5")
-
-
-async def test_parquet_keeps_types(store: Store) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    await store.append([reading(after(0), battery_soc=55.5, battery_state="charging", meter_connected=True)])
-    await store.append([reading(after(2 * 86400), battery_power=5)])
-    sink = io.BytesIO()
-
-    names = ["battery_power", "battery_soc", "battery_state", "meter_connected"]
-    assert await store.export("cellar", names, START, after(3 * 86400), sink=sink, form="parquet") == 2
-
-    sink.seek(0)
-    assert parquet.read_table(sink).to_pylist() == [
-        {"at": after(0), "battery_power": None, "battery_soc": 55.5, "battery_state": "charging", "meter_connected": True},
-        {"at": after(2 * 86400), "battery_power": 5.0, "battery_soc": None, "battery_state": None, "meter_connected": None},
-    ]
-
-
-async def test_only_a_file_can_be_copied(store: Store, kind: str, tmp_path: Path) -> None:
-    if kind == "sqlite":
-        pytest.skip("see test_sqlite.py")
-    with pytest.raises(InvalidInput, match="copied"):
-        await store.backup(tmp_path / "copy.db")
 
 
 async def test_health_says_ok(store: Store, kind: str) -> None:

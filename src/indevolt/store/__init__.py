@@ -1,4 +1,4 @@
-"""History, journal and small state of the hub: one contract, one module per back end."""
+"""History, journal and small state of the hub: one class for what stores do alike, one module per back end."""
 
 from indevolt.store.contract import (
     Aggregate,
@@ -10,12 +10,12 @@ from indevolt.store.contract import (
     Last,
     Period,
     Series,
-    Store,
     Stored,
     StoredReading,
     Table,
     Upkeep,
 )
+from indevolt.store.store import Store
 
 __all__ = [
     "Aggregate",

@@ -1,8 +1,7 @@
-"""What a store is: the tables, the readings and the journal that go in, and what comes out again.
+"""The words of a store: the tables, the readings and the journal that go in, and what comes out again.
 
-Every back end answers to :class:`Store` and to one suite of tests (``tests/stores``). Here are only words and rules; how they are
-kept is in one module per back end. A store knows quantities by name: what they mean is the catalogue's business, when they are read
-the hub's.
+Records only. What can be done with them is in :mod:`~indevolt.store.store`, how they are kept in one module per back end. A store
+knows quantities by name: what they mean is the catalogue's business, when they are read the hub's.
 
 Numbers are kept as ``round(value * 10**digits)``, so nothing finer than a column's digits comes back. Words and switches are kept
 as their index. What is not known is kept as nothing, and comes back as None: never as 0.
@@ -14,9 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import Any, Literal, TypeAlias
 
 from indevolt.battery import Value
 
@@ -119,7 +116,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What a round of :meth:`Store.maintain` did."""
+    """What a round of :meth:`~indevolt.store.store.Store.maintain` did."""
 
     rolled_up: int = 0  # 5-minute and hourly rows written
     sealed: int = 0  # readings moved into sealed days
@@ -136,142 +133,3 @@ Health: TypeAlias = Mapping[str, int | float | str]
 """How a store is. Always has ``state`` ("ok", or "degraded: " and why), ``waiting`` (rows not yet kept), ``lost`` (rows given up
 since the start), ``dropped`` (values that no column can hold), ``commit_at`` (of the last commit, ISO 8601, or empty),
 ``size_bytes`` and ``kind``."""
-
-
-class Store(Protocol):
-    """What every back end can do.
-
-    All methods may be awaited from one event loop, at the same time; heavy work happens in a thread of the store or on its server.
-    Devices and quantities that the store has never heard of are no error: they have no history.
-    """
-
-    async def open(self, tables: Sequence[Table]) -> None:
-        """Make ready, adding tables and columns that are new.
-
-        Raises:
-            StoreUnavailable: it cannot be reached or opened now.
-            StoreDamaged: what is there was not written by us, or by a later version.
-            InvalidInput: a table with a name or column that cannot be kept.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Write what waits and let go. Closing twice is no error."""
-        ...
-
-    async def append(self, readings: Sequence[StoredReading]) -> None:
-        """Keep readings, in one commit; return when they are as safe as this back end makes them.
-
-        While the disk is full or the server away, they wait (see :meth:`health`), and this returns without an error.
-
-        Raises:
-            InvalidInput: a table or quantity that :meth:`open` was not told of; nothing was kept.
-            StoreFull: what waits has reached its bound; these readings were not kept.
-        """
-        ...
-
-    async def series(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        aggregate: Aggregate = Aggregate.MEAN,
-        limit: int | None = None,
-    ) -> Series:
-        """Return history from ``start`` up to, and without, ``end``.
-
-        Args:
-            device: the name it was appended with.
-            names: quantities; those of several tables share the times of all of them.
-            start: aware.
-            end: aware.
-            step_s: None for the readings as they are; else whole seconds, 1 or more; steps begin at multiples of it since 1970.
-            aggregate: what stands for a step.
-            limit: at most so many times, the first ones; None for all.
-
-        Raises:
-            InvalidInput: a step below 1 s, or more than a million steps.
-        """
-        ...
-
-    async def last(self, device: str | None = None) -> Last:
-        """Return the last known value of each quantity, of one device or of all, from memory."""
-        ...
-
-    async def energies(
-        self, device: str, names: Sequence[str], start: datetime, end: datetime, *, period: Period, zone: ZoneInfo
-    ) -> Energies:
-        """Return by how much counters grew in each calendar period, from the one that holds ``start`` up to ``end``.
-
-        The growth is from the last value before a period to the last one in it; where there is none in the month before the
-        first period, from the first one seen. The counters must only grow, which the hub sees to.
-        """
-        ...
-
-    async def fleet(self, name: str, start: datetime, end: datetime, *, step_s: float) -> list[tuple[datetime, float | None]]:
-        """Return the sum over all devices of the mean of a quantity, per step; None where no device has a value."""
-        ...
-
-    async def journal(
-        self, at: datetime, kind: str, text: str, *, device: str = "", actor: str = "hub", data: Mapping[str, Any] | None = None
-    ) -> Entry:
-        """Append to the journal and return the entry with its number; safe when this returns."""
-        ...
-
-    async def entries(
-        self,
-        *,
-        after: int = 0,
-        kinds: Sequence[str] = (),
-        device: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Entry]:
-        """Return entries with a number above ``after``, oldest first; ``kinds`` empty means all."""
-        ...
-
-    async def get(self, key: str) -> str | None:
-        """Return a small piece of state, or None."""
-        ...
-
-    async def put(self, key: str, value: str) -> None:
-        """Keep a small piece of state: an offset of a counter, an identity, a hashed token. Safe when this returns."""
-        ...
-
-    async def export(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        sink: BinaryIO,
-        form: Literal["csv", "parquet"] = "csv",
-    ) -> int:
-        """Write history into an open binary file and return the number of rows.
-
-        Raises:
-            InvalidInput: Parquet, without pyarrow installed.
-        """
-        ...
-
-    async def backup(self, path: Path) -> None:
-        """Write a copy that can be opened in place of the original, while all goes on.
-
-        Raises:
-            InvalidInput: this back end has its own tools for that, which the message names; or the file exists.
-        """
-        ...
-
-    async def maintain(self, now: datetime) -> Upkeep:
-        """Roll up, seal and delete what it is time for; to be called now and then (every few minutes)."""
-        ...
-
-    def health(self) -> Health:
-        """Return how it is, without waiting."""
-        ...

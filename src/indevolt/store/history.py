@@ -141,12 +141,20 @@ def series(
     names = tuple(dict.fromkeys(names))
     if over.step_ms is None:
         return _readings(layouts, fetched, device, names, limit)
+    columns = in_steps(layouts, fetched, names, over, aggregate)
+    return Series(device, names, over.step_ms / 1000, [instant(each) for each in over.times], columns)
+
+
+def in_steps(
+    layouts: Layouts, fetched: Sequence[Columns], names: Iterable[str], over: Span, aggregate: Aggregate
+) -> dict[str, Sequence[Stored | None]]:
+    """Return one value per step and quantity of what was fetched of one device."""
     columns: dict[str, Sequence[Stored | None]] = {name: [None] * len(over.times) for name in names}
-    for layout, places in layouts.holding(names):
+    for layout, places in layouts.holding(columns):
         mine = [each for each in fetched if each.rows.layout is layout]
         for place in places if mine else ():
-            columns[place.column.name] = _joined(columns[place.column.name], steps(place, mine, over, aggregate))
-    return Series(device, names, over.step_ms / 1000, [instant(each) for each in over.times], columns)
+            columns[place.column.name] = _joined(columns[place.column.name], _steps(place, mine, over, aggregate))
+    return columns
 
 
 def _readings(layouts: Layouts, fetched: Sequence[Columns], device: str, names: tuple[str, ...], limit: int | None) -> Series:
@@ -175,7 +183,7 @@ def _joined(before: Sequence[Stored | None], found: Sequence[Stored | None]) -> 
     return [then if now is None else now for then, now in zip(before, found, strict=True)]
 
 
-def steps(place: Place, fetched: Iterable[Columns], over: Span, aggregate: Aggregate) -> list[Stored | None]:
+def _steps(place: Place, fetched: Iterable[Columns], over: Span, aggregate: Aggregate) -> list[Stored | None]:
     """Return one value per step for a quantity."""
     step_ms, count, start_ms = over.step_ms or 1, len(over.times), over.start_ms
     stats = _stats(place, aggregate)

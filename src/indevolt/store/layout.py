@@ -25,6 +25,7 @@ SMALL: Final = 1 << 31  # gauges are kept in 32 bits, ...
 LARGE: Final = 1 << 53  # ... counters in 64, and a sum of all of a roll-up must fit as well
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER_MS: Final = 1 << 42  # after every time that can be kept
 _MS: Final = timedelta(milliseconds=1)
 
 
@@ -37,7 +38,7 @@ def milliseconds(at: datetime) -> int:
     if at.tzinfo is None:
         raise InvalidInput(f"time {at} has no time zone", remedy="Give aware times, in UTC for example.")
     found = (at - EPOCH) // _MS
-    if not 0 <= found < 1 << 42:
+    if not 0 <= found < NEVER_MS:
         raise InvalidInput(f"time {at} is out of range: 1970 to 2109", remedy="Is the clock of this machine right?")
     return found
 

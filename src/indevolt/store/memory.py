@@ -6,33 +6,19 @@ It has no roll-ups: every answer is made of the readings, so it is also what the
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
-from zoneinfo import ZoneInfo
 
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
-from indevolt.store import history
-from indevolt.store.contract import (
-    Aggregate,
-    Energies,
-    Entry,
-    Health,
-    Last,
-    Period,
-    Series,
-    StoredReading,
-    Table,
-    Upkeep,
-)
-from indevolt.store.entries import Asked
-from indevolt.store.export import export
+from indevolt.store.contract import Entry, Health, Table, Upkeep
+from indevolt.store.entries import Asked, entry_of
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Kept, Layouts, checked, milliseconds, settled
-from indevolt.store.newest import Newest
+from indevolt.store.parcel import Parcel
 from indevolt.store.rollup import DAY_MS
+from indevolt.store.store import AnswerT, Plan, Store
 
 
 class _Feed:
@@ -62,145 +48,69 @@ class _Feed:
         return count
 
 
-class MemoryStore:
-    """Satisfies :class:`~indevolt.store.contract.Store`; ``raw_days`` is how long readings are remembered."""
+class MemoryStore(Store):
+    """The store; ``raw_days`` is how long readings are remembered."""
 
     def __init__(self, *, clock: Clock, raw_days: int = 90) -> None:
+        super().__init__()
         self._clock = clock
         self._raw_days = raw_days
-        self._layouts = Layouts(())
-        self._feeds: dict[tuple[str, str], _Feed] = {}
-        self._newest = Newest()
-        self._entries: list[Entry] = []
-        self._state: dict[str, str] = {}
-        self._dropped = 0
+        self._tables = Layouts(())
+        self._feeds: dict[str, dict[str, _Feed]] = {}  # by device, and by table
+        self._journal: list[Entry] = []
+        self._kept_state: dict[str, str] = {}
         self._commit_at = ""
 
+    @property
+    def _layouts(self) -> Layouts:
+        return self._tables
+
     async def open(self, tables: Sequence[Table]) -> None:
-        """See the contract."""
-        known = self._layouts.by_table
-        self._layouts = Layouts(
+        """See :class:`Store`."""
+        known = self._tables.by_table
+        self._tables = Layouts(
             settled(table, known[table.name].places if table.name in known else ())[0] for table in checked(tables)
         )
 
     async def close(self) -> None:
-        """See the contract."""
+        """See :class:`Store`; what it remembers, it still does."""
 
-    async def append(self, readings: Sequence[StoredReading]) -> None:
-        """See the contract."""
-        kept: list[Kept] = [self._layouts.encode(reading) for reading in readings]
+    async def _keep(self, parcel: Parcel, kept: Sequence[Kept] = (), done: Callable[[], object] | None = None) -> None:
         for each in kept:
-            self._feeds.setdefault((each.device, each.shape.layout.name), _Feed()).add(each)
-            self._newest.note(each)
-            self._dropped += each.dropped
+            self._feeds.setdefault(each.device, {}).setdefault(each.shape.layout.name, _Feed()).add(each)
+        self._journal += map(entry_of, parcel.entries)
+        self._kept_state |= dict(parcel.state)
         self._commit_at = self._clock.now().isoformat()
+        if done is not None:
+            done()
 
-    def _fetch(self, device: str, wanted: Sequence[Rows]) -> list[Columns]:
-        return [self._feeds[device, rows.layout.name].fetch(rows) for rows in wanted]
+    async def _next_number(self) -> int:
+        return len(self._journal) + 1
 
-    def _rolled(self, device: str) -> dict[str, int]:
-        return {table: 0 for of_device, table in self._feeds if of_device == device}
+    async def _of_devices(self, device: str | None, plan: Plan, answer: Callable[[Sequence[Columns]], AnswerT]) -> list[AnswerT]:
+        asked = self._feeds if device is None else {device: self._feeds.get(device, {})}
+        return [answer([feeds[rows.layout.name].fetch(rows) for rows in plan(dict.fromkeys(feeds, 0))]) for feeds in asked.values()]
 
-    async def series(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        aggregate: Aggregate = Aggregate.MEAN,
-        limit: int | None = None,
-    ) -> Series:
-        """See the contract."""
-        over = history.span(start, end, step_s, limit)
-        wanted = history.series_rows(self._layouts, self._rolled(device), names, over, aggregate)
-        fetched = self._fetch(device, wanted)
-        return history.series(self._layouts, fetched, device, names, over, aggregate=aggregate, limit=limit)
+    async def _find_entries(self, asked: Asked) -> list[Entry]:
+        return self._journal[asked.after : asked.before_number - 1]
 
-    async def last(self, device: str | None = None) -> Last:
-        """See the contract."""
-        return self._newest.last(device)
-
-    async def energies(
-        self, device: str, names: Sequence[str], start: datetime, end: datetime, *, period: Period, zone: ZoneInfo
-    ) -> Energies:
-        """See the contract."""
-        edges = history.boundaries(start, end, period, zone)
-        fetched = self._fetch(device, history.energy_rows(self._layouts, self._rolled(device), names, edges))
-        return history.energies(self._layouts, fetched, names, edges)
-
-    async def fleet(self, name: str, start: datetime, end: datetime, *, step_s: float) -> list[tuple[datetime, float | None]]:
-        """See the contract."""
-        over = history.span(start, end, step_s)
-        found = []
-        for layout, (place,) in self._layouts.holding([name]):
-            for (_, table), feed in self._feeds.items():
-                if table == layout.name:
-                    rows = history.series_rows(Layouts([layout]), {table: 0}, [name], over, Aggregate.MEAN)
-                    found.append(history.steps(place, [feed.fetch(each) for each in rows], over, Aggregate.MEAN))
-        return history.total(found, over)
-
-    async def journal(
-        self, at: datetime, kind: str, text: str, *, device: str = "", actor: str = "hub", data: Mapping[str, Any] | None = None
-    ) -> Entry:
-        """See the contract."""
-        entry = Entry(len(self._entries) + 1, at, kind, device, actor, text, dict(data or {}))
-        self._entries.append(entry)
-        return entry
-
-    async def entries(
-        self,
-        *,
-        after: int = 0,
-        kinds: Sequence[str] = (),
-        device: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Entry]:
-        """See the contract."""
-        asked = Asked(after, tuple(kinds), device, start, end)
-        return [each for each in self._entries[after:] if asked.fits(each)][:limit]
-
-    async def get(self, key: str) -> str | None:
-        """See the contract."""
-        return self._state.get(key)
-
-    async def put(self, key: str, value: str) -> None:
-        """See the contract."""
-        self._state[key] = value
-
-    async def export(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        sink: BinaryIO,
-        form: Literal["csv", "parquet"] = "csv",
-    ) -> int:
-        """See the contract."""
-        return await export(
-            self, self._layouts, device=device, names=names, start=start, end=end, step_s=step_s, sink=sink, form=form
-        )
+    async def _find_state(self, key: str) -> str | None:
+        return self._kept_state.get(key)
 
     async def backup(self, path: Path) -> None:
-        """See the contract."""
+        """See :class:`Store`."""
         raise InvalidInput(
             f"a store in memory cannot be copied to {path}", remedy="Choose kind = 'sqlite' under [store], or export."
         )
 
     async def maintain(self, now: datetime) -> Upkeep:
-        """See the contract."""
+        """See :class:`Store`."""
         horizon_ms = (milliseconds(now) // DAY_MS - self._raw_days) * DAY_MS
-        return Upkeep(deleted=sum(feed.forget(horizon_ms) for feed in self._feeds.values()))
+        return Upkeep(deleted=sum(feed.forget(horizon_ms) for feeds in self._feeds.values() for feed in feeds.values()))
 
     def health(self) -> Health:
-        """See the contract."""
-        rows = sum(len(feed.times) for feed in self._feeds.values())
+        """See :class:`Store`."""
+        rows = sum(len(feed.times) for feeds in self._feeds.values() for feed in feeds.values())
         return {
             "kind": "memory",
             "state": "ok",

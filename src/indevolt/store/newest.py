@@ -12,7 +12,9 @@ from itertools import repeat
 from operator import truediv
 
 from indevolt.store.contract import Last, Stored
-from indevolt.store.layout import Kept, Layout, Layouts, Row, Shape, instant
+from indevolt.store.history import Columns, Rows
+from indevolt.store.layout import NEVER_MS, Kept, Layout, Layouts, Row, Shape, instant
+from indevolt.store.rollup import Level
 
 Numbers = dict[str, tuple[int, int]]
 """Quantity: time of its last value, and the value as it is kept."""
@@ -64,6 +66,19 @@ class Head:
         """Begin with what :meth:`dump` returned at the last run."""
         self._older = {name: (at_ms, number) for name, (at_ms, number) in json.loads(text).items()}
         self._latest = (max((at_ms for at_ms, _ in self._older.values()), default=0), None, ())
+
+    def wanted(self, rolled_ms: int) -> Rows:
+        """Return which readings came after what :meth:`dump` was told at a roll-up."""
+        return Rows(self.layout, Level.RAW, tuple(place.sql for place in self._every.places), rolled_ms, NEVER_MS)
+
+    def follow(self, found: Columns) -> None:
+        """Take in the readings that were :meth:`wanted`."""
+        for at_ms, *row in zip(found.times, *found.fields.values(), strict=True):
+            self.note(at_ms, self._every, tuple(row))
+
+    @property
+    def _every(self) -> Shape:
+        return Shape.of(self.layout, self.layout.names)
 
 
 def _overlaid(older: Numbers, at_ms: int, shape: Shape, row: Row) -> Numbers:

@@ -8,12 +8,12 @@ from typing import Any, Final, Self
 
 from indevolt.errors import IndevoltError, InvalidInput, StoreUnavailable
 from indevolt.store.contract import StoredReading, Table
-from indevolt.store.history import Rows
-from indevolt.store.layout import Kept, Layout, Layouts, Shape, instant
+from indevolt.store.feed import Feed, table_of
+from indevolt.store.layout import Kept, Layout, Layouts, instant
 from indevolt.store.newest import Newest
-from indevolt.store.postgres_tables import Connection, Feed, Writer, fetch, partition_of, prepare, table_of
+from indevolt.store.parcel import Parcel
+from indevolt.store.postgres_tables import Connection, Writer, fetch, partition_of, prepare
 from indevolt.store.rollup import DAY_MS, Level
-from indevolt.store.spool import Parcel
 
 try:
     import asyncpg  # type: ignore[import-untyped]
@@ -113,11 +113,7 @@ class Link:
         if head.numbers():
             return  # known already: the server was away, and we were not
         head.load(newest)
-        shape = Shape.of(feed.layout, feed.layout.names)
-        columns = tuple(place.sql for place in shape.places)
-        found = await fetch(self._connection, feed, Rows(feed.layout, Level.RAW, columns, feed.rolled_ms, 1 << 42))
-        for at_ms, *row in zip(found.times, *found.fields.values(), strict=True):
-            head.note(at_ms, shape, tuple(row))
+        head.follow(await fetch(self._connection, feed, head.wanted(feed.rolled_ms)))
 
     @property
     def is_closed(self) -> bool:
@@ -201,7 +197,7 @@ class Link:
                 if level is Level.RAW:
                     deleted += await self._drop_partitions(layout, day)
                 else:
-                    done = await self._connection.execute(f"DELETE FROM {table} WHERE _at < $1", instant(day * DAY_MS))  # noqa: S608
+                    done = await self._connection.execute(f"DELETE FROM {table} WHERE _at < $1", instant(day * DAY_MS))
                     deleted += int(done.split()[-1])
             await self._connection.execute(
                 "INSERT INTO state VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -222,7 +218,7 @@ class Link:
             len(first_kept),
         ):
             if name < first_kept:
-                deleted += await self._connection.fetchval(f'SELECT count(*) FROM "{name}"')  # noqa: S608
+                deleted += await self._connection.fetchval(f'SELECT count(*) FROM "{name}"')
                 await self._connection.execute(f'DROP TABLE "{name}"')
                 self._writer.forget_partitions()
         return deleted

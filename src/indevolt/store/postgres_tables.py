@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from indevolt.errors import StoreDamaged
 from indevolt.store.contract import Column, ColumnKind, Table
+from indevolt.store.feed import Feed, table_of
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Kept, Layout, Layouts, Place, Row, Shape, instant, settled
 from indevolt.store.newest import Newest
@@ -44,21 +44,6 @@ CREATE TABLE IF NOT EXISTS journal (
     text text NOT NULL, data text NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key text PRIMARY KEY, value text NOT NULL);
 """
-
-
-@dataclass(slots=True)
-class Feed:
-    """One device's readings of one table; ``rolled_ms`` is up to where its five-minute rows are written."""
-
-    id: int
-    device: str
-    layout: Layout
-    rolled_ms: int
-
-
-def table_of(level: Level, layout: Layout) -> str:
-    """Return the quoted name of the table that has a level's rows."""
-    return f'"{level.prefix}_{layout.name}"'
 
 
 def partition_of(layout: Layout, day: int) -> str:
@@ -141,7 +126,7 @@ async def fetch(connection: Connection, feed: Feed, rows: Rows) -> Columns:
     """Return columns of a span."""
     names = "".join(f', "{name}"' for name in rows.fields)
     found = await connection.fetch(
-        f"SELECT (extract(epoch FROM _at) * 1000)::bigint{names} FROM {table_of(rows.level, rows.layout)} "  # noqa: S608
+        f"SELECT (extract(epoch FROM _at) * 1000)::bigint{names} FROM {table_of(rows.level, rows.layout)} "
         "WHERE _feed = $1 AND _at >= $2 AND _at < $3 ORDER BY _at",
         feed.id,
         instant(rows.start_ms),
@@ -212,10 +197,9 @@ class Writer:
         await self._connection.copy_records_to_table(stage, records=rows, columns=names)
         listed = ", ".join(f'"{name}"' for name in names)
         await self._connection.execute(
-            f'INSERT INTO {table_of(Level.RAW, shape.layout)} ({listed}) SELECT {listed} FROM "{stage}" '  # noqa: S608
-            "ON CONFLICT DO NOTHING"
+            f'INSERT INTO {table_of(Level.RAW, shape.layout)} ({listed}) SELECT {listed} FROM "{stage}" ON CONFLICT DO NOTHING'
         )
-        await self._connection.execute(f'DELETE FROM "{stage}"')  # noqa: S608
+        await self._connection.execute(f'DELETE FROM "{stage}"')
 
     async def roll(self, feed: Feed, upto_ms: int) -> None:
         """Write the roll-ups of a feed from where they end to ``upto_ms``."""
@@ -243,7 +227,7 @@ class Writer:
         marks = "".join(f", ${each + 3}" for each in range(len(names)))
         renewed = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
         await self._connection.executemany(
-            f"INSERT INTO {table_of(level, feed.layout)} (_feed, _at{listed}) VALUES ($1, $2{marks}) "  # noqa: S608
+            f"INSERT INTO {table_of(level, feed.layout)} (_feed, _at{listed}) VALUES ($1, $2{marks}) "
             f"ON CONFLICT (_feed, _at) DO UPDATE SET {renewed}",
             [(feed.id, instant(row[0] or 0), *row[1:]) for row in rows],
         )

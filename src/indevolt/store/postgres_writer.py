@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from indevolt.errors import IndevoltError, StoreDamaged, StoreUnavailable
 from indevolt.store.contract import Health, Table, Upkeep
 from indevolt.store.layout import Layouts, milliseconds
 from indevolt.store.newest import Newest
+from indevolt.store.parcel import Parcel
 from indevolt.store.postgres_link import Link, in_words, is_away
 from indevolt.store.rollup import DAY_MS, Level
-from indevolt.store.spool import Parcel, Spool
+from indevolt.store.spool import Spool
 
 AnswerT = TypeVar("AnswerT")
 
@@ -45,7 +46,7 @@ class WriterTask:
         newest: Newest,
         clock: Clock,
         *,
-        days: tuple[int, int | None],
+        days: Mapping[Level, int | None],
         retry_s: float,
     ) -> None:
         self.layouts = Layouts(())
@@ -54,7 +55,7 @@ class WriterTask:
         self._spool = spool
         self._newest = newest
         self._clock = clock
-        self._days = dict(zip((Level.RAW, Level.FIVE), days, strict=True))
+        self._days = days
         self._retry_s = retry_s
         self._tables: Sequence[Table] = ()
         self._link: Link | None = None

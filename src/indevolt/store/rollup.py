@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
+from indevolt.errors import InvalidInput
 from indevolt.store.contract import ColumnKind
 from indevolt.store.layout import Layout, Place, Row
 
@@ -49,6 +50,21 @@ _COMBINE: Final[dict[str, Callable[[Sequence[int]], int]]] = {
     "max": max,
     "last": lambda values: values[-1],
 }
+
+
+def kept_days(raw_days: int, five_minute_days: int | None = None) -> dict[Level, int | None]:
+    """Return how many days each level is kept; None is for ever.
+
+    Raises:
+        InvalidInput: less than a day, or roll-ups for a shorter time than what they are made of.
+    """
+    if raw_days < 1 or (five_minute_days is not None and five_minute_days < raw_days):
+        raise InvalidInput(
+            f"raw_days {raw_days} and five_minute_days {five_minute_days}: readings are kept 1 day or longer, and five-minute "
+            "roll-ups at least as long",
+            remedy="Raise five_minute_days, or leave it out to keep them for ever.",
+        )
+    return {Level.RAW: raw_days, Level.FIVE: five_minute_days, Level.HOUR: None}
 
 
 def field(sql: str, stat: str) -> str:

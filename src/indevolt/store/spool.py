@@ -6,55 +6,15 @@ them, so that it can be written while nobody knows what the server's columns are
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from indevolt.errors import StoreFull, StoreUnavailable
-from indevolt.store.contract import StoredReading
-from indevolt.store.layout import instant, milliseconds
+from indevolt.store.parcel import Parcel
 from indevolt.store.sqlite_file import Owner, connected, is_damage, move_aside, raise_if_damaged, transaction
-
-JournalRow = tuple[int, int, str, str, str, str, str]
-"""Number, milliseconds, kind, device, actor, text, data as JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What was handed over at once."""
-
-    readings: Sequence[StoredReading] = ()
-    entries: Sequence[JournalRow] = ()
-    state: Sequence[tuple[str, str]] = ()
-
-    def __len__(self) -> int:
-        return len(self.readings) + len(self.entries) + len(self.state)
-
-    def encode(self) -> bytes:
-        """Return it as bytes."""
-        readings = [[each.device, each.table, milliseconds(each.at), dict(each.values)] for each in self.readings]
-        return zlib.compress(json.dumps([readings, list(self.entries), list(self.state)], default=str).encode(), 1)
-
-    @staticmethod
-    def decode(body: bytes) -> Parcel:
-        """Return what :meth:`encode` made bytes of."""
-        readings, entries, state = json.loads(zlib.decompress(body))
-        return Parcel(
-            [StoredReading(device, table, instant(at_ms), values) for device, table, at_ms, values in readings],
-            [_journal_row(*entry) for entry in entries],
-            [(key, value) for key, value in state],
-        )
-
-
-def _journal_row(*row: Any) -> JournalRow:  # noqa: ANN401 - seven cells of JSON
-    number, at_ms, kind, device, actor, text, data = row
-    return (number, at_ms, kind, device, actor, text, data)
 
 
 class Spool:

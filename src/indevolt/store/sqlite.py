@@ -13,37 +13,36 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput, StoreUnavailable
-from indevolt.store import history
-from indevolt.store.contract import Aggregate, Energies, Entry, Health, Last, Period, Series, StoredReading, Table, Upkeep
-from indevolt.store.entries import Asked
-from indevolt.store.export import export
-from indevolt.store.history import Columns, Rows
-from indevolt.store.layout import Layouts, checked, instant, milliseconds
-from indevolt.store.newest import Newest
-from indevolt.store.rollup import DAY_MS, LEVELS, Level
+from indevolt.store.contract import Entry, Health, Table, Upkeep
+from indevolt.store.entries import Asked, JournalRow, entry_of
+from indevolt.store.feed import Feed, by_device, how_far
+from indevolt.store.history import Columns
+from indevolt.store.layout import Kept, Layouts, checked, milliseconds
+from indevolt.store.parcel import Parcel
+from indevolt.store.rollup import DAY_MS, LEVELS, Level, kept_days
 from indevolt.store.sqlite_book import Addition, Book
 from indevolt.store.sqlite_file import Owner, connected, is_damage, transaction
-from indevolt.store.sqlite_rows import Feed, delete_before, fetch, oldest_loose_day, seal_day
+from indevolt.store.sqlite_rows import delete_before, fetch, oldest_loose_day, seal_day
 from indevolt.store.sqlite_writer import WriterThread
+from indevolt.store.store import Plan, Store
 
 AnswerT = TypeVar("AnswerT")
 
 SEALED_AFTER_MS = DAY_MS  # how old a finished day is when it is sealed; before that, late readings are cheap
 
 
-class SqliteStore:
-    """Satisfies :class:`~indevolt.store.contract.Store`."""
+class SqliteStore(Store):
+    """The store."""
 
     def __init__(
         self,
@@ -70,29 +69,23 @@ class SqliteStore:
         Raises:
             InvalidInput: days out of range.
         """
-        if raw_days < 1 or (five_minute_days is not None and five_minute_days < raw_days):
-            raise InvalidInput(
-                f"raw_days {raw_days} and five_minute_days {five_minute_days}: readings are kept 1 day or longer, and five-minute "
-                "roll-ups at least as long",
-                remedy="Raise five_minute_days, or leave it out to keep them for ever.",
-            )
+        super().__init__()
         self.path = path
         self._clock = clock
-        self._days = {Level.RAW: raw_days, Level.FIVE: five_minute_days}
+        self._days = kept_days(raw_days, five_minute_days)
         self._owner = Owner(path)
-        self._newest = Newest()
-        self._layouts = Layouts(())
         self._book = Book(path, clock, self._newest, max_bytes=max_bytes, check=check)
         self._writer = WriterThread(self._book, most_waiting=most_waiting, moved=self._say_moved)
         self._readers: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._entries: dict[int, Entry] = {}  # on their way
-        self._state: dict[str, str] = {}  # on its way
         self._number = 0
-        self._dropped = 0
         self._suspected: asyncio.Future[None] | None = None  # a check of the file, after a read that failed
         self._saying: asyncio.Future[None] | None = None  # an entry about a file that was moved aside
+
+    @property
+    def _layouts(self) -> Layouts:
+        return self._book.layouts
 
     @property
     def moved_aside(self) -> Path | None:
@@ -119,7 +112,7 @@ class SqliteStore:
     # ---- beginning and end -------------------------------------------------------------------------------------------
 
     async def open(self, tables: Sequence[Table]) -> None:
-        """See the contract. A damaged file is moved aside (:attr:`moved_aside`), and the journal says so."""
+        """See :class:`Store`. A damaged file is moved aside (:attr:`moved_aside`), and the journal says so."""
         checked(tables)
         await asyncio.to_thread(self._owner.take)
         try:
@@ -127,7 +120,6 @@ class SqliteStore:
         except BaseException:
             self._owner.release()
             raise
-        self._layouts = self._book.layouts
         self._number = self._book.last_number
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="indevolt-history")
         self._writer.start()
@@ -135,7 +127,7 @@ class SqliteStore:
             await self._note_moved(self.moved_aside)
 
     async def close(self) -> None:
-        """See the contract. What found no room until now is lost, and :meth:`health` says how much it was."""
+        """See :class:`Store`. What found no room until now is lost, and :meth:`health` says how much it was."""
         if self._readers is None:
             return
         for each in (self._suspected, self._saying):
@@ -154,41 +146,15 @@ class SqliteStore:
 
     # ---- in ----------------------------------------------------------------------------------------------------------
 
-    async def append(self, readings: Sequence[StoredReading]) -> None:
-        """See the contract. Safe means: on the disk, also against a power cut, if the disk keeps its promises."""
-        kept = [self._layouts.encode(reading) for reading in readings]
-        if not kept:
-            return
-        for each in kept:
-            self._newest.note(each)
-            self._dropped += each.dropped
-        await self._add(Addition(kept=kept))
-
-    async def _add(self, addition: Addition) -> None:
+    async def _keep(self, parcel: Parcel, kept: Sequence[Kept] = (), done: Callable[[], object] | None = None) -> None:
+        """See :class:`Store`. Safe means: on the disk, also against a power cut, if the disk keeps its promises."""
         if self._readers is None:
             raise StoreUnavailable(f"history in {self.path} is not open", remedy="Open it first.")
-        await asyncio.shield(self._writer.add(addition))
+        await asyncio.shield(self._writer.add(Addition(kept, parcel.entries, parcel.state, done)))
 
-    async def journal(
-        self, at: datetime, kind: str, text: str, *, device: str = "", actor: str = "hub", data: Mapping[str, Any] | None = None
-    ) -> Entry:
-        """See the contract."""
+    async def _next_number(self) -> int:
         self._number += 1
-        entry = Entry(self._number, instant(milliseconds(at)), kind, device, actor, text, dict(data or {}))
-        row = (entry.number, milliseconds(at), kind, device, actor, text, json.dumps(entry.data, default=str))
-        self._entries[entry.number] = entry
-        await self._add(Addition(entries=[row], done=lambda: self._entries.pop(entry.number, None)))
-        return entry
-
-    async def put(self, key: str, value: str) -> None:
-        """See the contract."""
-        self._state[key] = value
-
-        def done() -> None:
-            if self._state.get(key) == value:
-                del self._state[key]
-
-        await self._add(Addition(state=[(key, value)], done=done))
+        return self._number
 
     # ---- out ---------------------------------------------------------------------------------------------------------
 
@@ -225,135 +191,56 @@ class SqliteStore:
             self._connections.append(connection)
         return connection
 
-    def _feeds(self, connection: sqlite3.Connection, device: str) -> dict[str, Feed]:
-        """Return a device's feeds by table, as they are in this transaction."""
-        rows = connection.execute('SELECT id, "table", rolled FROM feed WHERE device = ?', (device,))
-        layouts = self._layouts.by_table
-        return {table: Feed(number, device, layouts[table], rolled) for number, table, rolled in rows if table in layouts}
+    async def _of_devices(self, device: str | None, plan: Plan, answer: Callable[[Sequence[Columns]], AnswerT]) -> list[AnswerT]:
+        layouts = self._layouts
 
-    @staticmethod
-    def _fetched(connection: sqlite3.Connection, feeds: Mapping[str, Feed], wanted: Sequence[Rows]) -> list[Columns]:
-        return [fetch(connection, feeds[rows.layout.name], rows) for rows in wanted]
-
-    async def series(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        aggregate: Aggregate = Aggregate.MEAN,
-        limit: int | None = None,
-    ) -> Series:
-        """See the contract. What waits for room is not in it."""
-        over = history.span(start, end, step_s, limit)
-
-        def question(connection: sqlite3.Connection) -> Series:
-            feeds = self._feeds(connection, device)
-            rolled = {table: feed.rolled_ms for table, feed in feeds.items()}
-            wanted = history.series_rows(self._layouts, rolled, names, over, aggregate)
-            fetched = self._fetched(connection, feeds, wanted)
-            return history.series(self._layouts, fetched, device, names, over, aggregate=aggregate, limit=limit)
+        def question(connection: sqlite3.Connection) -> list[AnswerT]:
+            rows = connection.execute(
+                'SELECT id, device, "table", rolled FROM feed WHERE :device IS NULL OR device = :device', {"device": device}
+            )
+            return [
+                answer([fetch(connection, feeds[rows.layout.name], rows) for rows in plan(how_far(feeds))])
+                for feeds in by_device(rows.fetchall(), layouts, device)
+            ]
 
         return await self._ask(question)
 
-    async def last(self, device: str | None = None) -> Last:
-        """See the contract."""
-        return self._newest.last(device)
-
-    async def energies(
-        self, device: str, names: Sequence[str], start: datetime, end: datetime, *, period: Period, zone: ZoneInfo
-    ) -> Energies:
-        """See the contract."""
-        edges = history.boundaries(start, end, period, zone)
-
-        def question(connection: sqlite3.Connection) -> Energies:
-            feeds = self._feeds(connection, device)
-            rolled = {table: feed.rolled_ms for table, feed in feeds.items()}
-            fetched = self._fetched(connection, feeds, history.energy_rows(self._layouts, rolled, names, edges))
-            return history.energies(self._layouts, fetched, names, edges)
-
-        return await self._ask(question)
-
-    async def fleet(self, name: str, start: datetime, end: datetime, *, step_s: float) -> list[tuple[datetime, float | None]]:
-        """See the contract."""
-        over = history.span(start, end, step_s)
-
-        def question(connection: sqlite3.Connection) -> list[tuple[datetime, float | None]]:
-            found = []
-            for layout, (place,) in self._layouts.holding([name]):
-                alone = Layouts([layout])
-                for number, device, rolled in connection.execute(
-                    'SELECT id, device, rolled FROM feed WHERE "table" = ?', (layout.name,)
-                ).fetchall():
-                    feed = Feed(number, device, layout, rolled)
-                    wanted = history.series_rows(alone, {layout.name: rolled}, [name], over, Aggregate.MEAN)
-                    fetched = self._fetched(connection, {layout.name: feed}, wanted)
-                    found.append(history.steps(place, fetched, over, Aggregate.MEAN))
-            return history.total(found, over)
-
-        return await self._ask(question)
-
-    async def entries(
-        self,
-        *,
-        after: int = 0,
-        kinds: Sequence[str] = (),
-        device: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Entry]:
-        """See the contract."""
-        asked = Asked(after, tuple(kinds), device, start, end)
+    async def _find_entries(self, asked: Asked) -> list[Entry]:
+        order = "DESC" if asked.newest_first else "ASC"
 
         def question(connection: sqlite3.Connection) -> list[Entry]:
-            found = []
-            for number, at, kind, of_device, actor, text, data in connection.execute(
-                "SELECT * FROM journal WHERE number > ? AND at >= ? AND at < ? ORDER BY number",
-                (after, 0 if start is None else milliseconds(start), 1 << 42 if end is None else milliseconds(end)),
-            ):
-                entry = Entry(number, instant(at), kind, of_device, actor, text, json.loads(data))
-                if asked.fits(entry):
-                    found.append(entry)
-                    if len(found) == limit:
-                        break
-            return found
+            found = connection.execute(
+                "SELECT number, at, kind, device, actor, text, data FROM journal "
+                "WHERE number > :after AND number < :before AND at >= :start AND at < :end "
+                "AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds))) "
+                "AND (:device IS NULL OR device = :device) AND (:actor IS NULL OR actor = :actor) "
+                f"ORDER BY number {order} LIMIT :limit",
+                {
+                    "after": asked.after,
+                    "before": asked.before_number,
+                    "start": asked.start_ms,
+                    "end": asked.end_ms,
+                    "kinds": json.dumps(asked.kinds),
+                    "device": asked.device,
+                    "actor": asked.actor,
+                    "limit": asked.limit,
+                },
+            )
+            return [entry_of(JournalRow(*row)) for row in found]
 
-        found = {each.number: each for each in await self._ask(question)}
-        found |= {number: each for number, each in self._entries.items() if asked.fits(each)}
-        return [found[number] for number in sorted(found)][:limit]
+        return await self._ask(question)
 
-    async def get(self, key: str) -> str | None:
-        """See the contract."""
-        if key in self._state:
-            return self._state[key]
-
+    async def _find_state(self, key: str) -> str | None:
         def question(connection: sqlite3.Connection) -> str | None:
             row = connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
             return None if row is None else str(row[0])
 
         return await self._ask(question)
 
-    async def export(
-        self,
-        device: str,
-        names: Sequence[str],
-        start: datetime,
-        end: datetime,
-        *,
-        step_s: float | None = None,
-        sink: BinaryIO,
-        form: Literal["csv", "parquet"] = "csv",
-    ) -> int:
-        """See the contract."""
-        return await export(
-            self, self._layouts, device=device, names=names, start=start, end=end, step_s=step_s, sink=sink, form=form
-        )
+    # ---- upkeep ------------------------------------------------------------------------------------------------------
 
     async def backup(self, path: Path) -> None:
-        """See the contract. The copy is one file, without gaps, and complete once it has its name."""
+        """See :class:`Store`. The copy is one file, without gaps, and complete once it has its name."""
         part = path.with_name(path.name + ".part")
 
         def copy() -> None:
@@ -375,10 +262,8 @@ class SqliteStore:
                 f"no backup to {path}: {error}", remedy="Is there room, and may this user write there?"
             ) from error
 
-    # ---- upkeep ------------------------------------------------------------------------------------------------------
-
     async def maintain(self, now: datetime) -> Upkeep:
-        """See the contract. Between the pieces of this work others are served."""
+        """See :class:`Store`. Between the pieces of this work others are served."""
         before_day = (milliseconds(now) - SEALED_AFTER_MS) // DAY_MS
         deleted = sealed = 0
         for level, days in self._days.items():
@@ -418,7 +303,7 @@ class SqliteStore:
         return count
 
     def health(self) -> Health:
-        """See the contract."""
+        """See :class:`Store`."""
         size = 0
         for ending in ("", "-wal"):
             with suppress(OSError):

@@ -8,17 +8,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from indevolt.clock import Clock
 from indevolt.errors import StoreUnavailable
 from indevolt.store.contract import Table
-from indevolt.store.history import Rows
-from indevolt.store.layout import Kept, Layout, Layouts, Shape
+from indevolt.store.entries import JournalRow
+from indevolt.store.feed import Feed
+from indevolt.store.layout import Kept, Layout, Layouts
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import Level
 from indevolt.store.sqlite_file import is_damage, move_aside, opened, prepare_tables, raise_if_damaged, transaction
-from indevolt.store.sqlite_rows import Feed, Writer, fetch
+from indevolt.store.sqlite_rows import Writer, fetch
 
 SPARE_PAGES: Final = 2000  # free pages that stay in the file at most: 8 MB, about a day of a few devices before it is sealed
 _HORIZON: Final = "store.horizon."
@@ -29,7 +30,7 @@ class Addition:
     """What is to be kept together; ``done`` is called in the event loop when it is kept."""
 
     kept: Sequence[Kept] = ()
-    entries: Sequence[tuple[Any, ...]] = ()
+    entries: Sequence[JournalRow] = ()
     state: Sequence[tuple[str, str]] = ()
     done: Callable[[], object] | None = None
     accepted: asyncio.Future[None] | None = field(default=None, repr=False)
@@ -104,11 +105,7 @@ class Book:
         if head.numbers():
             return  # the file is new, but we are not
         head.load(newest)
-        shape = Shape.of(feed.layout, feed.layout.names)
-        columns = tuple(place.sql for place in shape.places)
-        found = fetch(self.connection, feed, Rows(feed.layout, Level.RAW, columns, feed.rolled_ms, 1 << 42))
-        for at_ms, *row in zip(found.times, *found.fields.values(), strict=True):
-            head.note(at_ms, shape, tuple(row))
+        head.follow(fetch(self.connection, feed, head.wanted(feed.rolled_ms)))
 
     def close(self) -> None:
         """Let go of the file."""

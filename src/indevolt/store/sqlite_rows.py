@@ -1,6 +1,6 @@
 """Rows in the file of the embedded store: written, rolled up, sealed and fetched. Synchronous, and on a connection that is given.
 
-A *feed* is one device's readings of one table. A row's key is the feed's number and the time in one whole number, so that a feed's
+A row's key is its feed's number and the time in one whole number, so that a feed's
 rows lie side by side in the order of time, and one that comes twice is seen as such. What is true in every committed state:
 five-minute rows exist up to the feed's ``rolled`` time, hours up to the last whole one before it, and what came late is in them.
 """
@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from indevolt.store.feed import Feed, table_of
 from indevolt.store.history import Columns, Rows
-from indevolt.store.layout import Kept, Layout, Row, Shape
+from indevolt.store.layout import Kept, Row, Shape
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import DAY_MS, LEVELS, Level, combined, fields, rolled, rolled_whole
 from indevolt.store.sealed import length, seal, unseal
@@ -27,27 +28,14 @@ TIME_MASK: Final = (1 << TIME_BITS) - 1
 _FEED_BITS, _FIELD_BITS, _DAY_BITS = 20, 12, 16
 
 
-@dataclass(slots=True)
-class Feed:
-    """One device's readings of one table; ``rolled_ms`` is up to where its five-minute rows are written."""
-
-    id: int
-    device: str
-    layout: Layout
-    rolled_ms: int
-
-    def key(self, at_ms: int) -> int:
-        """Return the key of a row."""
-        return self.id << TIME_BITS | at_ms
-
-    def sealed_key(self, level: Level, number: int, day: int) -> int:
-        """Return the key of one column of one day."""
-        return ((LEVELS.index(level) << _FEED_BITS | self.id) << _FIELD_BITS | number) << _DAY_BITS | day
+def key_of(feed: Feed, at_ms: int) -> int:
+    """Return the key of a row."""
+    return feed.id << TIME_BITS | at_ms
 
 
-def table_of(level: Level, layout: Layout) -> str:
-    """Return the quoted name of the table that has a level's rows."""
-    return f'"{level.prefix}_{layout.name}"'
+def sealed_key_of(feed: Feed, level: Level, number: int, day: int) -> int:
+    """Return the key of one column of one day."""
+    return ((LEVELS.index(level) << _FEED_BITS | feed.id) << _FIELD_BITS | number) << _DAY_BITS | day
 
 
 # ---- out -------------------------------------------------------------------------------------------------------------
@@ -75,9 +63,8 @@ def _loose(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> _Found:
     """Return what is in rows still."""
     names = "".join(f', "{name}"' for name in rows.fields)
     found = connection.execute(
-        f"SELECT _key & {TIME_MASK}{names} FROM {table_of(rows.level, rows.layout)} "  # noqa: S608 - names are ours
-        "WHERE _key >= ? AND _key < ? ORDER BY _key",
-        (feed.key(rows.start_ms), feed.key(min(rows.end_ms, TIME_MASK))),
+        f"SELECT _key & {TIME_MASK}{names} FROM {table_of(rows.level, rows.layout)} WHERE _key >= ? AND _key < ? ORDER BY _key",
+        (key_of(feed, rows.start_ms), key_of(feed, min(rows.end_ms, TIME_MASK))),
     ).fetchall()
     if not found:
         return [], [[] for _ in rows.fields]
@@ -91,7 +78,7 @@ def _of_sealed_days(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> _
     numbers = fields(rows.layout, rows.level)
 
     def days_of(number: int) -> dict[int, bytes]:
-        start, end = feed.sealed_key(rows.level, number, first_day), feed.sealed_key(rows.level, number, last_day)
+        start, end = sealed_key_of(feed, rows.level, number, first_day), sealed_key_of(feed, rows.level, number, last_day)
         found = connection.execute("SELECT key, body FROM sealed WHERE key BETWEEN ? AND ?", (start, end))
         return {key & (1 << _DAY_BITS) - 1: body for key, body in found}
 
@@ -177,7 +164,7 @@ class Writer:
         of_shapes: dict[Shape, list[Row]] = defaultdict(list)
         of_feeds: dict[int, tuple[Feed, list[Kept]]] = {}
         for feed, each in kept:
-            of_shapes[each.shape].append((feed.key(each.at_ms), *each.row))
+            of_shapes[each.shape].append((key_of(feed, each.at_ms), *each.row))
             known = of_feeds.get(feed.id)
             if known is None:
                 known = of_feeds[feed.id] = (feed, [])
@@ -204,7 +191,7 @@ class Writer:
         if text is None:
             names = "".join(f', "{place.sql}"' for place in shape.places)
             marks = ", ?" * len(shape.places)
-            text = f"INSERT OR IGNORE INTO {table_of(Level.RAW, shape.layout)} (_key{names}) VALUES (?{marks})"  # noqa: S608
+            text = f"INSERT OR IGNORE INTO {table_of(Level.RAW, shape.layout)} (_key{names}) VALUES (?{marks})"
             if len(self._inserts) < 1024:  # shapes that come once only are not worth remembering
                 self._inserts[shape] = text
         return text
@@ -245,8 +232,8 @@ class Writer:
     def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, names: Collection[str], rows: Sequence[Row]) -> None:
         listed, marks = '", "'.join(names), ", ?" * len(names)
         connection.executemany(
-            f'INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key, "{listed}") VALUES (?{marks})',  # noqa: S608
-            [(feed.key(row[0] or 0), *row[1:]) for row in rows],
+            f'INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key, "{listed}") VALUES (?{marks})',
+            [(key_of(feed, row[0] or 0), *row[1:]) for row in rows],
         )
 
 
@@ -256,8 +243,8 @@ class Writer:
 def oldest_loose_day(connection: sqlite3.Connection, feed: Feed, level: Level) -> int | None:
     """Return the day of the first row of a feed that is not sealed."""
     (found,) = connection.execute(
-        f"SELECT min(_key) FROM {table_of(level, feed.layout)} WHERE _key BETWEEN ? AND ?",  # noqa: S608
-        (feed.key(0), feed.key(TIME_MASK)),
+        f"SELECT min(_key) FROM {table_of(level, feed.layout)} WHERE _key BETWEEN ? AND ?",
+        (key_of(feed, 0), key_of(feed, TIME_MASK)),
     ).fetchone()
     return None if found is None else (found & TIME_MASK) // DAY_MS
 
@@ -266,14 +253,14 @@ def seal_day(connection: sqlite3.Connection, feed: Feed, level: Level, day: int)
     """Put the loose rows of a day among its sealed ones and return how many there are now. Roll up first."""
     numbers = fields(feed.layout, level)
     found = fetch(connection, feed, Rows(feed.layout, level, tuple(numbers), day * DAY_MS, (day + 1) * DAY_MS))
-    bodies = [(feed.sealed_key(level, 0, day), seal(found.times))]
+    bodies = [(sealed_key_of(feed, level, 0, day), seal(found.times))]
     for name, column in found.fields.items():
         if any(each is not None for each in column):
-            bodies.append((feed.sealed_key(level, numbers[name], day), seal(column)))
+            bodies.append((sealed_key_of(feed, level, numbers[name], day), seal(column)))
     connection.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?)", bodies)
     connection.execute(
-        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",  # noqa: S608
-        (feed.key(day * DAY_MS), feed.key((day + 1) * DAY_MS)),
+        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",
+        (key_of(feed, day * DAY_MS), key_of(feed, (day + 1) * DAY_MS)),
     )
     return len(found.times)
 
@@ -281,11 +268,11 @@ def seal_day(connection: sqlite3.Connection, feed: Feed, level: Level, day: int)
 def delete_before(connection: sqlite3.Connection, feed: Feed, level: Level, day: int) -> int:
     """Delete a feed's rows of a level from before a day and return how many there were."""
     deleted = connection.execute(
-        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",  # noqa: S608
-        (feed.key(0), feed.key(day * DAY_MS)),
+        f"DELETE FROM {table_of(level, feed.layout)} WHERE _key >= ? AND _key < ?",
+        (key_of(feed, 0), key_of(feed, day * DAY_MS)),
     ).rowcount
     spans = [
-        (feed.sealed_key(level, number, 0), feed.sealed_key(level, number, day))
+        (sealed_key_of(feed, level, number, 0), sealed_key_of(feed, level, number, day))
         for number in (0, *fields(feed.layout, level).values())
     ]
     for (axis,) in connection.execute("SELECT body FROM sealed WHERE key >= ? AND key < ?", spans[0]):

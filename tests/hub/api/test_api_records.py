@@ -38,6 +38,31 @@ async def test_the_journal_comes_in_pages_that_lead_to_each_other(it: ApiHome) -
     assert seen == list(range(25))
 
 
+async def test_the_newest_of_the_journal_come_first_when_they_are_asked_for(it: ApiHome) -> None:
+    await note(it, 25)
+    path, seen, turns = "/api/v1/journal?kind=hub&limit=10&order=newest", [], []
+    while path:
+        answer = await it.ask(path)
+        seen += [entry["data"]["number"] for entry in answer.json["entries"]]
+        turns.append((answer.json["next_before"] is None, answer.json["next_after"]))
+        path = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
+    assert seen == list(range(24, -1, -1))
+    assert turns == [(False, None), (False, None), (True, None)]
+
+
+async def test_the_journal_of_one_actor_and_of_the_hub_itself_is_told(it: ApiHome) -> None:
+    await it.hub.journal.note(Kind.WRITE, "backup_soc 10 -> 20", device="cellar", actor="ann")
+    await it.hub.journal.note(Kind.WRITE, "backup_soc 20 -> 30", device="cellar", actor="token:ben")
+    await note(it, 1)
+
+    async def texts(query: str) -> list[str]:
+        return [entry["text"] for entry in (await it.ask(f"/api/v1/journal?{query}")).json["entries"]]
+
+    assert await texts("actor=ann") == ["backup_soc 10 -> 20"]
+    assert await texts("actor=token:ben&device=cellar") == ["backup_soc 20 -> 30"]
+    assert await texts("device=&kind=hub") == ["note 0"]
+
+
 async def test_the_journal_of_a_span_of_time_is_told(it: ApiHome) -> None:
     await it.clock.advance(3600)
     await note(it, 1, "later")
@@ -51,6 +76,8 @@ async def test_the_whole_journal_is_given_out_as_lines(it: ApiHome) -> None:
     assert answer.headers["content-type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.body.splitlines()]
     assert [line["data"]["number"] for line in lines] == list(range(1500))
+    newest = await it.ask("/api/v1/journal/export?kind=hub&order=newest")
+    assert newest.body.splitlines() == answer.body.splitlines()[::-1]
 
 
 async def test_the_journal_as_csv_is_harmless_in_a_spreadsheet(it: ApiHome) -> None:
@@ -61,7 +88,10 @@ async def test_the_journal_as_csv_is_harmless_in_a_spreadsheet(it: ApiHome) -> N
     assert row["text"] == '\'=HYPERLINK("http://evil.example")'
 
 
-@pytest.mark.parametrize("query", ["kind=gossip", "after=-1", "limit=0", "limit=5000", "device=../x", "after=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query",
+    ["kind=gossip", "after=-1", "limit=0", "limit=5000", "device=../x", "order=loudest", "before=0", "after=99999999999999999999"],
+)
 async def test_a_journal_that_there_is_not_is_refused(it: ApiHome, query: str) -> None:
     assert (await it.ask(f"/api/v1/journal?{query}")).status == 422
 

@@ -249,10 +249,11 @@ class EntryBody(BaseModel):
 
 
 class EntryList(BaseModel):
-    """A page of the journal, oldest first."""
+    """A page of the journal, in the order that was asked for."""
 
     entries: list[EntryBody]
-    next_after: int | None = Field(description="`after` for the next page; null at the end.")
+    next_after: int | None = Field(description="`after` for the next page, where the oldest come first; null at the end.")
+    next_before: int | None = Field(description="`before` for the next page, where the newest come first; null at the end.")
 
 
 class AlertBody(BaseModel):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -35,44 +36,65 @@ FILES: Final[Declared] = {
 
 router = APIRouter(prefix="/api/v1", tags=["journal"], dependencies=READERS)
 
-Kinds = Annotated[list[Kind] | None, Query(alias="kind", description="Only these kinds; may be given several times.")]
-Of = Annotated[str | None, Query(pattern=NAME, description="Only of this device.")]
-After = Annotated[int, Query(ge=0, le=2**53, description="Only entries with a higher number.")]
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which entries are asked for, and in which order; the query of both routes."""
+
+    order: Annotated[
+        Literal["oldest", "newest"], Query(description="Which come first: with `newest`, `before` leads to older ones.")
+    ] = "oldest"
+    after: Annotated[int, Query(ge=0, le=2**53, description="Only entries with a higher number.")] = 0
+    before: Annotated[int | None, Query(ge=1, le=2**53, description="Only entries with a lower number.")] = None
+    kind: Annotated[list[Kind] | None, Query(description="Only these kinds; may be given several times.")] = None
+    device: Annotated[str | None, Query(pattern=f"{NAME}|^$", description="Only of this device; empty: of the hub itself.")] = None
+    actor: Annotated[str | None, Query(max_length=200, description="Only what this one did, named as in entries.")] = None
+    start: Start = None
+    end: End = None
+
+    async def page(self, hub: Hub, limit: int) -> list[Entry]:
+        """Return the first entries."""
+        return await hub.store.entries(
+            after=self.after,
+            before=self.before,
+            kinds=self.kind or (),
+            device=self.device,
+            actor=self.actor,
+            start=self.start,
+            end=self.end,
+            newest_first=self.order == "newest",
+            limit=limit,
+        )
+
+    def beyond(self, entry: Entry) -> Search:
+        """Return the same question for those that come after an entry in this order."""
+        return replace(self, before=entry.number) if self.order == "newest" else replace(self, after=entry.number)
+
+
+SearchOf = Annotated[Search, Depends()]
 
 
 @router.get("/journal", response_model=EntryList, responses=NOT_MODIFIED)
 async def list_entries(
-    request: Request,
-    hub: HubOf,
-    *,
-    after: After = 0,
-    kind: Kinds = None,
-    device: Of = None,
-    start: Start = None,
-    end: End = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    request: Request, hub: HubOf, search: SearchOf, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> Response:
-    """Tell what happened, oldest first, a page at a time; `Link` leads to the next one."""
-    found = await hub.store.entries(after=after, kinds=kind or (), device=device, start=start, end=end, limit=limit)
-    more = len(found) == limit
-    following = found[-1].number if more else None
-    headers = page_link(request, after=found[-1].number) if more else {}
-    return reply(request, EntryList(entries=[entry_body(each) for each in found], next_after=following), headers=headers)
+    """Tell what happened, the oldest or the newest first, a page at a time; `Link` leads to the next one."""
+    found = await search.page(hub, limit)
+    last = found[-1].number if len(found) == limit else None
+    newest = search.order == "newest"
+    body = EntryList(
+        entries=[entry_body(each) for each in found], next_after=None if newest else last, next_before=last if newest else None
+    )
+    headers = {} if last is None else page_link(request, **{"before" if newest else "after": last})
+    return reply(request, body, headers=headers)
 
 
 @router.get("/journal/export", response_class=StreamingResponse, responses={**FILES, **problems(503)})
 async def export_entries(
-    hub: HubOf,
-    *,
-    form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
-    after: After = 0,
-    kind: Kinds = None,
-    device: Of = None,
-    start: Start = None,
-    end: End = None,
+    hub: HubOf, search: SearchOf, *, form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl"
 ) -> Response:
     """Give out the whole journal, or a part of it, as JSON lines or CSV."""
-    first = await hub.store.entries(after=after, kinds=kind or (), device=device, start=start, end=end, limit=PAGE)
+    first = await search.page(hub, PAGE)
 
     async def pages() -> AsyncIterator[bytes]:
         page = first
@@ -82,7 +104,7 @@ async def export_entries(
             yield _as_csv(page) if form == "csv" else _as_lines(page)
             if len(page) < PAGE:
                 return
-            page = await hub.store.entries(after=page[-1].number, kinds=kind or (), device=device, start=start, end=end, limit=PAGE)
+            page = await search.beyond(page[-1]).page(hub, PAGE)
 
     headers = {"content-disposition": f'attachment; filename="journal.{form}"'}
     return StreamingResponse(pages(), 200, headers, CSV if form == "csv" else LINES)
