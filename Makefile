@@ -14,7 +14,8 @@ help: ## list these targets
 run: $(READY) ## start a simulated home and its hub and show both live, until Ctrl-C
 	@$(VENV)/bin/indevolt demo || [ $$? -eq 130 ] # which is Ctrl-C
 
-test: $(READY) ## run the tests
+test: $(READY) ## run the tests; those of the page need a Chromium, which is installed where it may be
+	@$(PY) tests/web/chromium.py
 	@$(PY) -m pytest
 
 test-integrations: $(READY) ## run the tests with a real Home Assistant, which is installed the first time, outside this folder
