@@ -17,7 +17,12 @@
     ├── ReadOnly           the owner did not allow the hub to write to this device     exit 12
     ├── StoreUnavailable   history cannot be reached or opened now                     exit 13  transient
     ├── StoreDamaged       history that is not ours, or cannot be read                 exit 14
-    └── StoreFull          no room is left for history, not even in memory             exit 15  transient
+    ├── StoreFull          no room is left for history, not even in memory             exit 15  transient
+    ├── LeaseHeld          another program steers this device now                      exit 16  transient
+    │   └── ForeignWriter  ... or the app, or something that knows no leases           exit 16  transient
+    ├── LeaseLost          the lease ended, or somebody took it over                   exit 17
+    ├── NotRestored        a lease ended, and what was before it is not back           exit 18
+    └── BudgetSpent        written so often that it has to wait                        exit 19  transient
 
 Each error carries its facts in ``args[0]``, what to do next in :attr:`IndevoltError.remedy`, whether trying again may help in
 :attr:`IndevoltError.transient`, and the exit code that the command line uses. Foreign exceptions are translated once, where the
@@ -137,6 +142,46 @@ class StoreFull(IndevoltError):
     exit_code = 15
     transient = True
     default_remedy = "Free space where the history is, or keep less of it ([store] raw_days); it goes on by itself."
+
+
+class LeaseHeld(IndevoltError):
+    """Another program steers this device now; the message names it."""
+
+    exit_code = 16
+    transient = True
+    default_remedy = "Stop that program, or wait until it is done. `indevolt lease HOST` shows who holds the lease."
+
+
+class ForeignWriter(LeaseHeld):
+    """The app, or a program that knows no leases, changed what we had written; it is not overwritten for a while."""
+
+    default_remedy = "Find out what else commands the battery (the app, Home Assistant, a script), and let only one do so."
+
+
+class LeaseLost(IndevoltError):
+    """The lease is over: its time has passed, or the watchdog or another program took it over."""
+
+    exit_code = 17
+    default_remedy = "Take a new lease; what was set before the old one is put back by whoever ended it."
+
+
+class NotRestored(IndevoltError):
+    """A lease has ended, and the device does not show what was set before it."""
+
+    exit_code = 18
+    default_remedy = "Check the mode in the app. `indevolt lease HOST --release` tries again; so does the watchdog."
+
+
+class BudgetSpent(IndevoltError):
+    """Written so often already that it has to wait. :attr:`wait_s` says how long."""
+
+    exit_code = 19
+    transient = True
+    default_remedy = "Wait, and write less often: settings are kept in a memory that wears out."
+
+    def __init__(self, facts: str, *, wait_s: float, remedy: str | None = None) -> None:
+        super().__init__(facts, remedy=remedy)
+        self.wait_s = wait_s
 
 
 class StatusError(IndevoltError):

@@ -163,6 +163,14 @@ def bounded(command: Command, sent: Command | None, soc_pct: float, room: Room) 
     return replace(near, soc_pct=old_pct) if stands and not is_last else near
 
 
+def fence_is_due(wanted: Command, sent: Command, soc_pct: float, room: Room) -> bool:
+    """Return whether the fence of what was sent last has to be moved."""
+    match bounded(wanted, sent, soc_pct, room), sent:
+        case (Charge(soc_pct=new_pct), Charge(soc_pct=old_pct)) | (Discharge(soc_pct=new_pct), Discharge(soc_pct=old_pct)):
+            return new_pct != old_pct
+    return False
+
+
 # ---- what was before -------------------------------------------------------------------------------------------------------------
 
 

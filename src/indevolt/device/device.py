@@ -8,8 +8,12 @@ how writes are proven in ``proof``.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from indevolt.battery import (
@@ -27,10 +31,13 @@ from indevolt.battery import (
 )
 from indevolt.catalogue import LIMITING, Firmware, Model, Product, Verdict, Write, effective_limits
 from indevolt.clock import Clock
+from indevolt.control.ledger import LEAST_SOC_PCT, Room
 from indevolt.device.batches import Batches, Quarantined
 from indevolt.device.commands import effect_of, readable, require_leader, situation, within_limits
+from indevolt.device.holding import holding
+from indevolt.device.lease import Lease, Look
 from indevolt.device.password import replace_password
-from indevolt.device.proof import PATIENCE_S, Prover, same
+from indevolt.device.proof import PATIENCE_S, Prover, Tell, same
 from indevolt.device.reader import Reader
 from indevolt.errors import FirmwareTooOld, IndevoltError, InvalidInput, ProtocolError
 from indevolt.protocol.messages import Request, SysConfig
@@ -65,6 +72,11 @@ class Plan:
     def needs_no(self, step: Write) -> bool:
         """Whether a step is left out because the mode is right already."""
         return set(step.wanted) == {"mode"} and same(self.before.value("mode"), step.wanted["mode"])
+
+    def spelled(self, command: Command, model: Model) -> Plan:
+        """Return the plan for a command that stays within the limits of this one."""
+        leader = self.before.value("cluster_role") == "master"
+        return replace(self, command=command, steps=model.spell(command, cluster=leader))
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -267,7 +279,16 @@ class Device:
             IndevoltError: as for :meth:`write`.
         """
         async with self._writing:
-            return await self._carry_out(await self.plan_command(command))
+            return await self._carry_out(await self.plan_command(command), None)
+
+    async def carry_out(self, plan: Plan, tell: Tell | None = None) -> Outcome:
+        """Carry out what :meth:`plan_command` returned just before; ``tell`` hears of each stage of its last step.
+
+        Raises:
+            IndevoltError: the device rejected a request with an error status.
+        """
+        async with self._writing:
+            return await self._carry_out(plan, tell)
 
     async def plan_command(self, command: Command) -> Plan:
         """Return what :meth:`command` would send now, reading what that depends on and writing nothing.
@@ -284,7 +305,7 @@ class Device:
         command, notes = within_limits(command, limits)
         return Plan(command, self.model.spell(command, cluster=leader), before, limits, notes)
 
-    async def _carry_out(self, plan: Plan) -> Outcome:
+    async def _carry_out(self, plan: Plan, tell: Tell | None) -> Outcome:
         command, steps, before, limits, notes = plan.command, plan.steps, plan.before, plan.limits, plan.notes
         started = self._clock.monotonic()
         wanted = {name: value for step in steps for name, value in step.wanted.items()}
@@ -296,7 +317,7 @@ class Device:
             if plan.needs_no(step):
                 done = replace(done, shown=step.wanted)
                 continue  # change-only: which settings wear out the flash is not published
-            outcome = await self._prover.prove(step, before, effect if last else None)
+            outcome = await self._prover.prove(step, before, *((effect, tell) if last else ()))
             notes = (*done.notes, *outcome.notes)
             took_s = self._clock.monotonic() - started
             done = replace(done, stage=outcome.stage, shown={**done.shown, **outcome.shown}, took_s=took_s, notes=notes)
@@ -306,6 +327,46 @@ class Device:
             if blind:
                 await self._clock.sleep(self._interval_s)  # as no look has taken its time
         return done
+
+    async def restarted_since(self, at_s: float) -> bool:
+        """Return whether the device has restarted since a monotonic second of its clock; not known is False."""
+        return await self._prover.restarted_since(at_s)
+
+    def lease(
+        self,
+        *,
+        ttl: timedelta,
+        actor: str = "",
+        reason: str = "",
+        floor_pct: float = LEAST_SOC_PCT,
+        ceiling_pct: float = 100.0,
+        folder: Path | None = None,
+        look: Look | None = None,
+    ) -> AbstractAsyncContextManager[Lease]:
+        """Hold the right to command this battery while an ``async with`` lasts; at its end all is as it was before.
+
+        One program holds it at a time. Mode and whatever else is written through it are kept on disk first, and put back at the
+        end, whatever ends it: return, exception, cancellation, SIGTERM, or the time that it may last. What the end of the process
+        itself (kill -9) leaves behind is put back by `indevolt watchdog`, or when the next lease is taken.
+
+        Args:
+            ttl: how long it may last, up to 24 h; :meth:`Lease.renew` begins anew.
+            actor: who others see as its holder; by default the name of this program.
+            reason: why, for others and the journal.
+            floor_pct: never discharge below, 5 or more; the reserve that is set in the device holds as well.
+            ceiling_pct: never charge above.
+            folder: where leases are kept; by default ``$INDEVOLT_LEASES``, else a folder of this user.
+            look: where readings for looking after it come from, for a program that polls the device already.
+
+        Raises:
+            LeaseHeld: on entering: another program holds it; names which.
+            NotRestored: what an earlier lease left behind, or this one did, could not be put back.
+            LeaseLost: on leaving: another program took it over, and puts back what was before.
+            InvalidInput: a time or bound out of range, or leases cannot be kept on this disk.
+        """
+        room = Room().within(floor_pct=floor_pct, ceiling_pct=ceiling_pct)
+        actor = actor or Path(sys.argv[0]).name or "python"
+        return holding(self, self._clock, ttl=ttl, actor=actor, reason=reason, room=room, folder=folder, look=look)
 
     async def self_use(self) -> Outcome:
         """Let the device follow its meter."""

@@ -27,6 +27,9 @@ _LATE_S: Final = 5.0  # a confirmation later than this is worth a note; the usua
 Look: TypeAlias = Callable[[tuple[str | int, ...]], Awaitable[Reading]]
 """Reads quantities in one request, and raises what goes wrong."""
 
+Tell: TypeAlias = Callable[[Stage], None]
+"""Hears of each stage that a write reaches, as it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -101,13 +104,14 @@ class Prover:
         self._interval_s = interval_s
         self._patience_s = patience_s
 
-    async def prove(self, write: Write, before: Reading, effect: Effect | None = None) -> Outcome:
+    async def prove(self, write: Write, before: Reading, effect: Effect | None = None, tell: Tell | None = None) -> Outcome:
         """Send a write once and return what became of it.
 
         Args:
             write: what to send.
             before: a reading that holds the wanted quantities, as far as they can be read.
             effect: what the power must do, for a command.
+            tell: hears of each stage as it is reached.
 
         Raises:
             IndevoltError: the device rejected the request itself (an error status); nothing was changed.
@@ -117,8 +121,10 @@ class Prover:
         trail.last = self._clock.monotonic()
         if not accepted:
             return self._outcome(trail, Stage.REFUSED, "the device answered result: false")
+        if tell is not None and trail.lost is None:
+            tell(Stage.ACCEPTED)
         if trail.watched or effect is not None:
-            await self._follow(trail, effect)
+            await self._follow(trail, effect, tell)
         return await self._judge(trail, effect)
 
     async def _send(self, trail: _Trail) -> bool:
@@ -132,8 +138,9 @@ class Prover:
             return True
         return reply.result
 
-    async def _follow(self, trail: _Trail, effect: Effect | None) -> None:
+    async def _follow(self, trail: _Trail, effect: Effect | None, tell: Tell | None) -> None:
         """Look at growing intervals until the write shows, and the power moves or has an excuse not to."""
+        told: set[Stage] = set()
         until = trail.started + self._patience_s
         names = (*trail.watched, *(("battery_power", "battery_soc") if effect else ()))
         pause = self._interval_s
@@ -145,6 +152,10 @@ class Prover:
                 trail.outage, trail.away = error, True
             else:
                 trail.see(reading, effect)
+                for stage, reached in ((Stage.CONFIRMED, trail.confirmed), (Stage.EFFECTIVE, trail.confirmed and trail.effective)):
+                    if tell is not None and reached and stage not in told:
+                        told.add(stage)
+                        tell(stage)
                 if trail.settled(effect):
                     return
             finally:
@@ -158,7 +169,7 @@ class Prover:
         proven = trail.confirmed or (trail.effective and not trail.watched)
         followed = bool(trail.watched) or effect is not None
         if followed and not trail.away and (trail.outage is not None or not proven):
-            trail.restarted = await self._restarted_since(trail.started)
+            trail.restarted = await self.restarted_since(trail.started)
         if proven:
             stage = Stage.EFFECTIVE if trail.effective else Stage.CONFIRMED
             return self._outcome(trail, stage, *_proven_notes(trail, effect))
@@ -177,7 +188,7 @@ class Prover:
             trail, Stage.ACCEPTED, _why_unreadable(trail) if effect is None else "neither a readback nor the power shows it"
         )
 
-    async def _restarted_since(self, started: float) -> bool:
+    async def restarted_since(self, started: float) -> bool:
         """Whether the device counts less time since its start than has passed since the write."""
         elapsed = self._clock.monotonic() - started
         try:

@@ -21,7 +21,7 @@
      "outcome": {...} or null}     // of what was sent last
 
 ``POST /api/v1/devices/{device}/overrides`` takes ``{"command": "charge" | "discharge" | "hold" | "self_use", "power_w": 800,
-"soc_pct": 80, "minutes": 120 or "until": "...", "reason": ""}``. ``power_w`` belongs to charge and discharge and is needed there,
+"soc_pct": 80, "minutes": 90 or "until": "...", "reason": ""}``. ``power_w`` belongs to charge and discharge and is needed there,
 ``soc_pct`` is where they are done (100, 5). An override ends at its end, 24 h at most, or when the charge is reached; then what was
 before comes back. With ``?dry_run=true`` the answer is what would be written (a ``PlanBody``). Else it is
 ``{"override": {...}, "outcome": {...}}``: 200 when the device shows it, 202 while it does not yet, or waits for its turn (then

@@ -1,0 +1,146 @@
+"""Holding a lease: its begin, its end whatever ends it, and what looks after it meanwhile.
+
+Whoever left a device without putting it back, killed or without a link, is made good for first. Then the body of the ``async with``
+runs, beside a heartbeat. At its end, by return, exception, cancellation, SIGTERM or time, what was before is put back; a lease that
+could not do so says it, and leaves its record for the watchdog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from indevolt.clock import Clock
+from indevolt.control.ledger import Room
+from indevolt.device.lease import Lease, Look
+from indevolt.device.lock import BEAT_S, Holder, LeaseFile, lease_folder
+from indevolt.errors import IndevoltError, LeaseLost
+
+if TYPE_CHECKING:
+    from indevolt.device.device import Device
+
+TEND_S: Final = 30.0
+"""Between two looks at the device; 5 % of charge take minutes at any power."""
+RESTORE_S: Final = 60.0
+"""For putting back what was before, while the device cannot be reached."""
+
+
+@asynccontextmanager
+async def holding(
+    device: Device,
+    clock: Clock,
+    *,
+    ttl: timedelta,
+    actor: str,
+    reason: str = "",
+    room: Room | None = None,
+    folder: Path | None = None,
+    restore_s: float = RESTORE_S,
+    look: Look | None = None,
+) -> AsyncIterator[Lease]:
+    """Hold the lease of a device while an ``async with`` lasts; see :meth:`Device.lease`."""
+    files = LeaseFile(folder or lease_folder(), device.serial or device.address)
+    files.acquire(clock.now())
+    try:
+        lease = Lease(device, clock, files=files, record=files.load(), room=room or Room(), look=look)
+        await lease.restore(restore_s, "left behind by an earlier lease")
+        lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
+        async with _looked_after(lease, files, clock, restore_s):
+            with _ending_on_sigterm():
+                try:
+                    yield lease
+                finally:
+                    await _finished(lease, restore_s)
+    finally:
+        files.release()
+
+
+@asynccontextmanager
+async def _looked_after(lease: Lease, files: LeaseFile, clock: Clock, restore_s: float) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(_look_after(lease, files, clock, restore_s), name="lease")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _look_after(lease: Lease, files: LeaseFile, clock: Clock, restore_s: float) -> None:
+    """Beat, tend, and end the lease when its time has passed or somebody took it over."""
+    tended_s = clock.monotonic()
+    while True:
+        await clock.sleep(max(0.0, min(BEAT_S, lease.left_s)))
+        files.beat(clock.now())
+        try:
+            lease.check()
+            if clock.monotonic() - tended_s >= TEND_S:
+                tended_s = clock.monotonic()
+                beating = asyncio.create_task(_beat(files, clock))  # a device that is away takes its time
+                try:
+                    await lease.tend()
+                finally:
+                    beating.cancel()
+        except LeaseLost:
+            break
+        except IndevoltError:
+            continue  # the link is lost, or the budget spent: what stands is fenced
+    beating = asyncio.create_task(_beat(files, clock))
+    try:
+        with suppress(IndevoltError):  # the end of the body tries again, and tells
+            await lease.restore(restore_s, lease.ended)
+    finally:
+        beating.cancel()
+
+
+async def _beat(files: LeaseFile, clock: Clock) -> None:
+    while True:
+        await clock.sleep(BEAT_S)
+        files.beat(clock.now())
+
+
+async def _finished(lease: Lease, restore_s: float) -> None:
+    """Put back what was before. Being cancelled once more does not stop it, being cancelled twice does."""
+    lease.end("it was given back")
+    task = asyncio.ensure_future(lease.restore(restore_s, lease.ended))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.done():
+            raise
+        await task
+        raise
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the body like a cancellation, and the process after that; where nobody else sees to it."""
+    this, loop = asyncio.current_task(), asyncio.get_running_loop()
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if this is None or not ours:
+        yield
+        return
+    told = False
+
+    def heed() -> None:
+        nonlocal told
+        told = True
+        this.cancel()
+
+    try:
+        loop.add_signal_handler(signal.SIGTERM, heed)
+    except NotImplementedError:  # Windows, which has no SIGTERM to heed
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        if told:
+            os.kill(os.getpid(), signal.SIGTERM)

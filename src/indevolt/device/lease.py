@@ -1,0 +1,429 @@
+"""A lease: the right to command one battery for a while, which ends with everything as it was before.
+
+One program holds it at a time. What was set before is on disk before the first write. A command reaches 5 % of charge at most, and
+is given anew as the charge moves, so a battery whose writer died stops by itself. At the end the old settings are put back, and the
+device has to show it.
+
+The rules are in ``indevolt.control.ledger``, locks and files in ``lock``. When a lease begins, ends and is looked after is in
+``holding``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from indevolt.battery import Command, Limits, Outcome, Reading, Stage, Value
+from indevolt.catalogue import Write
+from indevolt.clock import Clock
+from indevolt.control.ledger import MODE, REALTIME_NAMES, Budget, Room, Snapshot, bounded, fence_is_due, restoration, strange
+from indevolt.device.commands import readable
+from indevolt.device.lock import Holder, LeaseFile, Record, emptied
+from indevolt.device.proof import Tell, same
+from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, NotRestored
+
+if TYPE_CHECKING:
+    from indevolt.device.device import Device, Plan
+
+LONGEST: Final = timedelta(hours=24)
+YIELD_S: Final = 900.0
+"""How long somebody else who writes is left alone (control.md, section 5, rule 1)."""
+AGAIN_S: Final = 2.0  # between two attempts to put back what was before
+WATCHED: Final = (MODE, *REALTIME_NAMES, "battery_soc", "backup_soc", "battery_power")
+
+T = TypeVar("T")
+Look: TypeAlias = Callable[[tuple[str, ...]], Awaitable[Reading]]
+"""Returns quantities that are young enough; a hub has them already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yielded:
+    """Somebody else wrote; it is left alone until ``until_s`` on the monotonic clock."""
+
+    shown: Mapping[str, Value]
+    at: datetime
+    until_s: float
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} is {value}" for name, value in self.shown.items())
+
+
+class Lease:
+    """The right to command one battery. Made by :meth:`Device.lease`; see there.
+
+    ``device`` may be exchanged for another one of the same battery, when a connection was opened anew.
+    """
+
+    def __init__(
+        self, device: Device, clock: Clock, *, files: LeaseFile, record: Record, room: Room, look: Look | None = None
+    ) -> None:
+        self.device = device
+        self.room = room
+        self.wanted: Command | None = None
+        self.sent: Command | None = None
+        self.yielded: Yielded | None = None
+        self.ended = ""
+        """Why nothing may be written any more; empty while it is held."""
+        self._clock = clock
+        self._files = files
+        self._record = record
+        self._look = look
+        self._limits: Limits | None = None
+        self._late: Mapping[str, Value | None] = {}  # what was before a write that has not been proven, and may be shown late
+        self._wrote_s = clock.monotonic()
+        self._until_s = float("inf")
+        self._ledger_s = max(clock.now().timestamp(), record.ledger.latest_s()) - clock.monotonic()
+        self._busy = asyncio.Lock()
+        self._over = asyncio.Event()
+
+    # ---- what it is ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who holds it."""
+        return self._record.holder
+
+    @property
+    def until(self) -> datetime | None:
+        """When it ends by itself."""
+        return self._record.until
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it ends by itself."""
+        return self._until_s - self._clock.monotonic()
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What is put back at the end; None while nothing was written."""
+        return self._record.snapshot
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """How often was written, and how often may be."""
+        return self._record.ledger.budgets(self._now_s())
+
+    def begin(self, holder: Holder, address: str, reason: str, ttl: timedelta) -> None:
+        """Put down who holds it.
+
+        Raises:
+            InvalidInput: a time out of range, or it cannot be kept.
+        """
+        self._record = replace(self._record, holder=holder, address=address, reason=reason)
+        self.renew(ttl)
+
+    def renew(self, ttl: timedelta) -> None:
+        """Let it last for so long from now on.
+
+        Raises:
+            InvalidInput: not between 0 and 24 h.
+        """
+        if not timedelta() < ttl <= LONGEST:
+            raise InvalidInput(f"ttl: {ttl} is out of range", remedy="More than 0, up to 24 h; a lease can be renewed.")
+        self._until_s = self._clock.monotonic() + ttl.total_seconds()
+        self._keep(replace(self._record, until=self._clock.now() + ttl), surely=False)
+
+    def rebase(self, settings: Mapping[str, Value]) -> None:
+        """Put these back at the end instead of what was before, as their owner changed them for good."""
+        if self._record.snapshot is not None:
+            self._keep(replace(self._record, snapshot=self._record.snapshot.rebased(settings)))
+
+    # ---- commanding ----------------------------------------------------------------------------------------------------------
+
+    async def command(self, command: Command, *, reason: str = "", safety: bool = False, tell: Tell | None = None) -> Outcome:
+        """Carry out a command and return what became of it; see :meth:`Device.command`.
+
+        Power is lowered to what holds now, the target to the fence, which moves on by itself as the charge does. What stands
+        already is not written again.
+
+        Args:
+            command: what to do.
+            reason: why, for the journal.
+            safety: write even though the budget is spent.
+            tell: hears of each stage as it is reached.
+
+        Raises:
+            LeaseLost: the lease is over.
+            ForeignWriter: somebody else wrote, which is left alone for 15 min.
+            BudgetSpent: written too often already.
+            IndevoltError: as for :meth:`Device.command`.
+        """
+        async with self._busy:
+            return await self._while_held(self._command(command, reason, safety=safety, tell=tell))
+
+    async def write(self, name: str, *values: Value, reason: str = "") -> Outcome:
+        """Write a setting until the lease ends, and return what became of it; see :meth:`Device.write`.
+
+        Raises:
+            LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
+            InvalidInput: mode and real-time points are written by :meth:`command`.
+            IndevoltError: as for :meth:`Device.write`.
+        """
+        write = self.device.plan_write(name, *values)
+        if any(each in (MODE, *REALTIME_NAMES) for each in write.wanted):
+            raise InvalidInput(f"{name} is part of a command", remedy="Use `lease.command`, which bounds and ends it.")
+        async with self._busy:
+            return await self._while_held(self._write(write, name, values, reason))
+
+    async def tend(self) -> None:
+        """Look after what stands: foreign writes, and the fence. Runs by itself every 30 s.
+
+        Raises:
+            LeaseLost: the lease is over.
+            IndevoltError: the device cannot be read or written.
+        """
+        async with self._busy:
+            self.check()
+            if self._record.wrote:
+                await self._while_held(self._tend())
+
+    async def _command(self, command: Command, reason: str, *, safety: bool, tell: Tell | None) -> Outcome:
+        plan = await self.device.plan_command(command)
+        await self._notice(plan.before)
+        self._check_foreign()
+        self._limits = plan.limits
+        soc_pct = plan.before.number("battery_soc")
+        if soc_pct is None:
+            raise InvalidInput("battery_soc is unknown, so no command can be bounded", remedy="Wait until the device tells it.")
+        near = bounded(plan.command, self.sent, soc_pct, self._room(plan.before))
+        plan = plan.spelled(near, self.device.model)
+        if near == self.sent and self._stands(plan):
+            self.wanted = command
+            return Outcome(Stage.CONFIRMED, self._record.wrote, notes=("it stands already, so nothing was written",))
+        self._spend((name for step in plan.writes for name in step.wanted), safety=safety)
+        self._prepare(plan.steps, plan.writes, plan.before)
+        outcome = await self._journaled(repr(near), self.device.carry_out(plan, tell), reason)
+        self._late = {} if outcome.proven else {name: plan.before.value(name) for name in outcome.wanted}
+        if outcome.stage is not Stage.REFUSED:
+            self.wanted, self.sent = command, near
+        return replace(outcome, notes=tuple(dict.fromkeys((*plan.notes, *outcome.notes))))
+
+    async def _write(self, write: Write, name: str, values: tuple[Value, ...], reason: str) -> Outcome:
+        self._check_foreign()
+        before = await self.device.read(*readable(self.device.model, write.wanted))
+        self._spend(write.wanted, safety=False)
+        self._prepare((write,), (write,), before)
+        return await self._journaled(f"{name} = {', '.join(map(str, values))}", self.device.write(name, *values), reason)
+
+    async def _tend(self) -> None:
+        names = readable(self.device.model, WATCHED)
+        reading = await (self.device.read(*names) if self._look is None else self._look(names))
+        await self._notice(reading)
+        soc_pct = reading.number("battery_soc")
+        if self.yielded is not None or self.wanted is None or soc_pct is None:
+            return
+        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, self._room(reading)):
+            await self._command(self.wanted, "the charge moved", safety=False, tell=None)
+
+    # ---- rules ---------------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Refuse to go on when the lease is over.
+
+        Raises:
+            LeaseLost: it is.
+        """
+        if not self.ended and not self._files.held:
+            self.end("another program took it over")
+        if not self.ended and self.left_s <= 0:
+            self.end("its time has passed")
+        if self.ended:
+            raise LeaseLost(f"the lease of {self._files.serial} is over: {self.ended}")
+
+    def _check_foreign(self) -> None:
+        if self.yielded is None:
+            return
+        left_s = self.yielded.until_s - self._clock.monotonic()
+        if left_s > 0:
+            raise ForeignWriter(f"somebody else wrote: {self.yielded}; it is left alone for {left_s / 60:.0f} min more")
+        self.yielded = None
+
+    def _room(self, reading: Reading) -> Room:
+        own_pct = reading.number("backup_soc") or 0.0
+        if self._limits is None:
+            return self.room.within(floor_pct=own_pct, ceiling_pct=100.0)
+        return self.room.within(floor_pct=max(own_pct, self._limits.soc_min.value), ceiling_pct=self._limits.soc_max.value)
+
+    def _stands(self, plan: Plan) -> bool:
+        return all(same(plan.before.value(name), value) for step in plan.steps for name, value in step.wanted.items())
+
+    def _spend(self, names: Iterable[str], *, safety: bool) -> None:
+        spent = self._record.ledger.spent(names, self._now_s())
+        if spent is None or safety:
+            return
+        rule = spent.allowance
+        apart = f", at least {_lasting(rule.apart_s)} apart" if rule.apart_s else ""
+        most = f"{rule.most - rule.kept_back} in {_lasting(rule.window_s)}{apart}"
+        wait_s = spent.free_in_s
+        raise BudgetSpent(
+            f"{spent.name} was written {spent.used} times; allowed: {most}",
+            wait_s=wait_s,
+            remedy=f"Possible in {_lasting(wait_s)}.",
+        )
+
+    async def _notice(self, reading: Reading) -> None:
+        """Find out whether somebody else wrote; a restart of the device is none."""
+        shown = {name: reading.value(name) for name in self._record.wrote if name in reading}
+        found = {name: value for name, value in strange(self._record.wrote, shown).items() if not same(self._late.get(name), value)}
+        if not found:
+            return
+        if await self.device.restarted_since(self._wrote_s):
+            self.sent = None
+            self._note("restarted", shown=found)
+            return
+        now = self._clock.now()
+        known = {name: value for name, value in shown.items() if value is not None}
+        self.yielded = Yielded(found, now, self._clock.monotonic() + YIELD_S)
+        self.sent = None
+        record = replace(self._record, wrote={**self._record.wrote, **found})
+        if MODE in found and record.snapshot is not None:
+            record = replace(record, snapshot=record.snapshot.rebased(known))  # who chose another mode wants to find it again
+        self._keep(record)
+        self._note("foreign", shown=found, until=now + timedelta(seconds=YIELD_S))
+
+    def _prepare(self, steps: Iterable[Write], writes: Iterable[Write], before: Reading) -> None:
+        """Keep what is set before, and what will be written, before anything is."""
+        wanted = {name: value for step in steps for name, value in step.wanted.items()}
+        was = {name: before.value(name) for name in (*wanted, MODE, *REALTIME_NAMES) if name in before}
+        if (mode := was.get(MODE)) is None and MODE in wanted:
+            raise InvalidInput("mode is unknown, so it could not be put back", remedy="Wait until the device tells its mode.")
+        if mode is not None:
+            self.device.plan_write(MODE, mode)  # complains about a mode that cannot be written, before it is left
+        old = self._record.snapshot or Snapshot(self._clock.now(), {})
+        snapshot = old.joined(
+            {name: value for name, value in was.items() if value is not None and (name in wanted or MODE in wanted)}
+        )
+        ledger = self._record.ledger
+        for step in writes:
+            ledger = ledger.booked(step.wanted, self._now_s())
+        surely = snapshot != self._record.snapshot
+        self._keep(replace(self._record, snapshot=snapshot, wrote={**self._record.wrote, **wanted}, ledger=ledger), surely=surely)
+        self._late = was
+        self._wrote_s = self._clock.monotonic()
+
+    def _keep(self, record: Record, *, surely: bool = True) -> None:
+        self._files.save(record, surely=surely)
+        self._record = record
+
+    def _now_s(self) -> float:
+        """Return the time of the ledger, which goes by the monotonic clock and never back."""
+        return self._ledger_s + self._clock.monotonic()
+
+    @property
+    def _actor(self) -> str:
+        return self._record.holder.actor if self._record.holder else ""
+
+    async def _journaled(self, what: str, work: Awaitable[Outcome], reason: str) -> Outcome:
+        try:
+            outcome = await work
+        except BaseException as error:
+            self._note("failed", what=what, reason=reason, error=repr(error)[:300])
+            raise
+        facts = {"stage": outcome.stage, "before": dict(outcome.before), "shown": dict(outcome.shown), "notes": outcome.notes}
+        self._note("wrote", what=what, reason=reason, **facts)
+        return outcome
+
+    async def _while_held(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something, and stop at once when the lease ends meanwhile."""
+        try:
+            self.check()
+        except LeaseLost:
+            work.close()
+            raise
+        task, over = asyncio.ensure_future(work), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise LeaseLost(f"the lease of {self._files.serial} is over: {self.ended}")
+            return task.result()
+        finally:
+            for each in (task, over):
+                each.cancel()
+            await asyncio.gather(task, over, return_exceptions=True)
+
+    # ---- its end -------------------------------------------------------------------------------------------------------------
+
+    def end(self, why: str) -> None:
+        """Write nothing any more; what runs stops."""
+        self.ended = self.ended or why
+        self._over.set()
+
+    async def restore(self, patience_s: float, why: str) -> None:
+        """Put back what was before, until the device shows it.
+
+        What somebody else has changed since is left as it is.
+
+        Args:
+            patience_s: how long to go on trying.
+            why: for the journal.
+
+        Raises:
+            LeaseLost: another program took the lease over, and puts it back.
+            NotRestored: it is not back; the record stays, so that the watchdog or the next lease tries again.
+        """
+        async with self._busy:
+            deadline_s = self._clock.monotonic() + patience_s
+            while (snapshot := self._record.snapshot) is not None:
+                if not self._files.held:
+                    raise LeaseLost(f"another program took over {self._files.serial}, and puts back what was before")
+                try:
+                    if await self._put_back(snapshot, why):
+                        break
+                    trouble = "the device does not show it"
+                except IndevoltError as error:
+                    trouble = str(error)
+                if self._clock.monotonic() + AGAIN_S > deadline_s:
+                    self._note("not restored", why=why, wanted=dict(snapshot.settings), trouble=trouble)
+                    raise NotRestored(f"{self._files.serial} is not as it was before ({_spelled(snapshot.settings)}): {trouble}")
+                await self._clock.sleep(AGAIN_S)
+            if self._record.holder is not None and self.ended:
+                self._keep(emptied(self._record))
+
+    async def _put_back(self, snapshot: Snapshot, why: str) -> bool:
+        """Write what is not as before, once; return whether all is."""
+        names = readable(self.device.model, snapshot.settings)
+        shown = await self.device.read(*names)
+        wanted = restoration(snapshot, self._record.wrote, {name: shown.value(name) for name in names})
+        for name, values in _grouped(wanted.writes):
+            record = replace(self._record, ledger=self._record.ledger.booked((name,), self._now_s()))
+            with suppress(InvalidInput):  # a disk that is full does not keep us from it
+                self._keep(record, surely=False)
+            await self.device.write(name, *values)
+        if wanted.writes:
+            shown = await self.device.read(*names)
+            wanted = restoration(snapshot, self._record.wrote, {name: shown.value(name) for name in names})
+        if any(name in names for name in wanted.writes):
+            return False
+        now = {name: shown.value(name) for name in names}
+        self._note("restored", why=why, before=dict(snapshot.settings), shown=now, left=dict(wanted.left))
+        self._keep(emptied(self._record))
+        return True
+
+    def _note(self, step: str, **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
+        with suppress(InvalidInput):  # a journal that cannot be written does not keep us from putting things back
+            self._files.note(self._clock.now(), step, actor=self._actor, **facts)
+
+
+def _grouped(writes: Mapping[str, Value]) -> Iterable[tuple[str, tuple[Value, ...]]]:
+    """Yield what is written as one: the mode first, and real-time points together."""
+    if MODE in writes:
+        yield MODE, (writes[MODE],)
+    if all(name in writes for name in REALTIME_NAMES):
+        yield "realtime_state", tuple(writes[name] for name in ("realtime_state", "realtime_power", "realtime_target_soc"))
+    for name, value in writes.items():
+        if name != MODE and name not in REALTIME_NAMES:
+            yield name, (value,)
+
+
+def _spelled(settings: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if name not in REALTIME_NAMES)
+
+
+def _lasting(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
