@@ -1,0 +1,24 @@
+// Begins: what was known at the last visit is drawn at once, then the hub is asked, and from then on events keep it true.
+
+import { effect, html, render } from "./lib/html.js";
+import { speak } from "./lib/i18n.js";
+import { restore, want } from "./lib/live.js";
+import { language } from "./lib/prefs.js";
+import { route, start } from "./lib/router.js";
+import { Shell } from "./parts/shell.js";
+
+await speak();
+restore();
+render(html`<${Shell} />`, /** @type {Element} */ (document.getElementById("app")));
+
+effect(() => {
+  void language.value;
+  void speak();
+});
+effect(() => {
+  const { module, rest } = route.value;
+  if (module) want(module.wish?.(rest) ?? { names: [] });
+});
+await start();
+
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // only a convenience

@@ -1,0 +1,224 @@
+// What the API answers with, as far as the page uses it, and the page's own records. Types only: no browser loads this file.
+
+import type { VNode } from "preact";
+import type { ReadonlySignal, Signal } from "@preact/signals";
+
+export type Drawn = VNode<any>;
+export type { ReadonlySignal, Signal };
+
+export type Scalar = boolean | number | string;
+export type Quality =
+  | "live"
+  | "held"
+  | "stale"
+  | "offline"
+  | "not available"
+  | "not installed"
+  | "absent"
+  | "unreadable"
+  | "quarantined"
+  | "unanswered";
+export type Link = "connecting" | "online" | "silent" | "refused";
+export type Role = "read" | "control" | "admin";
+
+/** One quantity; times are milliseconds since 1970 in the hub's time. */
+export interface Sample {
+  value: Scalar | null;
+  unit: string;
+  at: number;
+  quality: Quality | "unknown";
+}
+
+export interface SampleBody {
+  value: Scalar | null;
+  unit: string;
+  at: string;
+  age_s: number;
+  quality: Quality;
+}
+
+export interface ReadingBody {
+  device: string;
+  family: string;
+  simulated: boolean;
+  link: Link;
+  at: string;
+  values: Record<string, SampleBody>;
+}
+
+export interface Meta {
+  name: string;
+  version: string;
+  api: string;
+  site: string;
+  time_zone: string;
+  currency: string;
+  simulated: boolean;
+  started: string;
+  today: string;
+  caller: { name: string; role: Role };
+}
+
+export interface Trouble {
+  detail: string;
+  remedy: string;
+}
+
+export interface Limit {
+  value: number;
+  unit: string;
+  cause: string;
+}
+
+export interface Limits {
+  charge: Limit;
+  discharge: Limit;
+  soc_min: Limit;
+  soc_max: Limit;
+}
+
+export interface DeviceBody {
+  name: string;
+  title: string;
+  family: string;
+  model: string;
+  serial: string;
+  firmware: string;
+  address: string;
+  simulated: boolean;
+  control: boolean;
+  link: Link;
+  link_since: string;
+  frozen: boolean;
+  trouble: Trouble | null;
+  quarantined: Record<string, string>;
+  evidence: string[];
+  warnings: string[];
+}
+
+export interface Health {
+  requests: number;
+  failures: number;
+  blips: number;
+  writes: number;
+  budget_used: number;
+  latency_last_s: number | null;
+  latency_p50_s: number | null;
+  latency_p99_s: number | null;
+}
+
+export interface DeviceDetail extends DeviceBody {
+  health: Health;
+  limits: Limits | null;
+}
+
+export interface Point {
+  name: string;
+  group: string;
+  about: string;
+  unit: string;
+  kind: "number" | "word" | "switch" | "time" | "text";
+  words: string[];
+  read: number | null;
+  writes: number[];
+  tier: "power" | "packs" | "settings" | "identity" | "derived" | null;
+  history: boolean;
+  settable: boolean;
+  range: string;
+  low: number | null;
+  high: number | null;
+  source: string;
+  note: string;
+}
+
+export interface Setting {
+  name: string;
+  about: string;
+  value: Scalar | null;
+  unit: string;
+  at: string | null;
+  age_s: number | null;
+  quality: Quality | null;
+  kind: Point["kind"];
+  words: string[];
+  range: string;
+  low: number | null;
+  high: number | null;
+}
+
+export type Stage = "refused" | "interrupted" | "accepted" | "confirmed" | "effective";
+
+export interface Outcome {
+  stage: Stage;
+  proven: boolean;
+  wanted: Record<string, Scalar>;
+  before: Record<string, Scalar | null>;
+  shown: Record<string, Scalar | null>;
+  took_s: number;
+  notes: string[];
+}
+
+export interface Step {
+  point: number;
+  values: number[];
+  wanted: Record<string, Scalar>;
+  sent: boolean;
+}
+
+export interface Preview {
+  dry_run: true;
+  steps: Step[];
+  notes: string[];
+  limits: Limits | null;
+}
+
+export interface Alert {
+  device: string;
+  what: string;
+  text: string;
+  since: string;
+}
+
+export interface Entry {
+  number: number;
+  at: string;
+  kind: string;
+  device: string;
+  actor: string;
+  text: string;
+  data: Record<string, any>;
+}
+
+export interface HistoryBody {
+  device: string;
+  start: string;
+  end: string;
+  step_s: number | null;
+  units: Record<string, string>;
+  times: string[];
+  columns: Record<string, (number | string | boolean | null)[]>;
+}
+
+/** Why a request was not fulfilled (RFC 9457). */
+export interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  remedy: string;
+  transient: boolean;
+  errors: { field: string; value: string; allowed: string; message: string }[];
+  outcome: Outcome | null;
+}
+
+/** A page: drawn by its default export; `wish` says what it wants to hear of while it is shown. */
+export interface PageModule {
+  default: (props: { rest: string[] }) => Drawn;
+  wish?: (rest: string[]) => Wish;
+}
+
+/** What is wanted of the event stream. */
+export interface Wish {
+  devices?: string[];
+  names?: readonly string[];
+}

@@ -1,0 +1,5 @@
+// de, the page "devices".
+
+export default {
+  "devices.soon": "",
+};

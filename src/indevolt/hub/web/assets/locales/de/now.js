@@ -1,0 +1,5 @@
+// de, the page "now".
+
+export default {
+  "now.soon": "",
+};

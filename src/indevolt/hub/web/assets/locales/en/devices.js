@@ -1,0 +1,5 @@
+// English, the page "devices".
+
+export default {
+  "devices.soon": "",
+};

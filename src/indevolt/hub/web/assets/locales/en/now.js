@@ -1,0 +1,5 @@
+// English, the page "now".
+
+export default {
+  "now.soon": "",
+};

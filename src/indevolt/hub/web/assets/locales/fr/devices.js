@@ -1,0 +1,5 @@
+// fr, the page "devices".
+
+export default {
+  "devices.soon": "",
+};

@@ -1,0 +1,5 @@
+// fr, the page "now".
+
+export default {
+  "now.soon": "",
+};

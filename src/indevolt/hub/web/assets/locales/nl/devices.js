@@ -1,0 +1,5 @@
+// nl, the page "devices".
+
+export default {
+  "devices.soon": "",
+};

@@ -1,0 +1,5 @@
+// nl, the page "now".
+
+export default {
+  "now.soon": "",
+};
