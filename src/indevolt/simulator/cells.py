@@ -14,7 +14,7 @@ from indevolt.simulator.physics import Unit
 CELLS: Final = 16
 MODULE_OHM: Final = 0.025  # of all cells and connections of a module; 30 A move its voltage by less than a volt
 CELL_SPREAD_V: Final = 0.004  # between the best and the worst cell at work, more at both ends
-CYCLES_TO_80_PCT: Final = 6000.0  # of such cells by common data sheets
+CYCLES_TO_80_PCT: Final = 6e3  # of such cells by common data sheets
 _OPEN_V: Final = (
     # state of charge in percent, open-circuit voltage of a cell
     (0.0, 2.80),
