@@ -133,7 +133,7 @@ async def serve_alerts(hub: Hub) -> None:
         while True:
             for event in events.take():
                 match event:
-                    case Update(device=device, tier=tier, reading=reading):
+                    case Update(device=device, tier=tier, reading=reading) if tier is not Tier.SITE:
                         await watch.read(device, tier, reading)
                     case Noted(entry=entry) if entry.kind in (Kind.FIRMWARE, Kind.CONNECTION, Kind.WRITE):
                         await watch.note(entry.device, entry.kind, entry.text)

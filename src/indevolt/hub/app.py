@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import re
 import signal
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
@@ -29,6 +28,8 @@ from indevolt.hub.journal import Journal, Kind
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.logs import LOGGER, serve_log
 from indevolt.hub.recorder import serve_recorder
+from indevolt.hub.site.quantities import SITE
+from indevolt.hub.site.service import serve_site
 from indevolt.hub.systemd import READY, STOPPING, notify, serve_watchdog
 from indevolt.hub.tiers import tables_of
 from indevolt.store import Store, Table
@@ -108,7 +109,6 @@ async def running(
         hub = Hub(config, clock, store, bus, journal, Alerts(bus, journal, clock), keepers, clock.now())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(service(hub), name=name) for name, service in _CORE.items()]
-            numbers = itertools.count(1)
 
             def keep(device: DeviceConfig) -> None:
                 for former in [task for task in tasks if task.get_name() == f"keeper {device.name}"]:
@@ -120,7 +120,7 @@ async def running(
                     bus=bus,
                     journal=journal,
                     store=store,
-                    numbers=numbers,
+                    numbers=hub.numbers,
                     alone=lambda: len(keepers) == 1,
                 )
                 keepers[keeper.id] = keeper
@@ -266,6 +266,7 @@ async def _supervised(hub: Hub, name: str, service: Service) -> None:
 
 _CORE: Final[Mapping[str, Service]] = {
     "recorder": serve_recorder,
+    "site": serve_site,
     "upkeep": _upkeep,
     "alerts": serve_alerts,
     "log": serve_log,
@@ -282,6 +283,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         from indevolt.hub.gateway import serve_gateway  # noqa: PLC0415
 
         yield "gateway", serve_gateway
+    if config.meters:
+        from indevolt.hub.meters.service import serve_meters  # noqa: PLC0415
+
+        yield "meters", serve_meters
     if config.mqtt is not None:
         from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
 
@@ -298,7 +303,7 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
 
 def _all_tables() -> Iterator[Table]:
     seen: set[str] = set()
-    for family in families():
+    for family in (*families(), SITE):
         for table in tables_of(family):
             if table.name not in seen:
                 seen.add(table.name)

@@ -49,6 +49,7 @@ from indevolt.hub.config_values import (
     spelled,
 )
 from indevolt.hub.secret import Secret
+from indevolt.hub.site.quantities import SITE
 from indevolt.hub.tokens import Role, check_hash
 from indevolt.transport import parse_address
 
@@ -384,7 +385,10 @@ class Config(Section):
         return self.hub.data / "spool.sqlite3"
 
     def rules(self) -> Broken:
-        """Names and addresses are unique, and no gateway asks itself."""
+        """Names and addresses are unique, no device is called like the house, and no gateway asks itself."""
+        for position, device in enumerate(self.devices):
+            if device.name == SITE:
+                yield ("devices", position, "name"), f"{SITE!r} is what history calls the house as a whole; choose another"
         yield from repeated([device.name for device in self.devices], "devices", "name")
         yield from repeated([device.address for device in self.devices], "devices", "host")
         yield from repeated([meter.name for meter in self.meters], "meters", "name")

@@ -5,7 +5,7 @@ Pure but for the books it keeps. Signs are the house's; names carry the directio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,6 +142,18 @@ class Derivation:
         if into < self.capacity_wh:
             return None
         return min(100.0, max(0.0, (out + stored - self._start[2]) / into * 100))
+
+
+def ac_power(number: Callable[[str], float | None]) -> float | None:
+    """Return the AC power of a whole unit, positive into the house, out of what a family tells; None where that is not known.
+
+    The first generation has no signed quantity, but one for each direction (catalogue, gen1).
+    """
+    signed = number("ac_power")
+    if signed is not None:
+        return signed
+    out, into = number("ac_output_power"), number("ac_input_power")
+    return None if out is None or into is None else out - into
 
 
 def _directions(powers: Powers, *, alone: bool) -> dict[str, float]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from indevolt.battery import Reading
+from indevolt.hub.config_meters import MeterRole
 from indevolt.store import Entry
 
 
@@ -22,6 +23,7 @@ class Tier(StrEnum):
     SETTINGS = "settings"  # what people set, and limits
     IDENTITY = "identity"  # versions and serial numbers: at the start, after a restart or an update
     DERIVED = "derived"  # worked out of the others, by the hub
+    SITE = "site"  # the house as a whole, out of all units and the meter, by the hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,19 @@ class MeterSample:
     period_s: float  # how often a sample comes; the value is live for a cycle and a half, and held for one more
     import_wh: float | None = None
     export_wh: float | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSample:
+    """A meter of a part of the house was read by the hub itself: of a PV plant, a car, another load."""
+
+    meter: str
+    role: MeterRole  # never that of the grid
+    power_w: float  # of a plant, what it gives; else what is taken
+    at: datetime  # as in MeterSample
+    period_s: float
+    energy_wh: float | None = None  # its own counter of that
     simulated: bool = False
 
 
@@ -79,4 +94,4 @@ class Alert:
     since: datetime
 
 
-Event: TypeAlias = Update | MeterSample | LinkChanged | Noted | Alert
+Event: TypeAlias = Update | MeterSample | BranchSample | LinkChanged | Noted | Alert

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import count
 
 from indevolt.clock import Clock
 from indevolt.errors import NoSuchDevice
@@ -13,6 +15,8 @@ from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
+from indevolt.hub.meters.meter import Meters
+from indevolt.hub.site.book import Site
 from indevolt.store import Store
 
 
@@ -30,6 +34,9 @@ class Hub:
     started: datetime
     services: dict[str, str] = field(default_factory=dict)  # name -> "running", "restarting: why", "ended"
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # service -> what it counts, for metrics
+    meters: Meters = field(default_factory=Meters)
+    site: Site = field(default_factory=Site)
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 
     def keeper(self, device: str) -> Keeper:
         """Return the keeper of a device.

@@ -22,7 +22,7 @@ from indevolt.errors import IndevoltError, NoReply, ProtocolError, ReadOnly, Unr
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import DeviceConfig
 from indevolt.hub.counters import Counters
-from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, Powers
+from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, Powers, ac_power
 from indevolt.hub.events import LinkChanged, Tier, Update
 from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
@@ -408,7 +408,7 @@ class Keeper:
     def _derive(self, reading: Reading) -> Reading:
         powers = Powers(
             battery_w=reading.number("battery_power"),
-            ac_w=_first(reading, "ac_power", "ac_output_power"),
+            ac_w=ac_power(reading.number),
             pv_w=_first(reading, "pv_power_total", "total_dc_output_power"),
             grid_w=reading.number("meter_power"),
             soc_pct=reading.number("battery_soc"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from typing import Final
 
 from indevolt.catalogue import Model, Point, load
 from indevolt.catalogue.codec import DIGITS, Codec, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
-from indevolt.hub.derive import DERIVED_UNITS
+from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED
 from indevolt.hub.events import Tier
+from indevolt.hub.site.quantities import COUNTERS, SITE, SITE_UNITS
 from indevolt.store import Column, ColumnKind, Table
 
 MOST_POWER: Final = 48  # quantities of the power tier: one request, of at most 50 with what a reading adds by itself
@@ -47,7 +48,12 @@ def names_of(family: str) -> Mapping[Tier, tuple[str, ...]]:
 
 @cache
 def tables_of(family: str) -> tuple[Table, ...]:
-    """Return the store's tables for a family: one for each tier but identity, and one for what the hub derives."""
+    """Return the store's tables for a family: one for each tier but identity, and one for what the hub derives.
+
+    The site counts as a family as well.
+    """
+    if family == SITE:
+        return (SITE_TABLE,)
     model = load(family)
     polled = [
         Table(f"{family}_{tier}", tuple(filter(None, (_column(model, name) for name in names))))
@@ -59,16 +65,27 @@ def tables_of(family: str) -> tuple[Table, ...]:
 
 def table_name(family: str, tier: Tier) -> str:
     """Return the table that a tier of a family is stored in."""
-    return DERIVED_TABLE.name if tier is Tier.DERIVED else f"{family}_{tier}"
+    match tier:
+        case Tier.DERIVED:
+            return DERIVED_TABLE.name
+        case Tier.SITE:
+            return SITE_TABLE.name
+    return f"{family}_{tier}"
 
 
-DERIVED_TABLE: Final = Table(
-    "derived",
-    tuple(
-        Column(name, unit, DIGITS.get(unit, 0), ColumnKind.COUNTER if unit == "Wh" else ColumnKind.GAUGE)
-        for name, unit in DERIVED_UNITS.items()
-    ),
-)
+def _hubs_table(name: str, units: Mapping[str, str], counters: Container[str]) -> Table:
+    """Return a table of quantities that the hub works out."""
+    return Table(
+        name,
+        tuple(
+            Column(each, unit, DIGITS.get(unit, 0), ColumnKind.COUNTER if each in counters else ColumnKind.GAUGE)
+            for each, unit in units.items()
+        ),
+    )
+
+
+DERIVED_TABLE: Final = _hubs_table("derived", DERIVED_UNITS, (*COUNTED, *INTEGRATED))
+SITE_TABLE: Final = _hubs_table(SITE, SITE_UNITS, COUNTERS)
 _POLLED: Final = (Tier.POWER, Tier.PACKS, Tier.SETTINGS, Tier.IDENTITY)
 
 

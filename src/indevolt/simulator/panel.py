@@ -116,7 +116,7 @@ def _whole() -> Iterator[tuple[str, Shows]]:
     yield "bypass_mode", lambda unit, *_: "micro_inverter" if unit.bypass is not None and unit.bypass.feeds_in else "eps"
     yield "offgrid_power", lambda unit, *_: unit.bypass_w if unit.island else 0.0
     yield "grid_voltage", lambda unit, firmware, _: 0.0 if unit.island and firmware.orders.mode is not Mode.PORTABLE else GRID_V
-    yield "grid_export_power", lambda _, firmware, site: max(0.0, -site.meter.shown_w) if _metered(firmware, site) else 0.0
+    yield "grid_export_power_alt", lambda _, firmware, site: max(0.0, -site.meter.shown_w) if _metered(firmware, site) else 0.0
     yield from dict.fromkeys(("home_load_power", "load_power"), lambda _unit, _, site: site.load_w).items()
     yield "meter_connected", lambda _, firmware, site: _metered(firmware, site)
     # Without a meter its power shows as 0 (points.csv).

@@ -20,11 +20,12 @@ from starlette.types import Receive, Scope, Send
 
 from indevolt.battery import Quality, Reading
 from indevolt.clock import Clock
-from indevolt.hub.api.asked import HubOf, Names, known_devices, names_in
+from indevolt.hub.api.asked import HubOf, Names, names_in
 from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.problems import Declared, Declined, problems
 from indevolt.hub.bus import Bus, Subscription
-from indevolt.hub.events import Alert, LinkChanged, Noted, Update
+from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
+from indevolt.hub.site.quantities import SITE
 
 HEARTBEAT_S: Final = 15.0  # below the minute after which proxies drop a silent connection
 RETRY_MS: Final = 3000
@@ -36,8 +37,8 @@ MOST_LISTENERS: Final = 4096
 BATCH: Final = 200  # listeners that are woken before others get a turn
 ABORT: Final = "indevolt.abort"  # extension of the server's scope: ends the connection at once
 
-EventKind = Literal["reading", "link", "journal", "alert"]
-KINDS: Final[tuple[EventKind, ...]] = ("reading", "link", "journal", "alert")
+EventKind = Literal["reading", "site", "link", "journal", "alert"]
+KINDS: Final[tuple[EventKind, ...]] = ("reading", "site", "link", "journal", "alert")
 Told: TypeAlias = Update | LinkChanged | Noted | Alert
 STREAM: Final[Declared] = {
     200: {
@@ -218,7 +219,8 @@ def _told(event: Told) -> tuple[str, str, dict[str, Any]]:
     """Return kind, device and content of an event; the values of a reading are added for each who wants them."""
     match event:
         case Update():
-            return "reading", event.device, {"device": event.device, "tier": event.tier, "at": event.reading.at}
+            kind = "site" if event.tier is Tier.SITE else "reading"
+            return kind, event.device, {"device": event.device, "tier": event.tier, "at": event.reading.at}
         case LinkChanged():
             content = {"device": event.device, "link": event.state, "text": event.text, "at": event.at}
             return "link", event.device, content
@@ -295,19 +297,23 @@ async def stream_events(
     request: Request,
     hub: HubOf,
     *,
-    devices: Annotated[str | None, Query(max_length=4000, description="Names, separated by commas; by default all.")] = None,
+    devices: Annotated[
+        str | None, Query(max_length=4000, description="Names, separated by commas, `site` being the house; by default all.")
+    ] = None,
     names: Names = None,
     kinds: Annotated[list[EventKind] | None, Query(alias="kind", description="By default all; may be given several times.")] = None,
     last_event_id: Annotated[str | None, Header(max_length=60, description="Sent by browsers when they come back.")] = None,
 ) -> Response:
     """Stream what happens, as server-sent events.
 
-    `reading`: device, tier, at, live values by name, and `missing` ones. `link`, `journal`, `alert`: as their
-    pages have them. `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
+    `reading`: device, tier, at, live values by name, and `missing` ones. `site`: the same of the house, as device `site`. `link`,
+    `journal`, `alert`: as their pages have them. `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
     """
-    known_devices(hub, devices)
+    listed = frozenset(names_in(devices)) if devices is not None else None
+    for device in (listed or frozenset()) - {SITE}:
+        hub.keeper(device)
     wanted = Wanted(
-        frozenset(names_in(devices)) if devices is not None else None,
+        listed,
         frozenset(names_in(names)) if names is not None else None,
         frozenset(kinds or KINDS),
     )

@@ -28,6 +28,8 @@ from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.commands import LEAVE_S, Orders
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities
 from indevolt.hub.mqtt.topics import OFFLINE, ONLINE, TIERS, Topics, alerts_payload, state_payload, told_names
+from indevolt.hub.site.quantities import SITE, SITE_UNITS
+from indevolt.hub.site.service import look
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -206,6 +208,8 @@ class _Bridge:
 
     async def _pass_on(self, event: Event) -> None:
         match event:
+            case Update(tier=Tier.SITE):
+                await self._send_site()
             case Update(device=device, tier=tier, reading=reading):
                 keeper = self._hub.keeper(device)
                 await self._send_state(keeper, tier)
@@ -225,6 +229,7 @@ class _Bridge:
 
     async def _tell_everything(self) -> None:
         await self._send_alerts("")
+        await self._send_site()
         for keeper in tuple(self._hub.keepers.values()):
             await self._tell_device(keeper)
         if gone := [topic for topic in self._announced if self._is_gone(topic)]:
@@ -250,6 +255,10 @@ class _Bridge:
         await self._send(self.topics.state(keeper.id, tier), state_payload(keeper.snapshot(names), names))
         if keeper.link is Link.ONLINE and tier is not Tier.IDENTITY:
             self._told_s[keeper.id, tier] = self._hub.clock.monotonic()
+
+    async def _send_site(self) -> None:
+        reading = look(self._hub).reading()
+        await self._send(self.topics.state(SITE, Tier.SITE), state_payload(reading, SITE_UNITS))
 
     async def _send_alerts(self, device: str) -> None:
         active = [alert for (its, _), alert in self._hub.alerts.active.items() if its == device]

@@ -23,7 +23,7 @@ from indevolt.hub.tiers import names_of
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
-TIERS: Final = tuple(Tier)
+TIERS: Final = tuple(tier for tier in Tier if tier is not Tier.SITE)  # of a device
 _KNOWN: Final = (Quality.LIVE, Quality.HELD)  # one missed cycle is no reason to say that nothing is known
 _DIGITS: Final = 3  # of fractions: finer than any device
 _LEFT_OUT: Final = ("curve", "unknown")  # groups: 48 half hours, and what nobody knows the meaning of
@@ -95,9 +95,7 @@ def told_names(family: str, tier: Tier) -> tuple[str, ...]:
         return tuple(DERIVED_UNITS)
     points = load(family).points
     return tuple(
-        name
-        for name in names_of(family)[tier]
-        if points[name].group not in _LEFT_OUT and _DOUBTFUL not in points[name].note and name not in DERIVED_UNITS
+        name for name in names_of(family)[tier] if points[name].group not in _LEFT_OUT and _DOUBTFUL not in points[name].note
     )
 
 

@@ -1,0 +1,178 @@
+"""What the hub knows of the house as a whole: which meter counts, the totals of now, the last ones that were whole, the energies.
+
+Pure but for the book it keeps; time is an argument. Listening, storing and publishing is up to ``service``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from indevolt.battery import Quality, Reading, Sample
+from indevolt.hub.derive import COUNTED
+from indevolt.hub.events import MeterSample
+from indevolt.hub.latest import HELD_CYCLES, LIVE_CYCLES
+from indevolt.hub.site.counts import Counts
+from indevolt.hub.site.flows import allocate, without_battery
+from indevolt.hub.site.quantities import COUNTERS, FLOWS, SITE, SITE_UNITS
+from indevolt.hub.site.totals import METER, NEVER, Candidate, Known, Part, Total, choose, combined, counted, notes, totals
+
+LONGEST_GAP_S: Final = 60.0  # between two totals that are joined by a straight line, as for one device
+_OF_METER: Final[Mapping[str, str]] = {"energy_grid_import": "grid_import_power", "energy_grid_export": "grid_export_power"}
+_OF_ALL: Final = ("solar_power", "battery_power", "grid_power", "house_power")
+"""The powers that flows, and what would be without a battery, are worked out of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The house at one instant."""
+
+    at: datetime
+    totals: Mapping[str, Total]
+    parts: Sequence[Part]
+    meter: Candidate | None
+    candidates: Sequence[Candidate]
+    notes: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any part of it is simulated."""
+        return any(part.simulated for part in self.parts) or any(each.simulated for each in self.candidates)
+
+    def reading(self) -> Reading:
+        """Return it as a reading of one more device."""
+        samples = {
+            name: Sample(name, total.value, total.unit, total.at or self.at, total.quality) for name, total in self.totals.items()
+        }
+        return Reading(SITE, SITE, self.at, samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The last sample of a meter, and when it came on the clock that does not jump."""
+
+    sample: MeterSample
+    at_s: float
+
+    def known(self, at_s: float) -> Known:
+        age_s = at_s - self.at_s
+        cycles = age_s / self.sample.period_s
+        quality = Quality.LIVE if cycles <= LIVE_CYCLES else Quality.HELD if cycles <= HELD_CYCLES else Quality.STALE
+        return Known(self.sample.power_w, self.sample.at, age_s, quality)
+
+
+class Site:
+    """The book of the house."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.meter = ""  # the name of the chosen one; empty before there is one
+        self._heard: dict[str, _Heard] = {}
+        self._whole: dict[str, tuple[Total, float]] = {}  # the last of each that was whole, and when its oldest part was read
+        self._before: tuple[float, dict[str, float]] | None = None  # the powers of the last cycle, and when
+
+    def hear(self, sample: MeterSample, at_s: float) -> None:
+        """Take in what a meter says."""
+        self._heard[sample.meter] = _Heard(sample, at_s)
+
+    def look(self, parts: Sequence[Part], at: datetime, at_s: float) -> Picture:
+        """Return the house as it is now; nothing is counted."""
+        candidates = self._candidates(parts, at_s)
+        meter = choose(candidates, self.meter)
+        found = totals(parts, meter)
+        told = tuple(notes(parts, meter, candidates, found))
+        found.update(self._energies(parts, meter, found))
+        shown = {name: self._filled_in(name, found[name], at_s) for name in SITE_UNITS}
+        return Picture(at, shown, parts, meter, candidates, told)
+
+    def cycle(self, parts: Sequence[Part], at: datetime, at_s: float, *, longest_gap_s: float = LONGEST_GAP_S) -> Picture:
+        """Count what flowed since the last cycle, and return the house as it is now."""
+        seen = self.look(parts, at, at_s)
+        self.meter = seen.meter.name if seen.meter else self.meter
+        self._count_units(parts)
+        powers = dict(_powers(seen.totals))
+        gap_s = None if self._before is None else at_s - self._before[0]
+        known = {} if self._before is None else self._before[1]
+        by_meter = self._count_meter(at_s) if seen.meter and seen.meter.power.usable else frozenset[str]()
+        for name, power_w in powers.items():
+            if name in by_meter:
+                continue
+            joined = gap_s is not None and 0 < gap_s <= longest_gap_s and name in known
+            energy_wh = (power_w + known[name]) / 2 * gap_s / 3600 if joined and gap_s is not None else 0.0
+            self.counts.grow(name, energy_wh)
+        self._before = at_s, powers
+        picture = self.look(parts, at, at_s)
+        for name, total in picture.totals.items():
+            if total.value is not None and not total.missing and total.quality in (Quality.LIVE, Quality.HELD):
+                self._whole[name] = total, at_s - (total.age_s or 0.0)
+        return picture
+
+    def _candidates(self, parts: Sequence[Part], at_s: float) -> list[Candidate]:
+        own = [
+            Candidate(name, each.known(at_s), is_unit=False, simulated=each.sample.simulated) for name, each in self._heard.items()
+        ]
+        told = [
+            Candidate(part.unit, part["meter_power"], is_unit=True, simulated=part.simulated)
+            for part in parts
+            if part["meter_power"].value is not None or part["meter_power"].usable
+        ]
+        return own + told
+
+    def _count_units(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            for name in COUNTED:
+                count = part[name]
+                if count.usable and count.age_s is not None and count.value is not None:
+                    self.counts.follow(name, part.unit, count.value)
+
+    def _count_meter(self, at_s: float) -> frozenset[str]:
+        """Count by the counters of the chosen meter, and return what it has counters of."""
+        heard = self._heard.get(self.meter)
+        if heard is None:
+            return frozenset()
+        told = {"energy_grid_import": heard.sample.import_wh, "energy_grid_export": heard.sample.export_wh}
+        for name, count_wh in told.items():
+            if count_wh is not None:
+                self.counts.follow_meter(name, self.meter, count_wh, at_s)
+        return frozenset(name for name, count_wh in told.items() if count_wh is not None)
+
+    def _energies(self, parts: Sequence[Part], meter: Candidate | None, found: Mapping[str, Total]) -> Iterator[tuple[str, Total]]:
+        """Yield the energies, each known if all is known that it is made of."""
+        of_meter = [(METER, meter.power if meter else NEVER)]
+        for name in COUNTERS:
+            value = self.counts.totals.get(name)
+            if name in COUNTED:
+                total = counted(name, value, [(part.unit, part[name]) for part in parts])
+            elif name in _OF_METER:
+                total = counted(name, value, of_meter)
+            else:
+                needed = ("house_power",) if name == "energy_house" else _OF_ALL
+                whole = combined([found[each] for each in needed], sum, unit="Wh")
+                total = replace(whole, value=None if whole.value is None else value)
+            yield name, total
+
+    def _filled_in(self, name: str, total: Total, at_s: float) -> Total:
+        """Return a total, or where a part is unknown the last one that was whole, which is old then."""
+        whole = self._whole.get(name)
+        if total.value is not None or not total.missing or whole is None:
+            return total
+        last, read_s = whole
+        quality = Quality.OFFLINE if total.quality is Quality.OFFLINE else Quality.STALE
+        return replace(total, value=last.value, at=last.at, age_s=at_s - read_s, quality=quality)
+
+
+def _powers(found: Mapping[str, Total]) -> Iterator[tuple[str, float]]:
+    """Yield the power behind each energy that is integrated, where it is live."""
+    live = {name: total.value for name, total in found.items() if total.quality is Quality.LIVE and total.value is not None}
+    for name, power in {**_OF_METER, "energy_house": "house_power"}.items():
+        if power in live:
+            yield name, live[power]
+    if all(name in live for name in _OF_ALL):
+        solar_w, house_w = live["solar_power"], live["house_power"]
+        flows = allocate(solar_w=solar_w, battery_w=live["battery_power"], grid_w=live["grid_power"], house_w=house_w)
+        yield from zip(FLOWS, flows.values(), strict=True)
+        bought_w, given_w = without_battery(solar_w=solar_w, house_w=house_w)
+        yield "energy_import_without_battery", bought_w
+        yield "energy_export_without_battery", given_w

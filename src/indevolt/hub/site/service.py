@@ -1,0 +1,119 @@
+"""The site at work: hears units and meters, counts, publishes one reading a cycle, and keeps the counts.
+
+A cycle ends when all units that answer were heard, or when the shortest period is over; so there are about as many readings of the
+site as of one unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from indevolt.errors import IndevoltError
+from indevolt.hub.derive import COUNTED
+from indevolt.hub.events import Event, LinkChanged, MeterSample, Tier, Update
+from indevolt.hub.journal import Kind
+from indevolt.hub.keeper import Link
+from indevolt.hub.latest import HELD_CYCLES
+from indevolt.hub.site.book import LONGEST_GAP_S, Picture
+from indevolt.hub.site.quantities import COUNTERS, SITE
+from indevolt.hub.site.totals import Part, part_of
+from indevolt.store import Stored
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+QUEUED: Final = 20_000  # events that may wait: some seconds of 2000 devices
+SAVE_EVERY_S: Final = 60.0
+METER_S: Final = 2.0  # the shortest time between two readings of the site that only the meter is new in
+KEY: Final = "counts:site"
+
+
+async def serve_site(hub: Hub) -> None:
+    """Work the site out until cancelled."""
+    work = _Work(hub)
+    with hub.bus.subscribe(Update, LinkChanged, MeterSample, size=QUEUED) as events:
+        await work.restore()
+        try:
+            while True:
+                if work.heed(await events.get()):
+                    await work.cycle()
+        finally:
+            await work.save()
+
+
+def parts_of(hub: Hub) -> list[Part]:
+    """Return what each unit contributes now."""
+    return [part_of(keeper.id, keeper.latest, simulated=keeper.simulated) for keeper in tuple(hub.keepers.values())]
+
+
+def look(hub: Hub) -> Picture:
+    """Return the site as it is now; nothing is asked of a device, and nothing is counted."""
+    return hub.site.look(parts_of(hub), hub.clock.now(), hub.clock.monotonic())
+
+
+class _Work:
+    """What is between two cycles."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._heard: set[str] = set()
+        self._last_s = self._saved_s = hub.clock.monotonic()
+
+    def heed(self, event: Event) -> bool:
+        """Take in an event, and return whether a cycle is over."""
+        now_s = self._hub.clock.monotonic()
+        match event:
+            case Update(device=device, tier=Tier.DERIVED):
+                self._heard.add(device)
+                since_s = now_s - self._last_s
+                if since_s >= self._period_s():
+                    return True
+                return all(each.id in self._heard for each in self._hub.keepers.values() if each.link is Link.ONLINE)
+            case MeterSample():
+                self._hub.site.hear(event, now_s)
+                return now_s - self._last_s >= min(METER_S, event.period_s)
+            case LinkChanged(state=Link.SILENT | Link.REFUSED):
+                return True  # totals are unknown from now on, and nobody else may say so for long
+        return False
+
+    def _period_s(self) -> float:
+        return min((device.config.poll.power_s for device in self._hub.keepers.values()), default=5.0)
+
+    async def cycle(self) -> None:
+        """Count, publish and sometimes save."""
+        hub, now_s = self._hub, self._hub.clock.monotonic()
+        self._heard.clear()
+        self._last_s = now_s
+        meter = hub.site.meter
+        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * self._period_s())
+        picture = hub.site.cycle(parts_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
+        hub.bus.publish(Update(SITE, Tier.SITE, picture.reading(), next(hub.numbers)))
+        if hub.site.meter != meter and picture.meter is not None:
+            text = f"the meter of the house is now {'that of ' if picture.meter.is_unit else ''}{picture.meter.name}"
+            await hub.journal.note(Kind.HUB, text, before=meter, after=hub.site.meter)
+        if now_s - self._saved_s >= SAVE_EVERY_S:
+            await self.save()
+
+    async def restore(self) -> None:
+        """Go on from what was counted before the hub began."""
+        hub = self._hub
+        with suppress(IndevoltError):  # the store says so itself
+            if text := await hub.store.get(KEY):
+                hub.site.counts.restore(text, hub.clock.monotonic())
+            last = await hub.store.last()
+            of = {device: _numbers(values, tuple(COUNTED)) for device, values in last.items() if device != SITE}
+            hub.site.counts.catch_up(_numbers(last.get(SITE, {}), COUNTERS), of)
+
+    async def save(self) -> None:
+        """Keep the counts."""
+        self._saved_s = self._hub.clock.monotonic()
+        with suppress(IndevoltError):  # the store says so itself; counting goes on in memory
+            await self._hub.store.put(KEY, self._hub.site.counts.save())
+
+
+def _numbers(values: Mapping[str, tuple[datetime, Stored]], names: Iterable[str]) -> dict[str, float]:
+    found = ((name, values[name][1]) for name in names if name in values)
+    return {name: float(value) for name, value in found if isinstance(value, int | float)}

@@ -1,0 +1,262 @@
+"""Totals of the site from what each unit and the best meter say: never of some of them, and no meter counted twice. Pure.
+
+A total is as good as its worst part and as old as its oldest. Where a part is unknown, so is the total, and the part is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from indevolt.battery import Quality, Sample
+from indevolt.hub.derive import COUNTED, ac_power
+from indevolt.hub.latest import Latest
+from indevolt.hub.site.quantities import SITE_UNITS
+
+METER: Final = "meter"
+"""What stands among missing parts for a meter."""
+
+USABLE: Final = (Quality.LIVE, Quality.HELD)
+SUMMED: Final = ("ac_power", "solar_power", "battery_power", "charge_power", "discharge_power")
+UNMEASURED_W: Final = 100.0  # that a house may seem to give, as units and meter are read at different moments
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number that a part told: ``age_s`` ago, and what it is worth now. None: unknown."""
+
+    value: float | None
+    at: datetime | None
+    age_s: float | None
+    quality: Quality
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may go into a total of now."""
+        return self.value is not None and self.quality in USABLE
+
+
+NEVER: Final = Known(None, None, None, Quality.ABSENT)
+NOTHING: Final = Known(0.0, None, None, Quality.LIVE)
+"""What a part contributes that has no such thing, like a unit without PV inputs: a known 0, of no age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one unit contributes."""
+
+    unit: str
+    values: Mapping[str, Known]  # those of SUMMED and COUNTED, and meter_power, battery_soc, capacity
+    role: str = ""  # in a cluster: master, slave, none; empty while unknown
+    simulated: bool = False
+
+    def __getitem__(self, name: str) -> Known:
+        return self.values.get(name, NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A meter that could be the one of the house; ``is_unit`` says that a unit tells of it."""
+
+    name: str
+    power: Known
+    is_unit: bool
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A total: its value, how old its oldest part is, and which parts it lacks."""
+
+    value: float | None
+    unit: str
+    at: datetime | None
+    age_s: float | None
+    quality: Quality
+    missing: tuple[str, ...] = ()
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------------------
+
+
+def part_of(unit: str, latest: Latest, *, simulated: bool = False) -> Part:
+    """Return what a unit contributes, out of what is known of it now."""
+
+    def known(name: str) -> Known:
+        sample = latest.sample(name)
+        return NEVER if sample is None else _known(sample, latest.age_s(name))
+
+    names = ("solar_power", "battery_power", "charge_power", "discharge_power", "meter_power", "battery_soc", *COUNTED)
+    values = {name: known(name) for name in names}
+    values["ac_power"] = _ac(known)
+    values["capacity"] = known("rated_capacity")
+    role = latest.sample("cluster_role")
+    return Part(unit, values, str(role.value) if role is not None and role.value is not None else "", simulated)
+
+
+def _known(sample: Sample, age_s: float | None) -> Known:
+    if sample.quality is Quality.NOT_INSTALLED:
+        return NOTHING
+    value = sample.value
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return Known(number, sample.at, age_s, sample.quality)
+
+
+def _ac(known: Callable[[str], Known]) -> Known:
+    """Return the AC power of a unit, of whichever quantities its family tells it by."""
+    asked: list[Known] = []
+
+    def number(name: str) -> float | None:
+        found = known(name)
+        if not found.usable:
+            return None
+        asked.append(found)
+        return found.value
+
+    value = ac_power(number)
+    if value is None:
+        return next((each for each in map(known, ("ac_power", "ac_output_power")) if each is not NEVER), NEVER)
+    oldest = max(asked, key=lambda each: each.age_s or 0.0)
+    return Known(value, oldest.at, oldest.age_s, _worst(asked))
+
+
+# ---- the meter -------------------------------------------------------------------------------------------------------------------
+
+
+def choose(candidates: Sequence[Candidate], current: str) -> Candidate | None:
+    """Return the meter of the house: one that is known, of the hub's own if it can be, and the one of before if it can be."""
+    told = [each for each in candidates if each.power is not NEVER]
+
+    def rank(each: Candidate) -> tuple[bool, bool, bool, bool]:
+        return not each.power.usable, each.is_unit, each.name != current, each.power.quality is not Quality.LIVE
+
+    return min(told, key=rank, default=None)
+
+
+# ---- totals ----------------------------------------------------------------------------------------------------------------------
+
+
+def totals(parts: Sequence[Part], meter: Candidate | None) -> dict[str, Total]:
+    """Return all totals but the energies, which are counted elsewhere."""
+    found = {name: _sum(name, parts) for name in SUMMED}
+    grid = found["grid_power"] = _of_meter(meter)
+    found["grid_import_power"] = _changed(grid, lambda value: max(0.0, value))
+    found["grid_export_power"] = _changed(grid, lambda value: max(0.0, -value))
+    found["house_power"] = house = combined(
+        (grid, found["ac_power"] if parts else _nothing("W")), lambda values: max(0.0, sum(values))
+    )
+    found.update(_levels(parts))
+    solar = found["solar_power"]
+    found["self_sufficiency"] = _share(house, found["grid_import_power"])
+    found["self_consumption"] = _share(solar, found["grid_export_power"])
+    return found
+
+
+def notes(
+    parts: Sequence[Part], meter: Candidate | None, candidates: Sequence[Candidate], found: Mapping[str, Total]
+) -> Iterator[str]:
+    """Yield what to know about totals."""
+    others = [each.name for each in candidates if each.power is not NEVER and meter is not None and each.name != meter.name]
+    if others and meter is not None:
+        yield f"The meter is that of {meter.name}; {', '.join(others)} tell of one as well, which is not counted again."
+    cluster = [part for part in parts if part.role in ("master", "slave")]
+    if cluster:
+        names = ", ".join(part.unit for part in cluster)
+        yield f"{names} are a cluster: each is taken to tell its own powers, but a master's state of charge may be that of all."
+    grid, ac = found["grid_power"], found["ac_power"]
+    if grid.value is not None and ac.value is not None and grid.value + ac.value < -UNMEASURED_W:
+        yield "Meter and units say that the house gives power: something feeds in that nobody measures, or a sign is wrong."
+
+
+def _sum(name: str, parts: Sequence[Part]) -> Total:
+    if not parts:
+        return Total(None, SITE_UNITS[name], None, None, Quality.ABSENT)
+    return _whole(SITE_UNITS[name], [(part.unit, part[name]) for part in parts], sum)
+
+
+def _of_meter(meter: Candidate | None) -> Total:
+    if meter is None:
+        return Total(None, "W", None, None, Quality.ABSENT, (METER,))
+    return _whole("W", [(METER, meter.power)], sum)
+
+
+def _levels(parts: Sequence[Part]) -> dict[str, Total]:
+    """Return state of charge, stored energy and capacity; the charge of one unit alone needs no capacity."""
+    capacity = _sum("capacity", parts)
+    contents = [(part.unit, each) for part in parts for each in (part["capacity"], part["battery_soc"])]
+
+    def stored_wh(values: Iterable[float]) -> float:
+        numbers = list(values)
+        return sum(wh * pct / 100 for wh, pct in zip(numbers[::2], numbers[1::2], strict=True))
+
+    stored = _whole("Wh", contents, stored_wh)
+    if len(parts) == 1:
+        soc = _whole("%", [(parts[0].unit, parts[0]["battery_soc"])], sum)
+    else:
+        soc = combined((stored, capacity), lambda values: values[0] / values[1] * 100 if values[1] > 0 else None, unit="%")
+    return {"capacity": capacity, "stored_energy": stored, "battery_soc": soc}
+
+
+def _whole(unit: str, parts: Sequence[tuple[str, Known]], work: Callable[[Iterable[float]], float]) -> Total:
+    """Return a total of parts, if all of them are known."""
+    missing = tuple(dict.fromkeys(name for name, each in parts if not each.usable))
+    aged = [each for _, each in parts if each.age_s is not None]
+    oldest = max(aged, key=lambda each: each.age_s or 0.0, default=NEVER)
+    quality = _worst(each for _, each in parts)
+    value = None if missing or not parts else work(each.value or 0.0 for _, each in parts)
+    return Total(value, unit, oldest.at, oldest.age_s, quality if parts else Quality.ABSENT, missing)
+
+
+def counted(name: str, value: float | None, parts: Sequence[tuple[str, Known]]) -> Total:
+    """Return an energy of which each part is known now, or not."""
+    whole = _whole(SITE_UNITS[name], parts, sum)
+    return replace(whole, value=None if whole.value is None else value)
+
+
+def combined(of: Sequence[Total], work: Callable[[list[float]], float | None], *, unit: str = "W") -> Total:
+    """Return what is made of totals, if all of them are known."""
+    missing = tuple(dict.fromkeys(name for each in of for name in each.missing))
+    values = [each.value for each in of if each.value is not None]
+    oldest = max(of, key=lambda each: each.age_s or 0.0)
+    quality = max((each.quality for each in of), key=_BADNESS.index)
+    value = work(values) if len(values) == len(of) else None
+    if value is None and quality in USABLE:
+        quality = Quality.NOT_AVAILABLE  # known parts that make nothing, like a share of 0
+    return Total(value, unit, oldest.at, oldest.age_s, quality, missing)
+
+
+def _changed(total: Total, work: Callable[[float], float]) -> Total:
+    return combined((total,), lambda values: work(values[0]), unit=total.unit)
+
+
+def _share(whole: Total, lost: Total) -> Total:
+    """Return which share of a power is not another, in %; unknown where there is none to share."""
+
+    def share_pct(values: list[float]) -> float | None:
+        return None if values[0] <= 0 else min(100.0, max(0.0, (1 - values[1] / values[0]) * 100))
+
+    return combined((whole, lost), share_pct, unit="%")
+
+
+def _nothing(unit: str) -> Total:
+    return Total(0.0, unit, None, None, Quality.LIVE)
+
+
+_BADNESS: Final = (
+    Quality.LIVE,
+    Quality.HELD,
+    Quality.NOT_INSTALLED,
+    Quality.NOT_AVAILABLE,
+    Quality.UNREADABLE,
+    Quality.QUARANTINED,
+    Quality.UNANSWERED,
+    Quality.ABSENT,
+    Quality.STALE,
+    Quality.OFFLINE,
+)
+
+
+def _worst(parts: Iterable[Known]) -> Quality:
+    return max((part.quality for part in parts), key=_BADNESS.index, default=Quality.ABSENT)
