@@ -38,6 +38,12 @@ class _Meter(Section):
         default=25_000.0, description="The most that can flow there, by its fuse. More than twice that is taken for a fault."
     )
 
+    patience_s: Annotated[float, Field(ge=1, le=3600)] | None = Field(
+        default=None,
+        description="How long it may tell nothing new before it counts as stale or frozen; by default three of its intervals.",
+        examples=[60.0],
+    )
+
 
 class _AskedMeter(_Meter):
     """A meter that answers when it is asked."""
@@ -194,6 +200,9 @@ AnyMeter: TypeAlias = Annotated[MeterConfig, Field(discriminator="kind")]
 
 def meter_rules(meters: tuple[MeterConfig, ...], devices: list[str], *, broker: bool) -> Broken:
     """Yield what is wrong with meters as a whole: more than one for the grid; devices and brokers that are not there."""
+    for position, meter in enumerate(meters):
+        if meter.name in devices:
+            yield ("meters", position, "name"), f"a device is called {meter.name} as well; each has its own"
     grids = [position for position, meter in enumerate(meters) if meter.role is MeterRole.GRID]
     for position in grids[1:]:
         facts = f"{meters[grids[0]].name} measures the grid already; a house has one such meter"
