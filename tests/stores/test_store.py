@@ -356,6 +356,7 @@ async def test_a_counter_grows_from_the_last_value_before_a_day_to_the_last_one_
         ("day", ["2026-10-25T00:00:00+02:00"]),
         ("week", ["2026-10-19T00:00:00+02:00"]),
         ("month", ["2026-10-01T00:00:00+02:00"]),
+        ("year", ["2026-01-01T00:00:00+01:00"]),
     ],
 )
 async def test_periods_are_those_of_the_wall_clock(store: Store, period: Period, starts: list[str]) -> None:

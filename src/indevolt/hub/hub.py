@@ -17,6 +17,7 @@ from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
 from indevolt.hub.site.book import Site
+from indevolt.hub.site.prices import Price, Tariff
 from indevolt.store import Store
 
 
@@ -36,6 +37,7 @@ class Hub:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # service -> what it counts, for metrics
     meters: Meters = field(default_factory=Meters)
     site: Site = field(default_factory=Site)
+    tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 
     def keeper(self, device: str) -> Keeper:
@@ -49,3 +51,7 @@ class Hub:
             known = ", ".join(self.keepers) or "none"
             raise NoSuchDevice(f"the hub has no device {device!r:.60}", remedy=f"Devices: {known}.")
         return keeper
+
+    def price_at(self, at: datetime) -> Price | None:
+        """Return the prices that hold, or held, at an instant; None where nobody knows."""
+        return next((price for tariff in self.tariffs if (price := tariff(at)) is not None), None)

@@ -15,6 +15,7 @@ from indevolt.store.contract import (
     Table,
     Upkeep,
 )
+from indevolt.store.history import boundaries
 from indevolt.store.store import Store
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "StoredReading",
     "Table",
     "Upkeep",
+    "boundaries",
 ]

@@ -20,7 +20,7 @@ from indevolt.battery import Value
 Stored: TypeAlias = float | str | bool
 """What comes back: a number in its unit, a word, a switch."""
 
-Period: TypeAlias = Literal["hour", "day", "week", "month"]
+Period: TypeAlias = Literal["hour", "day", "week", "month", "year"]
 """Calendar spans that energies are summed over, in the time zone of the house; a week begins on Monday."""
 
 

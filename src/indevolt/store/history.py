@@ -256,6 +256,8 @@ def _beginning(local: datetime, period: Period) -> datetime:
             first = local - timedelta(days=local.weekday())
         case "month":
             first = local.replace(day=1)
+        case "year":
+            first = local.replace(month=1, day=1)
         case _:
             assert_never(period)
     return first.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
@@ -272,6 +274,8 @@ def _next(at: datetime, period: Period, zone: ZoneInfo) -> datetime:
             return at + timedelta(days=7)
         case "month":
             return at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
+        case "year":
+            return at.replace(year=at.year + 1)
 
 
 def energy_rows(layouts: Layouts, rolled: RolledUp, names: Sequence[str], edges: Sequence[datetime]) -> list[Rows]:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, records, state
+from indevolt.hub.api import control, devices, history, live, records, site, state
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -37,7 +37,7 @@ from indevolt.hub.api.state import API_VERSION
 from indevolt.hub.api.webfiles import page_router, public_paths
 from indevolt.hub.hub import Hub
 
-ROUTERS: Final = (devices.router, history.router, control.router, records.router, live.router, state.router)
+ROUTERS: Final = (site.router, devices.router, history.router, control.router, records.router, live.router, state.router)
 DOCUMENT: Final = "/api/v1/openapi.json"
 ABOUT: Final = """\
 Everything the hub knows and can do. Units are W, Wh, V, A, Hz, %, °C, s; power is positive when it flows into the house; times are

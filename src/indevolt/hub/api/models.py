@@ -14,6 +14,7 @@ from indevolt.battery import Quality, Stage
 from indevolt.hub.events import Tier
 from indevolt.hub.keeper import Link
 from indevolt.hub.tokens import Role
+from indevolt.store import Period
 
 Scalar: TypeAlias = bool | int | float | str
 """A switch, a number, a word or a text; times of day are texts like 22:30, clocks are ISO 8601."""
@@ -230,7 +231,7 @@ class EnergiesBody(BaseModel):
     """Energies per period."""
 
     device: str
-    period: Literal["hour", "day", "week", "month"]
+    period: Period
     zone: str
     unit: Literal["Wh"] = "Wh"
     energies: list[EnergyBody]

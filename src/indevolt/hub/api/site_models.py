@@ -14,6 +14,7 @@ from indevolt.battery import Quality
 from indevolt.hub.api.models import AlertBody, MetaBody, SampleBody, TroubleBody
 from indevolt.hub.keeper import Link
 from indevolt.hub.site.quantities import Flow
+from indevolt.store import Period
 
 
 class TotalBody(BaseModel):
@@ -94,7 +95,7 @@ class SitePeriodBody(BaseModel):
 class SiteEnergiesBody(BaseModel):
     """Energies of the site per period."""
 
-    period: Literal["hour", "day", "week", "month", "year"]
+    period: Period
     zone: str
     unit: Literal["Wh"] = "Wh"
     energies: list[SitePeriodBody]
@@ -119,7 +120,7 @@ class MoneyBody(BaseModel):
 class SiteMoneyBody(BaseModel):
     """Money per period."""
 
-    period: Literal["hour", "day", "week", "month", "year"]
+    period: Period
     zone: str
     currency: str
     reason: str = Field(description="Why amounts are null, such as that no tariff is configured; empty if all are known.")

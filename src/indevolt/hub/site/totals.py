@@ -55,6 +55,14 @@ class Part:
     def __getitem__(self, name: str) -> Known:
         return self.values.get(name, NEVER)
 
+    @property
+    def stored_energy(self) -> Known:
+        """Capacity times state of charge; as old as that, as a capacity does not change from minute to minute."""
+        capacity, soc = self["capacity"], self["battery_soc"]
+        if capacity.value is None or soc.value is None:
+            return NEVER
+        return Known(capacity.value * soc.value / 100, soc.at, soc.age_s, _worst((capacity, soc)))
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -185,17 +193,12 @@ def _of_meter(meter: Candidate | None) -> Total:
 def _levels(parts: Sequence[Part]) -> dict[str, Total]:
     """Return state of charge, stored energy and capacity; the charge of one unit alone needs no capacity."""
     capacity = _sum("capacity", parts)
-    contents = [(part.unit, each) for part in parts for each in (part["capacity"], part["battery_soc"])]
-
-    def stored_wh(values: Iterable[float]) -> float:
-        numbers = list(values)
-        return sum(wh * pct / 100 for wh, pct in zip(numbers[::2], numbers[1::2], strict=True))
-
-    stored = _whole("Wh", contents, stored_wh)
+    stored = _whole("Wh", [(part.unit, part.stored_energy) for part in parts], sum)
     if len(parts) == 1:
         soc = _whole("%", [(parts[0].unit, parts[0]["battery_soc"])], sum)
     else:
-        soc = combined((stored, capacity), lambda values: values[0] / values[1] * 100 if values[1] > 0 else None, unit="%")
+        whole_wh = capacity.value
+        soc = combined((stored,), lambda values: values[0] / whole_wh * 100 if whole_wh else None, unit="%")
     return {"capacity": capacity, "stored_energy": stored, "battery_soc": soc}
 
 
