@@ -12,6 +12,7 @@ from indevolt.errors import ProtocolError
 from indevolt.hub.config_meters import HomeAssistantMeter, TasmotaMeter, TopicMeter
 from indevolt.hub.meters.told import Told, number_at, path_of, thousandfold
 
+TASMOTA_USER: Final = "admin"  # the only one that it knows
 _TASMOTA: Final = "StatusSNS"  # where in its answer to Status 8 and 10 the sensors are (Tasmota documentation, Commands)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -28,7 +29,7 @@ class HttpSource:
         path: what is asked for, with its query.
         language: understands the answer.
         every_s: how often it is to be asked.
-        auth: Basic credentials.
+        basic: Basic credentials, user and password.
         digest: Digest credentials, user and password.
     """
 
@@ -40,7 +41,7 @@ class HttpSource:
         language: Language,
         *,
         every_s: float,
-        auth: aiohttp.BasicAuth | None = None,
+        basic: tuple[str, str] | None = None,
         digest: tuple[str, str] | None = None,
     ) -> None:
         address = parse_address(host)
@@ -48,7 +49,7 @@ class HttpSource:
         self._place = f"{address.bracketed_host}:{port}"
         self._url = f"{'https' if address.tls else 'http'}://{self._place}{path}"
         self._language = language
-        self._auth = auth
+        self._headers = {"Authorization": f"Basic {b64encode(':'.join(basic).encode()).decode()}"} if basic else {}
         self._digest = digest
         self._session: aiohttp.ClientSession | None = None
 
@@ -56,7 +57,7 @@ class HttpSource:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1),
             timeout=aiohttp.ClientTimeout(total=ANSWER_S),
-            auth=self._auth,
+            headers=self._headers,
             middlewares=(aiohttp.DigestAuthMiddleware(*self._digest),) if self._digest else (),
         )
         return self

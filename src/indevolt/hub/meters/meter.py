@@ -143,6 +143,12 @@ class Meter:
             return MeterState.STALE
         return MeterState.FROZEN if now_s - self._renewed_s > self.patience_s else MeterState.LIVE
 
+    def why(self, now_s: float) -> str:
+        """Return what is wrong at a moment of the monotonic clock; empty while all is well."""
+        if not self.trouble and self.state(now_s) is MeterState.FROZEN:
+            return f"every number has stood still for {now_s - self._renewed_s:.0f} s"
+        return self.trouble
+
     def age_s(self, now_s: float) -> float:
         """Return how long ago that was measured which it told last; infinite before it told anything."""
         return math.inf if self.shown is None else now_s - self.shown.at_s
@@ -179,8 +185,7 @@ class Meter:
         self._heard_s = now_s
         self._told = told
         self.accepted += 1
-        frozen = self.state(now_s) is MeterState.FROZEN
-        self.trouble = f"every number stands still for {now_s - self._renewed_s:.0f} s" if frozen else ""
+        self.trouble = ""
         self.shown = self._read(told, now - timedelta(seconds=now_s - at_s), at_s, now_s, is_new=is_new)
         return self.shown
 

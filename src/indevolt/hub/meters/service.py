@@ -126,6 +126,6 @@ async def _watch(hub: Hub) -> None:
         for name, meter in hub.meters.items():
             state = meter.state(now_s)
             if state is not known[name]:
-                why = f": {meter.trouble}" if meter.trouble and state is not MeterState.LIVE else ""
                 known[name] = state
+                why = f": {meter.why(now_s)}" if state is not MeterState.LIVE and meter.why(now_s) else ""
                 await hub.journal.note(Kind.CONNECTION, f"meter {name} is {state}{why}", meter=name, state=state.value)

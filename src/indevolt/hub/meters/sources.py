@@ -6,8 +6,6 @@ import ssl
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
-import aiohttp
-
 from indevolt.errors import InvalidInput
 from indevolt.hub.config_meters import (
     BatteryMeter,
@@ -23,7 +21,7 @@ from indevolt.hub.config_meters import (
 )
 from indevolt.hub.meters import document, homewizard, shelly
 from indevolt.hub.meters.battery import BatterySource
-from indevolt.hub.meters.document import Places, tasmota_path, tasmota_told
+from indevolt.hub.meters.document import TASMOTA_USER, Places, tasmota_path, tasmota_told
 from indevolt.hub.meters.http import HttpSource
 from indevolt.hub.meters.opendata import OpenDataSource
 from indevolt.hub.meters.push import PushSource
@@ -54,9 +52,9 @@ def source_of(config: MeterConfig, hub: Hub) -> Source:
         case HomeWizardMeter():
             return HttpSource(*_place(config), homewizard.PATH, homewizard.told, every_s=config.every_s)
         case TasmotaMeter():
-            auth = aiohttp.BasicAuth("admin", config.password.reveal()) if config.password else None
+            basic = (TASMOTA_USER, config.password.reveal()) if config.password else None
             told = partial(tasmota_told, places=Places.of(config))
-            return HttpSource(*_place(config), tasmota_path(config.status), told, every_s=config.every_s, auth=auth)
+            return HttpSource(*_place(config), tasmota_path(config.status), told, every_s=config.every_s, basic=basic)
         case OpenDataMeter():
             host = f"{config.host}:{config.port}" if config.port else config.host
             password = config.password.reveal() if config.password else None
