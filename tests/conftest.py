@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,6 +29,19 @@ def lacking(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep leases out of the home of whoever runs the tests, also those of programs that tests start."""
+    before = os.environ.get("INDEVOLT_LEASES")
+    folder = tmp_path_factory.mktemp("leases")
+    os.environ["INDEVOLT_LEASES"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["INDEVOLT_LEASES"]
+    else:
+        os.environ["INDEVOLT_LEASES"] = before
 
 
 @pytest.fixture(scope="session")

@@ -54,4 +54,4 @@ async def test_what_was_before_is_back_at_the_end(
     assert simulator.get("mode") == "self_use"
     assert files.load().snapshot is None
     assert not files.locked()
-    assert [note["step"] for note in files.notes()] == ["wrote", "restored"]
+    assert [note["step"] for note in files.notes()] == ["asked", "wrote", "restored"]

@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Final
 
 from indevolt.battery import Charge, Command, Discharge, Value
+from indevolt.control.situation import LEAST_SOC_PCT
 
 FENCE_PCT: Final = 5
 """How far a command may move the charge before it has to be given anew: a dead writer costs no more (section 1.2, point 10)."""
 FENCE_STEP_PCT: Final = 2
 """The fence is moved when it may move so far, so that it costs a write every 2 % and never stands closer than 3 %."""
-LEAST_SOC_PCT: Final = 5
 REALTIME: Final = "realtime"
 REALTIME_NAMES: Final = ("realtime_state", "realtime_power", "realtime_target_soc")
 """Written together, as one request."""
@@ -141,7 +141,7 @@ def fenced(command: Command, soc_pct: float, room: Room) -> Command:
             return replace(command, soc_pct=min(100, math.ceil(nearest)))
         case Charge(soc_pct=target_pct):
             nearest = min(room.ceiling_pct, target_pct, soc_pct + FENCE_PCT)
-            return replace(command, soc_pct=max(LEAST_SOC_PCT, math.floor(nearest)))
+            return replace(command, soc_pct=max(math.ceil(LEAST_SOC_PCT), math.floor(nearest)))
     return command
 
 

@@ -31,11 +31,12 @@ from indevolt.battery import (
 )
 from indevolt.catalogue import LIMITING, Firmware, Model, Product, Verdict, Write, effective_limits
 from indevolt.clock import Clock
-from indevolt.control.ledger import LEAST_SOC_PCT, Room
+from indevolt.control.ledger import Room
+from indevolt.control.situation import LEAST_SOC_PCT
 from indevolt.device.batches import Batches, Quarantined
 from indevolt.device.commands import effect_of, readable, require_leader, situation, within_limits
 from indevolt.device.holding import holding
-from indevolt.device.lease import Lease, Look
+from indevolt.device.lease import Hear, Lease, Look
 from indevolt.device.password import replace_password
 from indevolt.device.proof import PATIENCE_S, Prover, Tell, same
 from indevolt.device.reader import Reader
@@ -342,6 +343,7 @@ class Device:
         ceiling_pct: float = 100.0,
         folder: Path | None = None,
         look: Look | None = None,
+        hear: Hear | None = None,
     ) -> AbstractAsyncContextManager[Lease]:
         """Hold the right to command this battery while an ``async with`` lasts; at its end all is as it was before.
 
@@ -357,6 +359,7 @@ class Device:
             ceiling_pct: never charge above.
             folder: where leases are kept; by default ``$INDEVOLT_LEASES``, else a folder of this user.
             look: where readings for looking after it come from, for a program that polls the device already.
+            hear: hears of each line of the lease's journal.
 
         Raises:
             LeaseHeld: on entering: another program holds it; names which.
@@ -366,7 +369,7 @@ class Device:
         """
         room = Room().within(floor_pct=floor_pct, ceiling_pct=ceiling_pct)
         actor = actor or Path(sys.argv[0]).name or "python"
-        return holding(self, self._clock, ttl=ttl, actor=actor, reason=reason, room=room, folder=folder, look=look)
+        return holding(self, self._clock, ttl=ttl, actor=actor, reason=reason, room=room, folder=folder, look=look, hear=hear)
 
     async def self_use(self) -> Outcome:
         """Let the device follow its meter."""

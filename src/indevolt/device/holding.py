@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.clock import Clock
 from indevolt.control.ledger import Room
-from indevolt.device.lease import Lease, Look
+from indevolt.device.lease import Hear, Lease, Look
 from indevolt.device.lock import BEAT_S, Holder, LeaseFile, lease_folder
 from indevolt.errors import IndevoltError, LeaseLost
 
@@ -44,12 +44,13 @@ async def holding(
     folder: Path | None = None,
     restore_s: float = RESTORE_S,
     look: Look | None = None,
+    hear: Hear | None = None,
 ) -> AsyncIterator[Lease]:
     """Hold the lease of a device while an ``async with`` lasts; see :meth:`Device.lease`."""
     files = LeaseFile(folder or lease_folder(), device.serial or device.address)
     files.acquire(clock.now())
     try:
-        lease = Lease(device, clock, files=files, record=files.load(), room=room or Room(), look=look)
+        lease = Lease(device, clock, files=files, record=files.load(), room=room or Room(), look=look, hear=hear)
         await lease.restore(restore_s, "left behind by an earlier lease")
         lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
         async with _looked_after(lease, files, clock, restore_s):

@@ -18,9 +18,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from indevolt.battery import Command, Limits, Outcome, Reading, Stage, Value
-from indevolt.catalogue import Write
+from indevolt.catalogue import Model, Write
 from indevolt.clock import Clock
-from indevolt.control.ledger import MODE, REALTIME_NAMES, Budget, Room, Snapshot, bounded, fence_is_due, restoration, strange
+from indevolt.control.ledger import (
+    MODE,
+    REALTIME,
+    REALTIME_NAMES,
+    Budget,
+    Room,
+    Snapshot,
+    bounded,
+    fence_is_due,
+    restoration,
+    strange,
+)
+from indevolt.control.situation import ABOVE_BACKUP_PCT
 from indevolt.device.commands import readable
 from indevolt.device.lock import Holder, LeaseFile, Record, emptied
 from indevolt.device.proof import Tell, same
@@ -36,16 +48,19 @@ AGAIN_S: Final = 2.0  # between two attempts to put back what was before
 WATCHED: Final = (MODE, *REALTIME_NAMES, "battery_soc", "backup_soc", "battery_power")
 
 T = TypeVar("T")
+Hear: TypeAlias = Callable[[str, Mapping[str, Any]], None]
+"""Hears of each line of the journal, as it is written: its step and its facts."""
 Look: TypeAlias = Callable[[tuple[str, ...]], Awaitable[Reading]]
 """Returns quantities that are young enough; a hub has them already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Yielded:
-    """Somebody else wrote; it is left alone until ``until_s`` on the monotonic clock."""
+    """Somebody else wrote; it is left alone until then, by the monotonic clock."""
 
     shown: Mapping[str, Value]
     at: datetime
+    until: datetime
     until_s: float
 
     def __str__(self) -> str:
@@ -59,7 +74,15 @@ class Lease:
     """
 
     def __init__(
-        self, device: Device, clock: Clock, *, files: LeaseFile, record: Record, room: Room, look: Look | None = None
+        self,
+        device: Device,
+        clock: Clock,
+        *,
+        files: LeaseFile,
+        record: Record,
+        room: Room,
+        look: Look | None = None,
+        hear: Hear | None = None,
     ) -> None:
         self.device = device
         self.room = room
@@ -72,6 +95,7 @@ class Lease:
         self._files = files
         self._record = record
         self._look = look
+        self._hear = hear
         self._limits: Limits | None = None
         self._late: Mapping[str, Value | None] = {}  # what was before a write that has not been proven, and may be shown late
         self._wrote_s = clock.monotonic()
@@ -127,11 +151,6 @@ class Lease:
         self._until_s = self._clock.monotonic() + ttl.total_seconds()
         self._keep(replace(self._record, until=self._clock.now() + ttl), surely=False)
 
-    def rebase(self, settings: Mapping[str, Value]) -> None:
-        """Put these back at the end instead of what was before, as their owner changed them for good."""
-        if self._record.snapshot is not None:
-            self._keep(replace(self._record, snapshot=self._record.snapshot.rebased(settings)))
-
     # ---- commanding ----------------------------------------------------------------------------------------------------------
 
     async def command(self, command: Command, *, reason: str = "", safety: bool = False, tell: Tell | None = None) -> Outcome:
@@ -155,19 +174,27 @@ class Lease:
         async with self._busy:
             return await self._while_held(self._command(command, reason, safety=safety, tell=tell))
 
-    async def write(self, name: str, *values: Value, reason: str = "") -> Outcome:
-        """Write a setting until the lease ends, and return what became of it; see :meth:`Device.write`.
+    async def write(self, name: str, *values: Value, reason: str = "", lasting: bool = False, safety: bool = False) -> Outcome:
+        """Write a setting and return what became of it; see :meth:`Device.write`.
+
+        Args:
+            name: quantity.
+            values: one value, or several for consecutive points.
+            reason: why, for the journal.
+            lasting: for good; else what was before is put back when the lease ends.
+            safety: write even though the budget is spent.
 
         Raises:
             LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
-            InvalidInput: mode and real-time points are written by :meth:`command`.
+            InvalidInput: real-time mode and its points are written by :meth:`command`, and other modes only for good.
             IndevoltError: as for :meth:`Device.write`.
         """
         write = self.device.plan_write(name, *values)
-        if any(each in (MODE, *REALTIME_NAMES) for each in write.wanted):
-            raise InvalidInput(f"{name} is part of a command", remedy="Use `lease.command`, which bounds and ends it.")
+        mode = write.wanted.get(MODE)
+        if any(each in REALTIME_NAMES for each in write.wanted) or mode == REALTIME or (mode is not None and not lasting):
+            raise InvalidInput(f"{name} is part of a command", remedy="Give a command (charge, discharge, hold), which has an end.")
         async with self._busy:
-            return await self._while_held(self._write(write, name, values, reason))
+            return await self._while_held(self._write(write, name, values, reason, lasting=lasting, safety=safety))
 
     async def tend(self) -> None:
         """Look after what stands: foreign writes, and the fence. Runs by itself every 30 s.
@@ -186,11 +213,8 @@ class Lease:
         await self._notice(plan.before)
         self._check_foreign()
         self._limits = plan.limits
-        soc_pct = plan.before.number("battery_soc")
-        if soc_pct is None:
-            raise InvalidInput("battery_soc is unknown, so no command can be bounded", remedy="Wait until the device tells it.")
-        near = bounded(plan.command, self.sent, soc_pct, self._room(plan.before))
-        plan = plan.spelled(near, self.device.model)
+        plan = bounded_plan(plan, self.device.model, self.room, self.sent)
+        near = plan.command
         if near == self.sent and self._stands(plan):
             self.wanted = command
             return Outcome(Stage.CONFIRMED, self._record.wrote, notes=("it stands already, so nothing was written",))
@@ -202,12 +226,20 @@ class Lease:
             self.wanted, self.sent = command, near
         return replace(outcome, notes=tuple(dict.fromkeys((*plan.notes, *outcome.notes))))
 
-    async def _write(self, write: Write, name: str, values: tuple[Value, ...], reason: str) -> Outcome:
+    async def _write(
+        self, write: Write, name: str, values: tuple[Value, ...], reason: str, *, lasting: bool, safety: bool
+    ) -> Outcome:
         self._check_foreign()
-        before = await self.device.read(*readable(self.device.model, write.wanted))
-        self._spend(write.wanted, safety=False)
+        names = readable(self.device.model, write.wanted)
+        before = await self.device.read(*names)
+        self._spend(write.wanted, safety=safety)
         self._prepare((write,), (write,), before)
-        return await self._journaled(f"{name} = {', '.join(map(str, values))}", self.device.write(name, *values), reason)
+        outcome = await self._journaled(f"{name} = {', '.join(map(str, values))}", self.device.write(name, *values), reason)
+        if lasting and outcome.stage is not Stage.REFUSED and self._record.snapshot is not None:
+            self._keep(replace(self._record, snapshot=self._record.snapshot.rebased(write.wanted)))
+            if MODE in write.wanted:
+                self.wanted = self.sent = None
+        return outcome
 
     async def _tend(self) -> None:
         names = readable(self.device.model, WATCHED)
@@ -216,7 +248,7 @@ class Lease:
         soc_pct = reading.number("battery_soc")
         if self.yielded is not None or self.wanted is None or soc_pct is None:
             return
-        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, self._room(reading)):
+        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, room_of(self.room, reading, self._limits)):
             await self._command(self.wanted, "the charge moved", safety=False, tell=None)
 
     # ---- rules ---------------------------------------------------------------------------------------------------------------
@@ -241,12 +273,6 @@ class Lease:
         if left_s > 0:
             raise ForeignWriter(f"somebody else wrote: {self.yielded}; it is left alone for {left_s / 60:.0f} min more")
         self.yielded = None
-
-    def _room(self, reading: Reading) -> Room:
-        own_pct = reading.number("backup_soc") or 0.0
-        if self._limits is None:
-            return self.room.within(floor_pct=own_pct, ceiling_pct=100.0)
-        return self.room.within(floor_pct=max(own_pct, self._limits.soc_min.value), ceiling_pct=self._limits.soc_max.value)
 
     def _stands(self, plan: Plan) -> bool:
         return all(same(plan.before.value(name), value) for step in plan.steps for name, value in step.wanted.items())
@@ -277,13 +303,14 @@ class Lease:
             return
         now = self._clock.now()
         known = {name: value for name, value in shown.items() if value is not None}
-        self.yielded = Yielded(found, now, self._clock.monotonic() + YIELD_S)
+        until = now + timedelta(seconds=YIELD_S)
+        self.yielded = Yielded(found, now, until, self._clock.monotonic() + YIELD_S)
         self.sent = None
         record = replace(self._record, wrote={**self._record.wrote, **found})
         if MODE in found and record.snapshot is not None:
             record = replace(record, snapshot=record.snapshot.rebased(known))  # who chose another mode wants to find it again
         self._keep(record)
-        self._note("foreign", shown=found, until=now + timedelta(seconds=YIELD_S))
+        self._note("foreign", shown=found, until=until)
 
     def _prepare(self, steps: Iterable[Write], writes: Iterable[Write], before: Reading) -> None:
         """Keep what is set before, and what will be written, before anything is."""
@@ -318,13 +345,23 @@ class Lease:
         return self._record.holder.actor if self._record.holder else ""
 
     async def _journaled(self, what: str, work: Awaitable[Outcome], reason: str) -> Outcome:
+        self._note("asked", what=what, reason=reason)
         try:
             outcome = await work
         except BaseException as error:
             self._note("failed", what=what, reason=reason, error=repr(error)[:300])
             raise
-        facts = {"stage": outcome.stage, "before": dict(outcome.before), "shown": dict(outcome.shown), "notes": outcome.notes}
-        self._note("wrote", what=what, reason=reason, **facts)
+        self._note(
+            "wrote",
+            what=what,
+            reason=reason,
+            stage=outcome.stage.value,
+            wanted=dict(outcome.wanted),
+            before=dict(outcome.before),
+            shown=dict(outcome.shown),
+            took_s=round(outcome.took_s, 1),
+            notes=list(outcome.notes),
+        )
         return outcome
 
     async def _while_held(self, work: Coroutine[Any, Any, T]) -> T:
@@ -406,6 +443,27 @@ class Lease:
     def _note(self, step: str, **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
         with suppress(InvalidInput):  # a journal that cannot be written does not keep us from putting things back
             self._files.note(self._clock.now(), step, actor=self._actor, **facts)
+        if self._hear is not None:
+            self._hear(step, facts)
+
+
+def bounded_plan(plan: Plan, model: Model, room: Room, sent: Command | None) -> Plan:
+    """Return a plan whose command has a fence.
+
+    Raises:
+        InvalidInput: the state of charge is unknown.
+    """
+    soc_pct = plan.before.number("battery_soc")
+    if soc_pct is None:
+        raise InvalidInput("battery_soc is unknown, so no command can be bounded", remedy="Wait until the device tells it.")
+    return plan.spelled(bounded(plan.command, sent, soc_pct, room_of(room, plan.before, plan.limits)), model)
+
+
+def room_of(room: Room, reading: Reading, limits: Limits | None) -> Room:
+    """Return what the device's own settings leave: below its reserve it recharges from the grid (control.md, section 0)."""
+    own_pct = reading.number("backup_soc")
+    floor_pct = max(0.0 if own_pct is None else own_pct + ABOVE_BACKUP_PCT, 0.0 if limits is None else limits.soc_min.value)
+    return room.within(floor_pct=floor_pct, ceiling_pct=100.0 if limits is None else limits.soc_max.value)
 
 
 def _grouped(writes: Mapping[str, Value]) -> Iterable[tuple[str, tuple[Value, ...]]]:

@@ -30,6 +30,7 @@ from indevolt.hub.logs import LOGGER, serve_log
 from indevolt.hub.recorder import serve_recorder
 from indevolt.hub.site.quantities import SITE
 from indevolt.hub.site.service import serve_site
+from indevolt.hub.steer.service import serve_steering
 from indevolt.hub.systemd import READY, STOPPING, notify, serve_watchdog
 from indevolt.hub.tiers import tables_of
 from indevolt.store import Store, Table
@@ -41,7 +42,8 @@ Service: TypeAlias = Callable[[Hub], Coroutine[Any, Any, None]]
 Look: TypeAlias = Callable[[], AsyncIterable[Found]]
 """Looks for devices once."""
 
-STOP_S: Final = 5.0  # within which everything has ended
+RESTORE_S: Final = 10.0  # within which what was before steering is back; the watchdog, or the next start, does it otherwise
+STOP_S: Final = 5.0  # within which everything else has ended
 UPKEEP_S: Final = 300.0  # between two rounds of rolling up, sealing and deleting
 FIRST_PAUSE_S: Final = 1.0  # before a bridge that failed is started anew; doubles ...
 LONGEST_PAUSE_S: Final = 60.0  # ... up to this
@@ -130,6 +132,8 @@ async def running(
                 keep(device)
             chosen = dict(_bridges(config)) if bridges is None else bridges
             tasks += [group.create_task(_supervised(hub, name, service), name=name) for name, service in chosen.items()]
+            if any(device.control for device in config.devices):
+                tasks.append(group.create_task(_supervised(hub, "steering", serve_steering), name="steering"))
             if not config.devices:
                 searching = _Search(keep, look or partial(discover, clock=clock))
                 tasks.append(group.create_task(_supervised(hub, "discovery", searching.serve), name="discovery"))
@@ -140,11 +144,13 @@ async def running(
             finally:
                 with suppress(IndevoltError):
                     await journal.note(Kind.HUB, "stopping")
-                for task in tasks:
-                    task.cancel()
-                _, late = await asyncio.wait(tasks, timeout=STOP_S)
-                for task in late:
-                    LOGGER.warning("%s did not end within %g s", task.get_name(), STOP_S)
+                # Steering first, as it puts back what was before through the keepers.
+                for these, most_s in (([task for task in tasks if task.get_name() == "steering"], RESTORE_S), (tasks, STOP_S)):
+                    for task in these:
+                        task.cancel()
+                    _, late = await asyncio.wait(these, timeout=most_s) if these else (set(), set())
+                    for task in late:
+                        LOGGER.warning("%s did not end within %g s", task.get_name(), most_s)
 
 
 async def run_until_stopped(

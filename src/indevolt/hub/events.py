@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from indevolt.battery import Reading
+from indevolt.battery import Outcome, Reading
 from indevolt.hub.config_meters import MeterRole
 from indevolt.store import Entry
 
@@ -94,4 +94,17 @@ class Alert:
     since: datetime
 
 
-Event: TypeAlias = Update | MeterSample | BranchSample | LinkChanged | Noted | Alert
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """How far an order to a device has got, or that something else about its steering has changed."""
+
+    device: str
+    step: str  # a word of hub.steer.records.Step
+    text: str
+    at: datetime
+    override: str  # its id; empty where it is about none
+    owner: str  # a word of hub.steer.records.Owner: who decides now
+    outcome: Outcome | None = None
+
+
+Event: TypeAlias = Update | MeterSample | BranchSample | LinkChanged | Noted | Alert | Steered

@@ -18,6 +18,7 @@ from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
 from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
+from indevolt.hub.steer.pause import Pause
 from indevolt.store import Store
 
 
@@ -38,6 +39,7 @@ class Hub:
     meters: Meters = field(default_factory=Meters)
     site: Site = field(default_factory=Site)
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
+    pause: Pause = field(default_factory=Pause)  # of everything that decides by itself
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 
     def keeper(self, device: str) -> Keeper:

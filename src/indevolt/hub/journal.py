@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CONNECTION = "connection"  # a device came, went, was refused, was replaced, restarted
     FIRMWARE = "firmware"
     WRITE = "write"  # a setting or a command: intended, and what came of it
+    DECISION = "decision"  # who decides what a battery does, and why
     ALERT = "alert"
     STORE = "store"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indevolt.battery import Command, Outcome, Quality, Reading, Sample, Value
 from indevolt.catalogue import Model
@@ -32,6 +32,9 @@ from indevolt.hub.tiers import names_of, tables_of
 from indevolt.protocol.messages import Data, GetData, Raw, Request, SysConfig, SysGetConfig
 from indevolt.store import Store, Table
 from indevolt.transport import HttpTransport, Paced, ReplyT, Transport, parse_address
+
+if TYPE_CHECKING:
+    from indevolt.hub.steer.unit import UnitSteering
 
 DEADLINE_S: Final = 10.0  # for one exchange
 CYCLE_DEADLINE_S: Final = 90.0  # for a cycle: above the search for a point that never answers, which takes half a minute
@@ -88,6 +91,7 @@ class Keeper:
         self.link_since: datetime = clock.now()
         self.error: IndevoltError | None = None
         self.device: Device | None = None
+        self.steering: UnitSteering | None = None  # the only one who writes, where the unit is steered
         self.serial = self.firmware = ""
         self.latest = Latest(clock)
         self.health = Health(clock)
@@ -188,6 +192,8 @@ class Keeper:
             IndevoltError: as for :meth:`Device.write`.
         """
         device = self._writable()
+        if self.steering is not None:
+            return await self.steering.write(name, *values, actor=actor, reason=reason)
         what = f"{name} = {', '.join(map(str, values))}"
         return await self._journaled(what, device.write(name, *values), actor, reason)
 
@@ -198,7 +204,17 @@ class Keeper:
             ReadOnly: the owner did not allow writing to this device.
             IndevoltError: as for :meth:`Device.command`.
         """
-        return await self._journaled(repr(command), self._writable().command(command), actor, reason)
+        device = self._writable()
+        if self.steering is not None:
+            return await self.steering.command(command, actor=actor, reason=reason)
+        return await self._journaled(repr(command), device.command(command), actor, reason)
+
+    async def learn(self, names: Iterable[str]) -> None:
+        """Forget what was heard before a write, and read anew what it changed."""
+        self._heard.forget()
+        if changed := tuple(names):
+            with suppress(IndevoltError):  # else the poll will bring what is set now
+                await self._read_now(changed)
 
     def _writable(self) -> Device:
         if not self.config.control:
@@ -221,10 +237,7 @@ class Keeper:
             raise
         finally:
             work.close()
-        self._heard.forget()
-        if outcome.shown:
-            with suppress(IndevoltError):  # else the poll will bring what is set now
-                await self._read_now(tuple(outcome.shown))
+        await self.learn(outcome.shown)
         ended: dict[str, Any] = {
             "asked": begun.number,
             "stage": outcome.stage.value,

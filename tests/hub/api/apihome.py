@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,11 +25,13 @@ from indevolt.hub.api import create_app, served
 from indevolt.hub.api.connections import Connection
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, SiteConfig, StoreConfig, TokenConfig
+from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.recorder import serve_recorder
 from indevolt.hub.secret import Secret
+from indevolt.hub.steer.service import serve_steering
 from indevolt.hub.tiers import tables_of
 from indevolt.hub.tokens import Role, hash_token
 from indevolt.protocol.messages import Request
@@ -129,8 +132,9 @@ async def api_home(
     app: Mapping[str, Any] | None = None,
     connection: type[Connection] = Connection,
     simulator: Mapping[str, Any] | None = None,
+    leases: Path | None = None,
 ) -> AsyncIterator[ApiHome]:
-    """Run hub and API."""
+    """Run hub and API; with a folder for leases, its steering as well."""
     clock = ManualClock(START)
     house = steady_house(Surroundings(700, ()))
     sim = Simulator("powerflex2000", clock=clock, house=house, modules=2, response=INSTANT, **(simulator or {}))
@@ -140,6 +144,7 @@ async def api_home(
         site=SiteConfig(time_zone="Europe/Berlin"),
         store=StoreConfig(kind="memory"),
         api=ApiConfig(port=0, **{"tokens": token_configs(), **(api or {})}),
+        control=ControlConfig(leases=leases) if leases else ControlConfig(),
     )
     store, bus = MemoryStore(clock=clock), Bus()
     await store.open(list({table.name: table for family in families() for table in tables_of(family)}.values()))
@@ -153,6 +158,7 @@ async def api_home(
     hub = Hub(config, clock, store, bus, journal, Alerts(bus, journal, clock), keepers, clock.now())
     tasks = [asyncio.create_task(each.run()) for each in keepers.values()]
     tasks.append(asyncio.create_task(serve_recorder(hub)))
+    steering = asyncio.create_task(serve_steering(hub)) if leases else None
     await clock.advance(10)
     try:
         application = create_app(hub, **(app or {}))
@@ -162,6 +168,10 @@ async def api_home(
         ):
             yield ApiHome(hub, clock, sim, url, session, application)
     finally:
+        if steering is not None:
+            steering.cancel()
+            while not steering.done():
+                await clock.advance(0.5)  # what was before is put back in the device's own time
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, records, site, state
+from indevolt.hub.api import control, devices, history, live, records, site, state, steering, summary
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -37,7 +37,17 @@ from indevolt.hub.api.state import API_VERSION
 from indevolt.hub.api.webfiles import page_router, public_paths
 from indevolt.hub.hub import Hub
 
-ROUTERS: Final = (site.router, devices.router, history.router, control.router, records.router, live.router, state.router)
+ROUTERS: Final = (
+    summary.router,
+    site.router,
+    devices.router,
+    history.router,
+    control.router,
+    records.router,
+    live.router,
+    state.router,
+    steering.router,
+)
 DOCUMENT: Final = "/api/v1/openapi.json"
 ABOUT: Final = """\
 Everything the hub knows and can do. Units are W, Wh, V, A, Hz, %, °C, s; power is positive when it flows into the house; times are
@@ -86,7 +96,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(hub.config.api.origins),
-            allow_methods=["GET", "PUT", "POST"],
+            allow_methods=["GET", "PUT", "POST", "DELETE"],
             allow_headers=list(_CORS_HEADERS),
             expose_headers=list(_CORS_EXPOSED),
         )

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value
 from indevolt.catalogue import Write
 from indevolt.device import Device
+from indevolt.device.device import Plan
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.asked import KeeperOf
 from indevolt.hub.api.auth import READERS, Caller, Controller
@@ -126,10 +127,10 @@ async def write_setting(
 
     async def work() -> Response:
         if dry_run:
-            return _planned(PlanBody(steps=[_step(_device(keeper).plan_write(name, *values), sent=True)]))
-        return _ended(await keeper.write(name, *values, actor=caller.actor, reason=body.reason))
+            return planned(PlanBody(steps=[_step(_device(keeper).plan_write(name, *values), sent=True)]))
+        return ended(await keeper.write(name, *values, actor=caller.actor, reason=body.reason))
 
-    return await _carry(request, caller, keeper, work, key)
+    return await carry(request, caller, keeper, work, key)
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------------------
@@ -171,15 +172,15 @@ async def _command(
 ) -> Response:
     async def work() -> Response:
         if not dry_run:
-            return _ended(await keeper.command(command, actor=caller.actor, reason=asked.reason))
-        plan = await _device(keeper).plan_command(command)
-        steps = [_step(step, sent=not plan.needs_no(step)) for step in plan.steps]
-        return _planned(PlanBody(steps=steps, notes=list(plan.notes), limits=limits_body(plan.limits)))
+            return ended(await keeper.command(command, actor=caller.actor, reason=asked.reason))
+        steering = keeper.steering
+        return planned(plan_body(await (steering.preview(command) if steering else _device(keeper).plan_command(command))))
 
-    return await _carry(request, caller, keeper, work, key)
+    return await carry(request, caller, keeper, work, key)
 
 
-async def _carry(request: Request, caller: Caller, keeper: Keeper, work: Work, key: str | None) -> Response:
+async def carry(request: Request, caller: Caller, keeper: Keeper, work: Work, key: str | None) -> Response:
+    """Have a write carried out, once for its key."""
     desk: Desk = request.app.state.desk
     asked = (request.method.encode(), str(request.url.path).encode(), request.url.query.encode(), await request.body())
     return await desk.carry(caller, keeper.id, work, key=key, asked=asked)
@@ -201,7 +202,8 @@ def outcome_body(outcome: Outcome) -> OutcomeBody:
     )
 
 
-def _ended(outcome: Outcome) -> Response:
+def ended(outcome: Outcome, told: BaseModel | None = None) -> Response:
+    """Return the answer to a write that ended so; ``told`` instead of the outcome alone, where it was taken."""
     body = outcome_body(outcome)
     facts = "; ".join(outcome.notes) or "no more is known"
     match outcome.stage:
@@ -212,11 +214,18 @@ def _ended(outcome: Outcome) -> Response:
             remedy = "Read the setting again when the device is back, before you write anew."
             return Declined(504, f"nobody knows: {facts}", kind="interrupted", remedy=remedy, outcome=body).response()
         case Stage.ACCEPTED:
-            return Response(body.model_dump_json(), 202, media_type=JSON)
-    return Response(body.model_dump_json(), 200, media_type=JSON)
+            return Response((told or body).model_dump_json(), 202, media_type=JSON)
+    return Response((told or body).model_dump_json(), 200, media_type=JSON)
 
 
-def _planned(plan: PlanBody) -> Response:
+def plan_body(plan: Plan) -> PlanBody:
+    """Return what a command would send as a body."""
+    steps = [_step(step, sent=not plan.needs_no(step)) for step in plan.steps]
+    return PlanBody(steps=steps, notes=list(plan.notes), limits=limits_body(plan.limits))
+
+
+def planned(plan: PlanBody) -> Response:
+    """Return the answer to a dry run."""
     return Response(plan.model_dump_json(), 200, media_type=JSON)
 
 

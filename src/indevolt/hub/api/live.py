@@ -22,9 +22,10 @@ from indevolt.battery import Quality, Reading
 from indevolt.clock import Clock
 from indevolt.hub.api.asked import HubOf, Names, names_in
 from indevolt.hub.api.auth import READERS
+from indevolt.hub.api.control import outcome_body
 from indevolt.hub.api.problems import Declared, Declined, problems
 from indevolt.hub.bus import Bus, Subscription
-from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
+from indevolt.hub.events import Alert, LinkChanged, Noted, Steered, Tier, Update
 from indevolt.hub.site.quantities import SITE
 
 HEARTBEAT_S: Final = 15.0  # below the minute after which proxies drop a silent connection
@@ -37,9 +38,9 @@ MOST_LISTENERS: Final = 4096
 BATCH: Final = 200  # listeners that are woken before others get a turn
 ABORT: Final = "indevolt.abort"  # extension of the server's scope: ends the connection at once
 
-EventKind = Literal["reading", "site", "link", "journal", "alert"]
-KINDS: Final[tuple[EventKind, ...]] = ("reading", "site", "link", "journal", "alert")
-Told: TypeAlias = Update | LinkChanged | Noted | Alert
+EventKind = Literal["reading", "site", "link", "journal", "alert", "steering"]
+KINDS: Final[tuple[EventKind, ...]] = ("reading", "site", "link", "journal", "alert", "steering")
+Told: TypeAlias = Update | LinkChanged | Noted | Alert | Steered
 STREAM: Final[Declared] = {
     200: {
         "description": "Events until one side hangs up",
@@ -114,11 +115,16 @@ class Feed:
         """How many different wishes there are; each event is written once for each."""
         return len(self._groups)
 
+    @property
+    def last_id(self) -> str:
+        """The id of the last event; who sends it as ``Last-Event-ID`` gets what came after it."""
+        return f"{self._run_id}-{self._number}"
+
     async def run(self) -> None:
         """Pass events on until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
-            told: Subscription[Told] = self._bus.subscribe(Update, LinkChanged, Noted, Alert, size=QUEUED)
+            told: Subscription[Told] = self._bus.subscribe(Update, LinkChanged, Noted, Alert, Steered, size=QUEUED)
             with told as events:
                 async for event in events:
                     self._number += 1
@@ -230,6 +236,10 @@ def _told(event: Told) -> tuple[str, str, dict[str, Any]]:
         case Alert():
             content = {"device": event.device, "what": event.what, "active": event.active, "text": event.text}
             return "alert", event.device, {**content, "since": event.since}
+        case Steered():
+            content = {"device": event.device, "override": event.override, "step": event.step, "text": event.text, "at": event.at}
+            outcome = event.outcome and outcome_body(event.outcome).model_dump(mode="json")
+            return "steering", event.device, {**content, "owner": event.owner, "outcome": outcome}
 
 
 def _values(reading: Reading, names: frozenset[str] | None) -> dict[str, dict[str, Any]]:
@@ -307,7 +317,8 @@ async def stream_events(
     """Stream what happens, as server-sent events.
 
     `reading`: device, tier, at, live values by name, and `missing` ones. `site`: the same of the house, as device `site`. `link`,
-    `journal`, `alert`: as their pages have them. `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
+    `journal`, `alert`: as their pages have them. `steering`: how far an order has got, and its outcome.
+    `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
     """
     listed = frozenset(names_in(devices)) if devices is not None else None
     for device in (listed or frozenset()) - {SITE}:

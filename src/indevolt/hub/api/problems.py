@@ -6,6 +6,7 @@ repeated: of a wrong value only its beginning, of an unexpected error nothing at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -18,10 +19,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from indevolt.errors import (
+    BudgetSpent,
     IndevoltError,
     InvalidInput,
+    LeaseHeld,
+    LeaseLost,
     NoReply,
     NoSuchDevice,
+    NotRestored,
     ReadOnly,
     Refused,
     Unreachable,
@@ -41,12 +46,12 @@ MEANINGS: Final[Mapping[int, str]] = {
     404: "No such device, quantity or page",
     405: "Not with this method",
     408: "The request did not come whole in time",
-    409: "The device refused",
+    409: "The device refused, or somebody else steers it",
     413: "The request is too large",
     415: "The body is not application/json",
     421: "The hub is not known by this name; see `hosts` in its configuration",
     422: "Something in the request is not allowed; nothing was sent to a device",
-    429: "Too many requests; `Retry-After` says when to try again",
+    429: "Too many requests or writes; `Retry-After` says when to try again",
     500: "A defect of the hub; its log says more",
     502: "The device answered with an error, or with what is no OpenData",
     503: "The device, the store or the hub itself is away or busy for now",
@@ -137,6 +142,10 @@ def status_of(error: IndevoltError) -> int:
             return 504
         case Unreachable():
             return 503
+        case LeaseHeld() | LeaseLost() | NotRestored():
+            return 409
+        case BudgetSpent():
+            return 429
     return 503 if error.transient or type(error).__name__.startswith("Store") else 502
 
 
@@ -145,7 +154,8 @@ def declined(error: IndevoltError) -> Declined:
     name = type(error).__name__
     kind = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
     status = status_of(error)
-    headers = {"retry-after": "10"} if status == 503 else {}
+    wait_s = math.ceil(error.wait_s) if isinstance(error, BudgetSpent) else 10
+    headers = {"retry-after": str(wait_s)} if status in (429, 503) else {}
     return Declined(status, str(error), kind=kind, remedy=error.remedy, transient=error.transient, headers=headers)
 
 

@@ -6,7 +6,7 @@ An override is kept as JSON in the store, so that it outlives a restart of the h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never
 import orjson
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse
+from indevolt.control.ledger import Room
 from indevolt.errors import InvalidInput
 
 
@@ -56,6 +57,11 @@ def word_of(command: Command) -> str:
     return next(word for word, kind in COMMANDS.items() if type(command) is kind)
 
 
+def arguments_of(command: Command) -> dict[str, int]:
+    """Return what a command says beside its word."""
+    return asdict(command)
+
+
 def said(command: Command) -> str:
     """Return a command in words."""
     match command:
@@ -86,13 +92,13 @@ class Override:
     step: Step = Step.ASKED
     outcome: Outcome | None = None  # of its first carrying out; not kept over a restart of the hub
 
-    def reached(self, soc_pct: float | None) -> bool:
-        """Return whether the charge that it aims at is there."""
+    def reached(self, soc_pct: float | None, room: Room) -> bool:
+        """Return whether the charge that it aims at is there, or as near as the room allows."""
         match self.command:
             case Charge(soc_pct=target_pct):
-                return soc_pct is not None and soc_pct >= target_pct
+                return soc_pct is not None and soc_pct >= min(target_pct, room.ceiling_pct)
             case Discharge(soc_pct=target_pct):
-                return soc_pct is not None and soc_pct <= target_pct
+                return soc_pct is not None and soc_pct <= max(target_pct, room.floor_pct)
         return False
 
     def text(self) -> str:
@@ -101,7 +107,7 @@ class Override:
             {
                 "id": self.id,
                 "command": word_of(self.command),
-                "arguments": asdict(self.command),
+                "arguments": arguments_of(self.command),
                 "at": self.at,
                 "until": self.until,
                 "by": self.by,
@@ -140,38 +146,6 @@ class Told:
     text: str
     weight: str = "chosen"  # chosen, outranked, binding, slack, overruled
     otherwise: str = ""  # what would have to be different
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """Somebody else wrote to the device; the hub yields until then."""
-
-    what: str
-    since: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How one unit is steered now."""
-
-    owner: Owner
-    why: str
-    since: datetime
-    command: Command | None = None  # as sent: within the limits, fence included
-    wanted: Command | None = None  # as decided
-    until: datetime | None = None
-    reasons: tuple[Told, ...] = ()
-    override: Override | None = None
-    paused_until: datetime | None = None
-    foreign: Foreign | None = None
-    trouble: str = ""
-    remedy: str = ""
-    outcome: Outcome | None = None
-
-    def at(self, **changes: Any) -> State:  # noqa: ANN401 - fields of this record
-        """Return it with some fields changed."""
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+"""A pause for everything that decides by itself. Overrides of people, and safety, go on.
+
+It is kept in the store, so that it outlives a restart of the hub, and never its own end.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from indevolt.errors import IndevoltError
+from indevolt.hub.journal import Kind
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+_KEY: Final = "steering:paused"
+
+
+class Pause:
+    """Until when nothing decides by itself."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+        self._until_s = float("-inf")  # on the monotonic clock: a wall clock set back does not lengthen it
+
+    def until(self, hub: Hub) -> datetime | None:
+        """Return its end; None while there is none, or it is over."""
+        over = self._until is None or hub.clock.now() >= self._until or hub.clock.monotonic() >= self._until_s
+        return None if over else self._until
+
+    async def set(self, hub: Hub, until: datetime | None, *, actor: str) -> None:
+        """Pause until then, or go on now."""
+        was = self.until(hub)
+        self._take(hub, until)
+        with suppress(IndevoltError):  # the store says so itself
+            await hub.store.put(_KEY, until.isoformat() if until is not None else "")
+        if (was, until) != (None, None):
+            text = f"automation pauses until {until:%Y-%m-%d %H:%M} UTC" if until is not None else "automation goes on"
+            await hub.journal.note(Kind.DECISION, text, actor=actor)
+
+    async def recall(self, hub: Hub) -> None:
+        """Take up a pause from before a restart, as far as it has not ended."""
+        with suppress(IndevoltError, ValueError):
+            if text := await hub.store.get(_KEY):
+                self._take(hub, datetime.fromisoformat(text))
+
+    def _take(self, hub: Hub, until: datetime | None) -> None:
+        self._until = until
+        if until is not None:
+            self._until_s = hub.clock.monotonic() + (until - hub.clock.now()).total_seconds()

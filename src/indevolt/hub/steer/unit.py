@@ -1,0 +1,505 @@
+"""One steered unit: what people want of it, what is decided, and the lease through which all of that gets to the device.
+
+Everything that this hub writes to a controlled unit passes here, so nothing is written behind the lease: overrides, settings and
+what strategies decide. What they decide is put in :attr:`UnitSteering.decided`; an override of a person outranks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value
+from indevolt.clock import Clock
+from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
+from indevolt.device import Device
+from indevolt.device.device import Plan
+from indevolt.device.lease import Lease, bounded_plan, room_of
+from indevolt.device.lock import LeaseFile, Record
+from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Unreachable
+from indevolt.hub.events import Steered
+from indevolt.hub.journal import Kind
+from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.steer.records import Override, Owner, Step, Wish, said
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+LEASE: Final = timedelta(minutes=10)
+"""How long the hub's lease lasts; it is renewed at half of that, as long as there is something to do."""
+LONGEST: Final = timedelta(hours=24)
+"""The longest override; commands without an end of their own last so long (control.md, section 5, rule 7)."""
+LOOK_S: Final = 5.0  # how old a reading may be that a lease is looked after by
+TEND_S: Final = 10.0  # between two looks at what stands, beside those after each reading
+FIRST_AGAIN_S: Final = 5.0  # before what failed is tried again; doubles ...
+LONGEST_AGAIN_S: Final = 60.0  # ... up to this
+
+
+@dataclass(slots=True)
+class _Chore:
+    """A setting that somebody writes for good."""
+
+    name: str
+    values: tuple[Value, ...]
+    actor: str
+    reason: str
+    done: asyncio.Future[Outcome]
+
+
+class UnitSteering:
+    """Steers one unit. Given to its keeper as ``keeper.steering``.
+
+    Args:
+        hub: whose clock, journal, store and bus it uses.
+        keeper: owns the device.
+        folder: where leases are kept.
+        room: between which states of charge it may be moved.
+    """
+
+    def __init__(self, hub: Hub, keeper: Keeper, folder: Path, room: Room) -> None:
+        self.keeper = keeper
+        self.room = room
+        self.override: Override | None = None
+        self.replaced: Override | None = None
+        self.decided: Wish | None = None
+        self.lease: Lease | None = None
+        self.trouble: IndevoltError | None = None
+        self.ended = False
+        self.outcome: Outcome | None = None
+        self.since = hub.clock.now()
+        self._hub = hub
+        self._clock: Clock = hub.clock
+        self._folder = folder
+        self._wake = asyncio.Event()
+        self._chores: deque[_Chore] = deque()
+        self._first: dict[str, asyncio.Future[Outcome | None]] = {}
+        self._until_s = float("inf")  # end of the override on the monotonic clock: a wall clock set back does not lengthen it
+        self._told: tuple[Owner, Command | None] | None = None
+        self._heard: deque[tuple[str, Mapping[str, Any]]] = deque()
+        self._actor = "hub"
+        self._again_s = 0.0
+
+    # ---- what is known -------------------------------------------------------------------------------------------------------
+
+    @property
+    def wish(self) -> Wish | None:
+        """What is to be done now; None for nothing."""
+        override = self.override
+        if override is None:
+            decided = self.decided
+            stays = decided is None or decided.owner is Owner.SAFETY or self.paused_until is None
+            return decided if stays else None
+        why = f"{said(override.command)}, as {override.by} asked, until {override.until:%Y-%m-%d %H:%M} UTC"
+        return Wish(Owner.USER, override.command, why if not override.reason else f"{why}: {override.reason}", override.until)
+
+    @property
+    def owner(self) -> Owner:
+        """Who decides now."""
+        if self.lease is not None and self.lease.yielded is not None:
+            return Owner.FOREIGN
+        wish = self.wish
+        return Owner.DEVICE if wish is None else wish.owner
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when nothing decides by itself."""
+        return self._hub.pause.until(self._hub)
+
+    @property
+    def files(self) -> LeaseFile:
+        """Where the lease of this device is kept."""
+        return LeaseFile(self._folder, self.keeper.serial or self.keeper.config.address)
+
+    def record(self) -> Record:
+        """Return what is on disk of the lease, whoever holds it."""
+        files = self.files
+        with suppress(InvalidInput):
+            return files.load()
+        return Record(files.serial)
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """Return how often was written, and how often may be."""
+        if self.lease is not None:
+            return self.lease.budgets
+        ledger: Ledger = self.record().ledger
+        return ledger.budgets(max(self._clock.now().timestamp(), ledger.latest_s()))
+
+    # ---- asked by people -----------------------------------------------------------------------------------------------------
+
+    async def preview(self, command: Command) -> Plan:
+        """Return what a command would write now, and write nothing.
+
+        Raises:
+            ReadOnly, Unreachable: nothing can be written to the device now.
+            IndevoltError: as for :meth:`Device.plan_command`.
+        """
+        device = self._writable()
+        return bounded_plan(await device.plan_command(command), device.model, self.room, self.lease.sent if self.lease else None)
+
+    async def ask(self, command: Command, until: datetime, *, actor: str, reason: str = "") -> tuple[Override, Outcome | None]:
+        """Override everything but safety until then; return what became of it, None while it waits for its turn.
+
+        Raises:
+            ReadOnly, Unreachable: nothing can be written to the device now.
+            InvalidInput: a command that this device does not take, or an end that is past or too far away.
+            IndevoltError: it failed, and was taken back.
+        """
+        device = self._writable()
+        device.model.spell(command, cluster=True)
+        now = self._clock.now()
+        if not now < until <= now + LONGEST:
+            raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M} UTC is out of range", remedy="After now, and within 24 h.")
+        override = Override(uuid.uuid4().hex, command, now, until, actor, reason)
+        first = self._first[override.id] = asyncio.get_running_loop().create_future()
+        self.replaced, previous = self.override, self.override
+        await self._set(override)
+        self._tell(Step.ASKED, f"{said(command)} until {until:%Y-%m-%d %H:%M} UTC", override.id)
+        await self._decide("asked for", by=actor, before=previous)
+        try:
+            outcome = await asyncio.shield(first)
+        except IndevoltError:
+            if self.override is not None and self.override.id == override.id:
+                await self._set(previous)
+            raise
+        finally:
+            self._first.pop(override.id, None)
+        return self.override if self.override is not None and self.override.id == override.id else override, outcome
+
+    async def release(self, *, actor: str, undo: bool = False) -> None:
+        """End the override now; ``undo`` brings back the one that it replaced, if that has not ended."""
+        override, replaced = self.override, self.replaced
+        if override is None:
+            return
+        back = replaced if undo and replaced is not None and replaced.until > self._clock.now() else None
+        self.replaced = None
+        await self._over(override, f"{actor} took it back", back)
+
+    async def command(self, command: Command, *, actor: str, reason: str = "") -> Outcome:
+        """Carry out a command of a person that has no end: moving the battery lasts 24 h, a mode for good.
+
+        Raises:
+            BudgetSpent: it would have to wait for its turn.
+            IndevoltError: as for :meth:`ask`.
+        """
+        if isinstance(command, SelfUse | Schedule):
+            mode = "self_use" if isinstance(command, SelfUse) else "schedule"
+            return await self.write(MODE, mode, actor=actor, reason=reason)
+        override, outcome = await self.ask(command, self._clock.now() + LONGEST, actor=actor, reason=reason)
+        if outcome is None:
+            trouble = self.trouble
+            await self._over(override, "it would have had to wait", None)
+            raise trouble or Unreachable("it was not carried out")
+        return outcome
+
+    async def write(self, name: str, *values: Value, actor: str, reason: str = "") -> Outcome:
+        """Write a setting for good; a mode ends an override as well.
+
+        Raises:
+            ReadOnly, Unreachable: nothing can be written to the device now.
+            IndevoltError: as for :meth:`Lease.write`.
+        """
+        self._writable()
+        chore = _Chore(name, values, actor, reason, asyncio.get_running_loop().create_future())
+        self._chores.append(chore)
+        self._wake.set()
+        return await asyncio.shield(chore.done)
+
+    def wake(self) -> None:
+        """Look again, as something has changed."""
+        self._wake.set()
+
+    def _writable(self) -> Device:
+        if not self.keeper.config.control:
+            raise ReadOnly(f"{self.keeper.id} is read-only here")
+        if self.ended:
+            raise Unreachable(f"{self.keeper.id} is not steered now", remedy="Wait until the hub has started anew.")
+        if self.keeper.device is None or self.keeper.link is not Link.ONLINE:
+            raise Unreachable(f"{self.keeper.id} does not answer", remedy="Wait until it answers; the journal says what is wrong.")
+        return self.keeper.device
+
+    # ---- the service ---------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Steer until cancelled; then put back what was before."""
+        await self._recall()
+        while True:
+            await self._expire()
+            if not self._needed() or self.keeper.device is None or self.keeper.link is not Link.ONLINE:
+                await self._pause(TEND_S)
+                continue
+            try:
+                await self._hold(self.keeper.device)
+                self.trouble = None
+            except IndevoltError as error:
+                await self._fail(error)
+                await self._pause(self._again())
+
+    def _needed(self) -> bool:
+        """Whether there is anything to do: to command, to write, or to put back what an earlier run left."""
+        return self.wish is not None or bool(self._chores) or self.record().snapshot is not None
+
+    async def _hold(self, device: Device) -> None:
+        """Hold the lease as long as there is something to do."""
+        lease = device.lease(
+            ttl=LEASE, actor=f"hub {self._hub.config.hub.name}", folder=self._folder, look=self._look, hear=self._hear,
+            floor_pct=self.room.floor_pct, ceiling_pct=self.room.ceiling_pct,
+        )  # fmt: skip
+        try:
+            async with lease as self.lease:
+                await self._steer(self.lease)
+        finally:
+            self.lease = None
+            await self._write_down()
+
+    async def _steer(self, lease: Lease) -> None:
+        while True:
+            await self._expire()
+            if self.keeper.device is not None:
+                lease.device = self.keeper.device
+            if lease.left_s < LEASE.total_seconds() / 2:
+                lease.renew(LEASE)
+            while self._chores:
+                await self._do(lease, self._chores.popleft())
+            wish = self.wish
+            if wish is None:
+                return
+            wait_s = await self._follow(lease, wish)
+            await self._write_down()
+            await self._pause(wait_s)
+
+    async def _follow(self, lease: Lease, wish: Wish) -> float:
+        """Have the device do what is wanted; return how long to wait before looking again."""
+        override = self.override
+        try:
+            if wish.command == lease.wanted and lease.sent is not None:
+                await lease.tend()
+                return TEND_S
+            self._actor = override.by if override is not None else "hub"
+            outcome = await lease.command(
+                wish.command, reason=wish.why, safety=wish.urgent, tell=lambda stage: self._progress(override, stage)
+            )
+        except BudgetSpent as error:
+            self.trouble = error
+            self._begin(override, None)
+            return error.wait_s
+        except ForeignWriter as error:
+            self._begin(override, error)
+            return TEND_S
+        except LeaseLost:
+            raise
+        except IndevoltError as error:
+            await self._fail(error)
+            self._begin(override, error)
+            return self._again()
+        finally:
+            self._actor = "hub"
+        self.outcome, self.trouble = outcome, None
+        await self.keeper.learn(outcome.shown)
+        self._begin(override, outcome)
+        if outcome.stage in (Stage.CONFIRMED, Stage.EFFECTIVE):
+            self._again_s = 0.0
+            return TEND_S
+        lease.sent = None  # so that it is sent again
+        return self._again()
+
+    async def _do(self, lease: Lease, chore: _Chore) -> None:
+        """Write a setting for good."""
+        if chore.name == MODE and self.override is not None:
+            await self._over(self.override, f"{chore.actor} chose a mode", None)
+        leaving = chore.name == MODE and self.keeper.latest.value(MODE) == REALTIME  # into the device's own hands: always allowed
+        self._actor = chore.actor
+        try:
+            outcome = await lease.write(chore.name, *chore.values, reason=chore.reason, lasting=True, safety=leaving)
+        except IndevoltError as error:
+            if not chore.done.done():
+                chore.done.set_exception(error)
+            if isinstance(error, LeaseLost):
+                raise
+        else:
+            await self.keeper.learn(outcome.shown)
+            if not chore.done.done():
+                chore.done.set_result(outcome)
+        finally:
+            self._actor = "hub"
+            await self._write_down()
+
+    def _begin(self, override: Override | None, came: Outcome | IndevoltError | None) -> None:
+        """Tell whoever asked for an override what became of its first carrying out."""
+        if override is None or self.override is None or self.override.id != override.id:
+            return
+        if isinstance(came, Outcome):
+            step = Step.FAILED if came.stage in (Stage.REFUSED, Stage.INTERRUPTED) else Step(came.stage.value)
+            self.override = replace(self.override, step=step, outcome=came)
+            if step is Step.FAILED or not came.proven:
+                self._tell(step, "; ".join(came.notes) or came.stage.value, override.id, came)
+        elif came is not None:
+            self._tell(Step.FAILED, str(came), override.id)
+        first = self._first.get(override.id)
+        if first is not None and not first.done():
+            if isinstance(came, IndevoltError):
+                first.set_exception(came)
+            else:
+                first.set_result(came)
+
+    # ---- what has an end -----------------------------------------------------------------------------------------------------
+
+    async def _expire(self) -> None:
+        override = self.override
+        if override is None:
+            return
+        known = self.keeper.snapshot()
+        if self._clock.now() >= override.until or self._clock.monotonic() >= self._until_s:
+            await self._over(override, "its time has passed", None)
+        elif override.id not in self._first and override.reached(known.number("battery_soc"), room_of(self.room, known, None)):
+            await self._over(override, f"the charge is at {known.number('battery_soc'):g} %", None)
+
+    async def _over(self, override: Override, why: str, following: Override | None) -> None:
+        if self.override is None or self.override.id != override.id:
+            return
+        await self._set(following)
+        self._tell(Step.ENDED, f"{said(override.command)} is over: {why}", override.id)
+        first = self._first.get(override.id)
+        if first is not None and not first.done():
+            first.set_result(None)
+        await self._decide(why, by=override.by, before=override)
+
+    async def _set(self, override: Override | None) -> None:
+        self.override = override
+        left_s = (override.until - self._clock.now()).total_seconds() if override is not None else float("inf")
+        self._until_s = self._clock.monotonic() + left_s
+        self._wake.set()
+        with suppress(IndevoltError):  # the store says so itself
+            await self._hub.store.put(self._key, "" if override is None else override.text())
+
+    async def _recall(self) -> None:
+        """Take up what was asked for before a restart, as far as it has not ended."""
+        with suppress(IndevoltError):
+            text = await self._hub.store.get(self._key)
+            override = Override.of_text(text) if text else None
+            if override is not None and override.until > self._clock.now():
+                await self._set(override)
+                await self._decide("it was asked for before the hub was started anew", by=override.by, before=None)
+            elif override is not None:
+                await self._hub.store.put(self._key, "")
+
+    @property
+    def _key(self) -> str:
+        return f"override:{self.keeper.id}"
+
+    # ---- telling -------------------------------------------------------------------------------------------------------------
+
+    async def _decide(self, why: str, *, by: str, before: Override | None) -> None:
+        """Write down who decides now, if that has changed."""
+        wish = self.wish
+        told = (self.owner, wish.command if wish else None)
+        if told == self._told:
+            return
+        was, self._told, self.since = self._told, told, self._clock.now()
+        text = wish.why if wish else "nothing is held any more; the device decides"
+        facts = {"why": why, "owner": told[0].value, "before": was and was[0].value, "until": wish.until if wish else None}
+        facts["was"] = said(before.command) if before is not None else ""
+        await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, actor=by, **_plain(facts))
+        self._tell(Step.CHANGED, text)
+
+    async def decide(self, wish: Wish | None, why: str) -> None:
+        """Take what strategies have decided."""
+        if wish != self.decided:
+            self.decided = wish
+            self._wake.set()
+            await self._decide(why, by="hub", before=None)
+
+    def _progress(self, override: Override | None, stage: Stage) -> None:
+        if override is not None and stage in (Stage.ACCEPTED, Stage.CONFIRMED, Stage.EFFECTIVE):
+            self._tell(Step(stage.value), said(override.command), override.id)
+
+    def _tell(self, step: Step, text: str, override: str = "", outcome: Outcome | None = None) -> None:
+        event = Steered(self.keeper.id, step.value, text, self._clock.now(), override, self.owner.value, outcome)
+        self._hub.bus.publish(event)
+
+    async def _fail(self, error: IndevoltError) -> None:
+        if str(error) != str(self.trouble):
+            text = f"cannot steer: {error}"
+            await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, remedy=error.remedy, error=str(error))
+            self._tell(Step.FAILED, str(error))
+        self.trouble = error
+        while self._chores:
+            chore = self._chores.popleft()
+            if not chore.done.done():
+                chore.done.set_exception(error)
+        if self.override is not None:
+            self._begin(self.override, error)
+
+    def _hear(self, step: str, facts: Mapping[str, Any]) -> None:
+        """Keep a line of the lease's journal until it can be written down."""
+        self._heard.append((step, {"actor": self._actor, **facts}))
+
+    async def _write_down(self) -> None:
+        """Write what the lease did into the journal of the hub."""
+        while self._heard:
+            step, facts = self._heard.popleft()
+            facts = dict(facts)
+            actor = facts.pop("actor")
+            kind = Kind.DECISION if step in ("foreign", "restarted") else Kind.WRITE
+            await self._hub.journal.note(
+                kind, _sentence(step, facts), device=self.keeper.id, actor=actor, step=step, **_plain(facts)
+            )
+            if step in ("restored", "not restored"):
+                self._tell(Step.RESTORED if step == "restored" else Step.FAILED, _sentence(step, facts))
+            elif step == "foreign":
+                await self._decide("somebody else wrote", by="foreign", before=None)
+
+    # ---- waiting -------------------------------------------------------------------------------------------------------------
+
+    async def _look(self, names: tuple[str, ...]) -> Reading:
+        return await self.keeper.fresh(names, LOOK_S)
+
+    def _again(self) -> float:
+        self._again_s = min(LONGEST_AGAIN_S, max(FIRST_AGAIN_S, 2 * self._again_s))
+        return self._again_s
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for so long, for the end of an override, or until something changes."""
+        left_s = min(seconds, self._until_s - self._clock.monotonic())
+        sleeping = asyncio.ensure_future(self._clock.sleep(max(0.0, left_s)))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+            await asyncio.gather(sleeping, waking, return_exceptions=True)
+        self._wake.clear()
+
+
+def _sentence(step: str, facts: Mapping[str, Any]) -> str:
+    match step:
+        case "asked":
+            return f"asked for: {facts['what']}"
+        case "wrote":
+            return f"{facts['what']}: {facts['stage']}"
+        case "failed":
+            return f"{facts['what']}: {facts['error']}"
+        case "foreign":
+            shown = ", ".join(f"{name} is {value}" for name, value in facts["shown"].items())
+            return f"somebody else wrote: {shown}; left alone until {facts['until']:%H:%M} UTC"
+        case "restarted":
+            return "the device restarted and forgot what was written; it is written again"
+        case "restored":
+            return f"back as before: {', '.join(f'{name} {value}' for name, value in facts['shown'].items() if value is not None)}"
+        case _:
+            return f"{step}: {facts.get('trouble', '')}"
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as JSON can carry them."""
+    return {
+        name: value if isinstance(value, bool | int | float | str | list | dict | type(None)) else str(value)
+        for name, value in facts.items()
+    }
