@@ -122,7 +122,7 @@ if not TYPE_CHECKING:  # type checkers know the names from above, and so notice 
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
-            from importlib.metadata import version  # noqa: PLC0415 - slow to import, and rarely needed
+            from importlib.metadata import version  # noqa: PLC0415 - takes longer to import than all of ours, and few ask for it
 
             return version("indevolt")
         home = _HOME_OF.get(name)

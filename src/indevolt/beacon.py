@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
@@ -23,6 +23,8 @@ from indevolt.protocol.discovery import PORT, Identification, encode_reply, is_r
 
 Endpoint: TypeAlias = tuple[str, int]
 """Address and UDP port."""
+
+EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104 - broadcasts, and questions to any address of loopback, reach nobody who listens to less
 
 REPEAT_GAP_S: Final = 0.03  # between repeated replies: real devices send up to three within 0.1 s (protocol.md, section 5)
 MAX_WAITING: Final = 32  # replies that wait to be sent; whoever asks faster than that goes without
@@ -80,7 +82,7 @@ class Beacon:
         self._socket: _Socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, host: str = "0.0.0.0", port: int = PORT) -> None:  # noqa: S104 - questions come as broadcasts
+    async def start(self, host: str = EVERY_IPV4, port: int = PORT) -> None:
         """Listen for questions; port 0 takes a free one, which :attr:`port` tells.
 
         Raises:
@@ -188,9 +190,11 @@ class _Socket(asyncio.DatagramProtocol):
         await self._closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # a datagram protocol is only ever given a datagram transport
+        self._transport = cast(
+            "asyncio.DatagramTransport", transport
+        )  # a datagram protocol is only ever given a datagram transport
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
+    def connection_lost(self, _why: Exception | None) -> None:
         self._closed.set_result(None)
 
     def datagram_received(self, data: bytes, addr: Endpoint) -> None:
@@ -234,11 +238,11 @@ class FleetBeacon:
         try:
             listener.setblocking(False)
             listener.setsockopt(socket.IPPROTO_IP, _PKTINFO, 1)
-            listener.bind(("0.0.0.0", port))  # noqa: S104 - all of loopback; what comes from elsewhere is dropped
+            listener.bind((EVERY_IPV4, port))  # all of loopback; what comes from elsewhere is dropped
             asyncio.get_running_loop().add_reader(listener, self._read, listener)
         except (OSError, OverflowError) as error:
             listener.close()
-            raise _cannot_listen("0.0.0.0", port, error) from error  # noqa: S104 - named, not bound
+            raise _cannot_listen(EVERY_IPV4, port, error) from error
         self._socket = listener
 
     @property

@@ -255,14 +255,17 @@ async def _broadcast_addresses() -> list[str]:
 
     ``255.255.255.255`` alone leaves by one interface, which need not be the right one where there are virtual adapters.
     """
-    if sys.platform == "linux":
-        return _linux_broadcast_addresses()
-    else:  # noqa: RET505 - so that the type checker sees that only one branch exists on each system
-        with suppress(OSError):
-            own = await _ipv4_of(socket.gethostname())
-            # Home networks are /24; the standard library does not tell the real prefix.
-            return [address.rpartition(".")[0] + ".255" for address in own if not address.startswith("127.")]
-        return []
+    if sys.platform != "linux":
+        return await _likely_broadcast_addresses()
+    return _linux_broadcast_addresses()
+
+
+async def _likely_broadcast_addresses() -> list[str]:
+    with suppress(OSError):
+        own = await _ipv4_of(socket.gethostname())
+        # Home networks are /24; the standard library does not tell the real prefix.
+        return [address.rpartition(".")[0] + ".255" for address in own if not address.startswith("127.")]
+    return []
 
 
 def _linux_broadcast_addresses() -> list[str]:

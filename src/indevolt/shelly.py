@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -166,11 +166,11 @@ class _Client(asyncio.Protocol):
     # ---- what the event loop calls -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # a stream protocol is only ever given a stream transport
+        self._transport = cast("asyncio.Transport", transport)  # a stream protocol is only ever given a stream transport
         self._wind_up()
         self._meter.admit(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
+    def connection_lost(self, _why: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._ending = True

@@ -96,10 +96,10 @@ class Kind(ABC):
     @abstractmethod
     def _fits(self, raw: Toml) -> bool: ...
 
-    def _admits(self, raw: Toml) -> bool:  # noqa: ARG002 - most have no range
+    def _admits(self, _raw: Toml) -> bool:
         return True
 
-    def _take(self, raw: Toml, place: Place) -> Toml:  # noqa: ARG002 - a value without an inside has no other places
+    def _take(self, raw: Toml, _place: Place) -> Toml:
         return raw
 
     @abstractmethod
@@ -169,7 +169,7 @@ class Number(Kind):
     def _admits(self, raw: Toml) -> bool:
         return (type(raw) is int or not self.whole) and self.low <= raw <= self.high
 
-    def _take(self, raw: Toml, place: Place) -> Toml:  # noqa: ARG002 - as in Kind
+    def _take(self, raw: Toml, _place: Place) -> Toml:
         return raw if self.whole else float(raw)
 
     def _allowed(self) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Self, TypeAlias
 
-from indevolt.beacon import FleetBeacon
+from indevolt.beacon import EVERY_IPV4, FleetBeacon
 from indevolt.clock import Clock, SystemClock
 from indevolt.protocol import discovery
 from indevolt.protocol.discovery import API_PORT, Identification
@@ -22,8 +22,6 @@ from indevolt.transport import Address
 
 FleetObserver: TypeAlias = Callable[[Simulator], Observer]
 """Given a device that is called (``ip`` is its address, ``serial`` its number), returns who is told what is served there."""
-
-_WILDCARD: Final = "0.0.0.0"  # noqa: S104 - devices have loopback addresses only; who calls another one is reset
 
 
 class VirtualFleet:
@@ -67,7 +65,7 @@ class VirtualFleet:
             InvalidInput: a port is taken or not allowed, or discovery is wanted where the system cannot do it.
         """
         try:
-            await self._server.start(_WILDCARD, self._port)
+            await self._server.start(EVERY_IPV4, self._port)
             self._port = self._server.port
             if self._discovery_port is not None:
                 await self._beacon.start(self._discovery_port)

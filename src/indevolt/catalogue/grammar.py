@@ -36,7 +36,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from indevolt.battery import Value
 from indevolt.catalogue.codec import Codec, DeviceClock, Number, Switch, Text, TimeOfDay, Version, VersionBytes, Words
@@ -51,6 +51,7 @@ _KINDS: Final[Mapping[str, Codec]] = {
     "time": TimeOfDay(),
     "clock": DeviceClock(),
 }
+_Side: TypeAlias = "int | Mapping[str, Any] | list[_Side] | None"  # what may stand behind `read` and `write`
 _SIDE_KEYS: Final = frozenset(
     ("at", "scale", "sign", "words", "quoted", "on", "off", "kind", "missing", "min", "max", "accepts", "count")
 )
@@ -164,7 +165,7 @@ def _points_of(family: str, group: str, name: str, row: Mapping[str, Any], sourc
         )
 
 
-def _sides(side: Any, unit: str, *, settable: bool) -> Iterator[tuple[range, Codec, dict[str, Any]]]:  # noqa: ANN401 - int, table or list
+def _sides(side: _Side, unit: str, *, settable: bool) -> Iterator[tuple[range, Codec, dict[str, Any]]]:
     if side is None:
         return
     if isinstance(side, list):

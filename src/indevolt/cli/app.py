@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
@@ -62,7 +62,7 @@ class CommandLine(click.Group):
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
-        **extra: Any,  # noqa: ANN401 - click's own signature
+        **extra: object,
     ) -> NoReturn:
         """Run, report what went wrong, exit with the code that means it; so it always ends the program, whatever the mode."""
         del standalone_mode
@@ -83,11 +83,11 @@ class CommandLine(click.Group):
         except BrokenPipeError as error:
             raise ReaderLeft from error
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return all names, in the order of the help page."""
         return list(_MODULES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command."""
         module = _MODULES.get(cmd_name)
         if module is None:
@@ -95,13 +95,13 @@ class CommandLine(click.Group):
         command: click.Command = getattr(import_module(f"indevolt.cli.{module}"), f"{cmd_name}_command")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections, without importing anything."""
         for title, section in COMMANDS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, summary) for name, (_, summary) in section.items()], col_max=14)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what all commands share."""
         write_examples(formatter, EXAMPLES)
         with formatter.section("HOST"):

@@ -111,7 +111,7 @@ def _transport(address: Address, link: Link, password: str | None) -> HttpTransp
 # ---- the way there ---------------------------------------------------------------------------------------------------
 
 
-async def _check_name(address: Address, link: Link, given: Environment) -> Finding:  # noqa: ARG001 - all checks are called alike
+async def _check_name(address: Address, _link: Link, _given: Environment) -> Finding:
     try:
         ip_address(address.host.partition("%")[0])
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from indevolt.cli.page import Subcommand
 
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 _VARIABLE = "_INDEVOLT_COMPLETE"  # the one that click looks at when `indevolt` starts
 
 
@@ -19,11 +20,9 @@ _VARIABLE = "_INDEVOLT_COMPLETE"  # the one that click looks at when `indevolt` 
         "fish:  indevolt completion fish > ~/.config/fish/completions/indevolt.fish",
     ],
 )
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion_command(context: click.Context, shell: str) -> None:
     """Print the completion script for a shell; commands, options, models, quantities and modes complete."""
-    kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101 - the choices above are click's own
     root = context.find_root().command
-    click.echo(kind(root, {}, "indevolt", _VARIABLE).source())
+    click.echo(_SHELLS[shell](root, {}, "indevolt", _VARIABLE).source())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
@@ -78,8 +79,8 @@ def demo_command(
     Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile.
     """
     with the_hub_extra():
-        from indevolt.demo import running, settled  # noqa: PLC0415 - the hub is an extra, and slow to import
-    from indevolt.simulator.scenario import load, shipped  # noqa: PLC0415 - as above
+        from indevolt.demo import running, settled  # the hub is an extra, and slow to import
+    from indevolt.simulator.scenario import load, shipped
 
     chosen = load(shipped(scenario), name=scenario)
     clock = environment().clock
@@ -104,8 +105,6 @@ def demo_command(
 
 def _has_desktop() -> bool:
     """Return whether a browser would open in a window of its own, and not in this terminal."""
-    import os  # noqa: PLC0415 - for this alone
-
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 

@@ -98,7 +98,7 @@ def printable(text: str) -> str:
 
 def _report(error: IndevoltError, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"error": error_record(error)}, ensure_ascii=False), flush=True)  # noqa: T201 - the output of a command
+        click.echo(json.dumps({"error": error_record(error)}, ensure_ascii=False))
     else:
         for facts in [f"{error.name}, {each}" for each in error.mistakes] if isinstance(error, WrongToml) else [str(error)]:
             _say("error: ", facts)

@@ -146,7 +146,7 @@ def _introduction_record(virtual: VirtualFleet, wanted: WantedFleet) -> dict[str
 def _allow_many_clients() -> None:
     """Let this process have as many connections as its owner may: usual is a tenth of that or less."""
     try:
-        import resource  # noqa: PLC0415 - exists on Unix only
+        import resource  # exists on Unix only
     except ImportError:
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -21,6 +21,7 @@ import click
 from rich.text import Text
 
 from indevolt.cli.ending import INTERRUPTED
+from indevolt.cli.introduction import reachable
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import hanging, line, marks, print_json, print_json_line, screen, waiting
@@ -120,8 +121,8 @@ def run_command(file: Path | None, *, check: bool, as_json: bool) -> int:
         return InvalidInput.exit_code
     path, config = loaded
     with the_hub_extra():
-        from indevolt.hub import logs  # noqa: PLC0415 - see the head of this module
-        from indevolt.hub.app import run_until_stopped  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub import logs
+        from indevolt.hub.app import run_until_stopped
     logs.set_up(config.hub.log)
     given = environment()
     look = partial(discover, port=given.discovery_port, local_port=given.discovery_local_port, clock=given.clock)
@@ -133,7 +134,7 @@ def run_command(file: Path | None, *, check: bool, as_json: bool) -> int:
 def _tell_start(path: Path | None, hub: Hub, *, as_json: bool) -> None:
     """Say that the hub runs, where it listens, what it keeps, and what to try next."""
     with the_hub_extra():
-        from indevolt.hub.config_plan import plan  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_plan import plan
     said, steps = plan(hub.config), list(_try_next(hub.config))
     topics = {"devices": said.devices, "listens": said.listens, "keeps": said.keeps, "sends": said.sends}
     if as_json:
@@ -149,8 +150,7 @@ def _tell_start(path: Path | None, hub: Hub, *, as_json: bool) -> None:
 
 def _try_next(config: Config) -> Iterator[str]:
     api = config.api
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104 - what listens everywhere is also here
-    at = f"{'https' if api.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{api.port}"
+    at = f"{'https' if api.tls else 'http'}://{reachable(api.host)}:{api.port}"
     token = ' -H "Authorization: Bearer TOKEN"' if api.tokens else ""
     if api.port:
         yield f"curl{token} {at}/api/v1/readings"
@@ -185,7 +185,7 @@ def _check(file: Path | None, *, as_json: bool) -> int:
         return InvalidInput.exit_code
     path, config = loaded
     with the_hub_extra():
-        from indevolt.hub.config_plan import plan  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_plan import plan
     topics = {name: list(said) for name, said in asdict(plan(config)).items()}
     topics["notes"] += _exposed(path)
     if as_json:
@@ -199,7 +199,7 @@ def _check(file: Path | None, *, as_json: bool) -> int:
 def _load(file: Path | None, *, as_json: bool) -> tuple[Path | None, Config] | None:
     """Return the file that counts and what it says; None after its mistakes have been told, one on each line."""
     with the_hub_extra():
-        from indevolt.hub.config_file import find, load  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_file import find, load
     path = find(file)
     try:
         return path, load(path)
@@ -225,7 +225,7 @@ def _exposed(path: Path | None) -> list[str]:
     if path is None or os.name != "posix" or not path.stat().st_mode & 0o077:
         return []
     with the_hub_extra():
-        from indevolt.hub.config_file import bare_secrets  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_file import bare_secrets
     bare = bare_secrets(path)
     return [f"other users of this machine may read {', '.join(bare)} in {path}: chmod 600 {path}"] if bare else []
 
@@ -267,7 +267,7 @@ def backup_command(target: Path, file: Path | None, *, as_json: bool) -> int:
     if loaded is None:
         return InvalidInput.exit_code
     with the_hub_extra():
-        from indevolt.hub.app import open_store  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.app import open_store
     with waiting(f"copying into {target}", quiet=as_json):
         asyncio.run(open_store(loaded[1], environment().clock).backup(target))
     if as_json:
@@ -298,7 +298,7 @@ def notify_test_command(file: Path | None, *, as_json: bool) -> int:
     if loaded is None:
         return InvalidInput.exit_code
     with the_hub_extra():
-        from indevolt.hub.notify import tell_test  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.notify import tell_test
     with waiting("telling everybody", quiet=as_json):
         taken = asyncio.run(tell_test(loaded[1]))
     if as_json:
@@ -339,8 +339,8 @@ def init_command(file: Path, hosts: tuple[str, ...], timeout_s: float, *, force:
     Nothing is written to a device. The file can be read by its owner only, as passwords may be put in.
     """
     with the_hub_extra():
-        from indevolt.hub.config_text import Listed, commented  # noqa: PLC0415 - see the head of this module
-        from indevolt.hub.config_values import local_zone_name  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_text import Listed, commented
+        from indevolt.hub.config_values import local_zone_name
     _require_free(file, force=force)
     with waiting("asking who is there", quiet=as_json):
         seen, hampered = run(_look_around(hosts, timeout_s, environment()))
@@ -425,7 +425,7 @@ def _save(text: str, file: Path, *, force: bool) -> None:
 def schema_command() -> None:
     """Print the JSON schema of the configuration, for editors that check and complete while one writes."""
     with the_hub_extra():
-        from indevolt.hub.config_schema import schema  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_schema import schema
     print_json(schema())
 
 
@@ -452,9 +452,9 @@ def token_command(name: str, role: str, *, as_json: bool) -> None:
     token = make_token(name)
     kept: dict[str, Any] = {"name": name, "role": role, "hash": hash_token(token)}
     with the_hub_extra():
-        from indevolt.hub.config_file import load_text  # noqa: PLC0415 - see the head of this module
-        from indevolt.hub.config_text import spelled  # noqa: PLC0415 - see the head of this module
-        from indevolt.hub.secret import Origin  # noqa: PLC0415 - see the head of this module
+        from indevolt.hub.config_file import load_text
+        from indevolt.hub.config_text import spelled
+        from indevolt.hub.secret import Origin
     lines = ["[[api.tokens]]", *(f"{key} = {spelled(value)}" for key, value in kept.items())]
     load_text("\n".join(lines), name="this token", origin=Origin())
     if as_json:

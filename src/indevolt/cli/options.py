@@ -41,24 +41,24 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact request and write nothing.")
 
 
-def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def complete_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete product and family names."""
     titles = {product.name: product.title for product in products().values()}
     titles.update({family: load(family).title for family in families()})
     return [CompletionItem(name, help=title) for name, title in titles.items() if name.startswith(incomplete)]
 
 
-def complete_readable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def complete_readable(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete names of quantities that can be read."""
     return _quantities(context, incomplete, settable=False)
 
 
-def complete_settable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def complete_settable(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete names of settings."""
     return _quantities(context, incomplete, settable=True)
 
 
-def complete_mode(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def complete_mode(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the words of the energy mode, as people type them."""
     return [CompletionItem(word) for word in mode_words() if word.startswith(incomplete)]
 
@@ -87,7 +87,7 @@ def _family_of(name: str) -> str:
     return product.family if product else name
 
 
-def check_model(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001 - click's own signature
+def check_model(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Return the name of a product or family, if there is one of that name."""
     if value is None:
         return None
@@ -102,7 +102,7 @@ model_option = click.option(
 )
 
 
-def _connection(*names: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - whatever an option takes
+def _connection(*names: str, **attributes: object) -> Callable[[Command], Command]:
     return click.option(*names, cls=ConnectionOption, **attributes)
 
 
@@ -136,8 +136,8 @@ def device_options(command: Command) -> Callable[..., Any]:
         timeout_s: float,
         ca_file: Path | None,
         fingerprint: str | None,
-        **rest: Any,  # noqa: ANN401 - the options of any command
-    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        **rest: object,  # the options of the command itself
+    ) -> object:
         link = Link(host, password or None, model, modules, timeout_s, ca_file, fingerprint)
         return command(link, **rest)
 

@@ -133,7 +133,7 @@ class Series:
             raise InvalidInput(f"{self._last}: {error}", remedy=error.remedy) from error
 
 
-def complete_scenario(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def complete_scenario(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete names of shipped scenarios, else names of files."""
     found = [
         CompletionItem(name, help=scenarios.load(scenarios.shipped(name), name=name).title)

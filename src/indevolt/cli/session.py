@@ -64,7 +64,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - an extra of its own, and slow to import where it is not needed
+        import uvloop  # an extra of its own, and slow to import where it is not needed
     except ImportError:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

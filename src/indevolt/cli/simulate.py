@@ -136,11 +136,11 @@ def _check_together(context: click.Context, purpose: _Purpose) -> None:
 # ---- options -------------------------------------------------------------------------------------------------------------
 
 
-def _complete_fault(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's own signature
+def _complete_fault(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(form) for form in FAULT_FORMS if form.startswith(incomplete)]
 
 
-def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:  # noqa: ARG001 - click's own signature
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
     """Return the instant that a text means, in UTC unless it says otherwise."""
     if value is None:
         return None

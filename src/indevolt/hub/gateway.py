@@ -24,7 +24,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from indevolt.beacon import SharedBeacon
+from indevolt.beacon import EVERY_IPV4, SharedBeacon
 from indevolt.errors import BadGateway, Forbidden, IndevoltError, InvalidInput, NoReply, ProtocolError, Unauthorized
 from indevolt.hub.config_values import EVERY_ADDRESS, is_loopback
 from indevolt.hub.journal import Kind
@@ -83,7 +83,7 @@ async def _keep_visible(hub: Hub, gateways: Sequence[Gateway], port: int) -> Non
     while True:
         beacon = SharedBeacon(lambda: filter(None, (gateway.identification() for gateway in shown)), hub.clock)
         try:
-            await beacon.start("127.0.0.1" if near else "0.0.0.0", port)  # noqa: S104 - questions come as broadcasts
+            await beacon.start("127.0.0.1" if near else EVERY_IPV4, port)
             await asyncio.get_running_loop().create_future()  # until cancelled
         except InvalidInput as error:
             if str(error) != told:

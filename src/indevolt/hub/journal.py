@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from indevolt.clock import Clock
 from indevolt.errors import StoreFull, StoreUnavailable
@@ -41,7 +41,7 @@ class Journal:
         self._waiting: deque[Entry] = deque(maxlen=WAITING)
         self._catching_up = asyncio.Lock()  # two at once would write one entry twice, and lose another
 
-    async def note(self, kind: Kind, text: str, *, device: str = "", actor: str = "hub", **data: Any) -> Entry:  # noqa: ANN401 - facts of any sort that JSON can carry
+    async def note(self, kind: Kind, text: str, *, device: str = "", actor: str = "hub", **data: object) -> Entry:
         """Write an entry and tell the bus. The number is 0 while the store is away."""
         entry = Entry(0, self._clock.now(), kind.value, device, actor, text, data)
         try:

@@ -17,10 +17,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from hashlib import md5
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from indevolt.errors import InvalidInput, ProtocolError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 USERNAME: Final = "opend"
 """The only user there is (seed, section 3.2)."""
@@ -42,6 +45,13 @@ class Sealed:
     nonce: str
 
 
+def _cipher(what: str, password: str) -> AESGCM:
+    """Return the cipher of a password, which is its own key."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - 20 ms, for what only a new password needs
+
+    return AESGCM(_password_octets(what, password).ljust(KEY_BYTES, b"\0"))
+
+
 def seal(old: str, new: str, nonce: str) -> Sealed:
     """Seal a new password with the old one (protocol.md, section 4).
 
@@ -49,10 +59,8 @@ def seal(old: str, new: str, nonce: str) -> Sealed:
         InvalidInput: a password is not 1 to 16 bytes of printable UTF-8, or the nonce not 1 to 12 characters of
             printable ASCII.
     """
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, and rarely needed
-
-    key, iv = _password_octets("old password", old), _nonce_octets(nonce)
-    both = AESGCM(key.ljust(KEY_BYTES, b"\0")).encrypt(iv.ljust(NONCE_BYTES, b"\0"), _password_octets("new password", new), None)
+    cipher, iv = _cipher("old password", old), _nonce_octets(nonce)
+    both = cipher.encrypt(iv.ljust(NONCE_BYTES, b"\0"), _password_octets("new password", new), None)
     return Sealed(both[:-TAG_BYTES], both[-TAG_BYTES:], nonce)
 
 
@@ -63,15 +71,14 @@ def unseal(password: str, sealed: Sealed) -> str:
         InvalidInput: ``password`` could never have been a key.
         ProtocolError: the tag does not verify, or what was sealed cannot serve as a password.
     """
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - slow to import, and rarely needed
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, and rarely needed
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in _cipher
 
-    key = _password_octets("password", password)
+    cipher = _cipher("password", password)
     if len(sealed.tag) != TAG_BYTES:
         raise ProtocolError(f"the seal's tag has {len(sealed.tag)} bytes instead of {TAG_BYTES}", raw=sealed.tag)
     try:
         iv = _nonce_octets(sealed.nonce)
-        text = AESGCM(key.ljust(KEY_BYTES, b"\0")).decrypt(iv.ljust(NONCE_BYTES, b"\0"), sealed.ciphertext + sealed.tag, None)
+        text = cipher.decrypt(iv.ljust(NONCE_BYTES, b"\0"), sealed.ciphertext + sealed.tag, None)
         new = text.decode()
         _password_octets("new password", new)
     except InvalidTag as error:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 from urllib.parse import quote, unquote_to_bytes
 
 from indevolt.errors import InvalidInput, ProtocolError, status_error
@@ -257,8 +257,8 @@ def decode_reply(request: Request[ReplyT_co], status: int, body: bytes) -> Reply
     if status != 200:
         raise status_error(status, request.rpc)
     if isinstance(request, GetData):  # the hot one
-        return _decode_data(body)  # type: ignore[return-value]  # GetData is Request[Data]
-    return _decode_other(request, body)  # type: ignore[return-value]  # each case answers its own request
+        return cast("ReplyT_co", _decode_data(body))  # GetData is Request[Data]
+    return cast("ReplyT_co", _decode_other(request, body))  # each case answers its own request
 
 
 def _load(body: bytes) -> dict[str, Any]:

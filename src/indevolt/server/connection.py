@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from indevolt.server.calls import Call, CallReader
 from indevolt.server.replies import status_reply
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a client."""
-        self._transport = transport  # type: ignore[assignment]  # a stream protocol is only ever given a stream transport
+        self._transport = cast("asyncio.Transport", transport)  # a stream protocol is only ever given a stream transport
         self.expires_at = _now() + self._server.slow_client_s
         self._server.opened(self)
         line = self._server.line or self._server.find_line(transport)
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         else:
             self.line = line
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
+    def connection_lost(self, _why: Exception | None) -> None:
         """Forget a client."""
         self.open = False
         if self._reader is not None:

@@ -91,8 +91,8 @@ class Switchboard:
             line = self._lines[address] = Line(served, f"\r\nHost: {address}:{port}\r\n".encode())
         return line
 
-    def line_for(self, called: tuple[str, int], peer: tuple[str, int]) -> Line | None:  # noqa: ARG002 - all clients wait in one line
-        """Return the line that a client gets into; None where there is no device."""
+    def line_for(self, called: tuple[str, int], _peer: tuple[str, int]) -> Line | None:
+        """Return the line that a client gets into, the same for all clients of a device; None where there is none."""
         return self.line_at(*called)
 
 
@@ -109,6 +109,6 @@ class Reception(Switchboard):
         super().__init__(lambda _: None)
         self._greet = greet
 
-    def line_for(self, called: tuple[str, int], peer: tuple[str, int]) -> Line:  # noqa: ARG002 - there is one device
+    def line_for(self, _called: tuple[str, int], peer: tuple[str, int]) -> Line:
         """Return a line for one client alone."""
         return Line(self._greet(f"{peer[0]}:{peer[1]}"))

@@ -233,7 +233,7 @@ class Server:
             self._deliver(connection, call, answer.result())
         except asyncio.CancelledError:
             connection.drop()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - whatever the backend raises ends one call, not the server
             self._turn_down(connection, call, error)
         finally:
             line = connection.line

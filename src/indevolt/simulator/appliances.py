@@ -70,7 +70,7 @@ _FRIDGES: Final = ((78.0, 16.0, 30.0), (92.0, 14.0, 44.0))  # watts, minutes on,
 _LAMP_W: Final = 22.0  # each step of light that somebody switches
 _LAMPS: Final = 6  # switched in an evening
 _FLICKER_S: Final = 5.0  # between two looks at what electronics draw
-_FLICKER_W: Final = array("f", map(Random(7).triangular, [-9] * 1024, [9] * 1024))  # noqa: S311 - the same for ever
+_FLICKER_W: Final = array("f", map(Random(7).triangular, [-9] * 1024, [9] * 1024))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class _Habits(NamedTuple):
 
 @lru_cache(maxsize=1 << 9)
 def _habits(seed: int, daily_kwh: float, latitude_deg: float) -> _Habits:
-    random = Random(f"{seed} habits")  # noqa: S311 - chance in a simulation, reproducible by its seed
+    random = Random(f"{seed} habits")
     up_h, bed_h = random.uniform(5.6, 7.6), random.uniform(21.3, 23.2)
     sizes = tuple(random.uniform(0.85, 1.15) for _ in APPLIANCES)
     runs_wh = sum(each.runs * each.energy_wh * size for each, size in zip(APPLIANCES, sizes, strict=True))
@@ -149,7 +149,7 @@ Switch: TypeAlias = tuple[float, float]  # second of the day, watts more from th
 def _day(seed: int, daily_kwh: float, latitude_deg: float, day: float) -> tuple[array[float], array[float]]:
     """Return the seconds at which the load steps, and the load from each of them on."""
     habits = _habits(seed, daily_kwh, latitude_deg)
-    random = Random(f"{seed} day {day}")  # noqa: S311 - chance in a simulation, reproducible by its seed
+    random = Random(f"{seed} day {day}")
     steps_w = {0.0: _BASE_W * habits.often}
     for second, more_w in chain(
         _fridges(random, habits),

@@ -159,8 +159,9 @@ class Board(ABC):
             raise error.as_seen() from None
         return cast("_ReplyT", reply)
 
-    async def close(self) -> None:  # noqa: B027 - a transport has it, and here is nothing to let go of
-        """Do nothing."""
+    async def close(self) -> None:
+        """Do nothing, as there is nothing to let go of; a transport has it."""
+        return
 
     def guard(self, request: AnyRequest, method: str, target: str, authorization: str | None) -> AnyRequest | None:
         """Return the request to serve, or None for a 401; see :meth:`Access.guard`."""

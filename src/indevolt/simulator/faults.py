@@ -143,7 +143,7 @@ class Faults:
         if fault.chance >= 1:
             return False
         if self._random is None:
-            self._random = random.Random(self._seed)  # noqa: S311 - chance in a simulation, reproducible by its seed
+            self._random = random.Random(self._seed)
         return self._random.random() >= fault.chance
 
 

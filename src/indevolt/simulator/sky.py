@@ -227,7 +227,7 @@ def _day(seed: int, latitude_deg: float, weather: str, temperature_c: Range | No
     late_min = 7.53 * cos(around) + 1.5 * sin(around) - 9.87 * sin(2 * around)  # equation of time
     air_c, swing_k = _air(seed, latitude_deg, weather, temperature_c, day)
     air_next_c, swing_next_k = _air(seed, latitude_deg, weather, temperature_c, day + 1)
-    cover_s, cover = _clouds(Random(f"{seed} clouds {day}"), _character(seed, latitude_deg, weather, day))  # noqa: S311 - seeded
+    cover_s, cover = _clouds(Random(f"{seed} clouds {day}"), _character(seed, latitude_deg, weather, day))
     return _Day(
         _Air(air_c, air_next_c - air_c, swing_k, swing_next_k - swing_k),
         _Sun(
@@ -249,7 +249,7 @@ def _character(seed: int, latitude_deg: float, weather: str, day: float) -> str:
     if weather != Weather.SEASONAL:
         return weather
     warm = summer(latitude_deg, day)
-    draw = Random(f"{seed} sky {day}").random()  # noqa: S311 - chance in a simulation, reproducible by its seed
+    draw = Random(f"{seed} sky {day}").random()
     if draw < 0.15 + 0.07 * warm:
         return Weather.CLEAR
     return Weather.OVERCAST if draw > 0.58 + 0.14 * warm else Weather.BROKEN
@@ -264,7 +264,7 @@ def _air(seed: int, latitude_deg: float, weather: str, temperature_c: Range | No
         return (temperature_c[0] + temperature_c[1]) / 2, (temperature_c[1] - temperature_c[0]) / 2
     warm, away = summer(latitude_deg, day), abs(latitude_deg)
     # Warm and cold spells last some days: what the last four drew counts. At 51 degrees a year has 10 °C, its seasons 9 K off it.
-    draws = (Random(f"{seed} air {day - back}").uniform(-1, 1) for back in range(4))  # noqa: S311 - seeded
+    draws = (Random(f"{seed} air {day - back}").uniform(-1, 1) for back in range(4))
     swing_k = _SWING_K[_character(seed, latitude_deg, weather, day)]
     return 27 - 0.33 * away + 0.18 * away * warm + 2.5 * sum(draws) + warm * (swing_k - 4), swing_k
 

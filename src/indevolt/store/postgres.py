@@ -102,7 +102,7 @@ class PostgresStore(Store):
 
     # ---- in ----------------------------------------------------------------------------------------------------------
 
-    async def _keep(self, parcel: Parcel, kept: Sequence[Kept] = (), done: Callable[[], object] | None = None) -> None:  # noqa: ARG002
+    async def _keep(self, parcel: Parcel, _kept: Sequence[Kept] = (), done: Callable[[], object] | None = None) -> None:
         """See :class:`Store`. Safe means: committed on the server, or on the local disk while that is away."""
         if self._pool is None:
             raise StoreUnavailable("the store is not open", remedy="Open it first.")

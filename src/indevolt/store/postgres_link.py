@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, Self
+from importlib import import_module
+from types import ModuleType
+from typing import Final, Self
 
 from indevolt.errors import IndevoltError, InvalidInput, StoreUnavailable
 from indevolt.store.contract import StoredReading, Table
@@ -16,7 +18,7 @@ from indevolt.store.postgres_tables import Connection, Writer, fetch, partition_
 from indevolt.store.rollup import DAY_MS, Level
 
 try:
-    import asyncpg  # type: ignore[import-untyped]
+    asyncpg: ModuleType | None = import_module("asyncpg")  # it has no types
 except ImportError:  # the extra is not installed; library() says so when it is needed
     asyncpg = None
 
@@ -27,7 +29,7 @@ _HORIZON: Final = "store.horizon."
 _RESOURCES, _INTERVENTION, _CONNECTION = "53", "57", "08"  # classes of SQLSTATE that pass by themselves
 
 
-def library() -> Any:  # noqa: ANN401 - a module without types
+def library() -> ModuleType:
     """Return asyncpg.
 
     Raises:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl as tls
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, get_type_hints
 
 from indevolt.clock import Clock, FastClock
 from indevolt.errors import InvalidInput
@@ -71,7 +71,7 @@ def build_battery(given: dict[str, Any], clock: Clock) -> Simulator:
     Raises:
         InvalidInput: an unknown argument, or a value that does not fit.
     """
-    _require_known(given, BatteryArguments)
+    _require_known(given, get_type_hints(BatteryArguments))
     return _build(given, clock)
 
 
@@ -81,7 +81,7 @@ def serve(stage: Stage, seed: int, given: dict[str, Any]) -> ServedDevice:
     Raises:
         InvalidInput: an unknown argument, or a value that does not fit.
     """
-    _require_known(given, DeviceArguments)
+    _require_known(given, get_type_hints(DeviceArguments))
     how: dict[str, Any] = {name: given.pop(name) for name in ("ssl", "strict", "keep_alive") if name in given}
     how["discovery_port"] = 0 if given.pop("discovery", False) else None
     speed, start = given.pop("speed", 0.0), given.pop("start", None)
@@ -143,7 +143,6 @@ def _specs(faults: str | Sequence[str]) -> Sequence[str]:
     return (faults,) if isinstance(faults, str) else faults
 
 
-def _require_known(given: Mapping[str, object], kind: Any) -> None:  # noqa: ANN401 - there is no type of typed dictionaries
-    known: frozenset[str] = kind.__optional_keys__
+def _require_known(given: Mapping[str, object], known: Iterable[str]) -> None:
     if unknown := sorted(given.keys() - known):
         raise InvalidInput(f"no argument {', '.join(unknown)}", remedy=f"There are {', '.join(sorted(known))}.")

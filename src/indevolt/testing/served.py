@@ -39,7 +39,7 @@ class Asked:
         return urlsplit(self.target).path.removeprefix("/rpc/")
 
     @property
-    def config(self) -> Any:  # noqa: ANN401 - whatever JSON can say
+    def config(self) -> object:
         """The decoded ``config`` of the query; None if there is none, or none that is JSON."""
         try:
             return json.loads(parse_qs(urlsplit(self.target).query)["config"][0])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
-        self._transport = transport  # type: ignore[assignment]  # a stream protocol is only ever given a stream transport
+        self._transport = cast("asyncio.Transport", transport)  # a stream protocol is only ever given a stream transport
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of the answer."""

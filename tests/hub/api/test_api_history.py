@@ -7,7 +7,7 @@ import io
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow.parquet  # type: ignore[import-untyped]
+import pyarrow.parquet
 import pytest
 
 from api.apihome import DEVICE, START, ApiHome

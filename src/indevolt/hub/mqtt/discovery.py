@@ -339,5 +339,5 @@ def _device_name(unit: Unit) -> str:
     return f"INDEVOLT {unit.name}{' (simulated)' if unit.simulated else ''}"
 
 
-def _known(**facts: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON has
+def _known(**facts: object) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if fact}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from indevolt.errors import InvalidInput
 from indevolt.simulator.cluster import Role, Wiring
@@ -33,6 +33,8 @@ from indevolt.simulator.scenario.units import Values, build_unit, check_cluster,
 from indevolt.simulator.sky import Weather
 from indevolt.tomlfields import Place, Section, sections, suggestion
 from indevolt.tomltext import Document, Mistakes, parse
+
+_ValueT = TypeVar("_ValueT")
 
 REMEDY: Final = "docs/reference/scenarios.md lists every field; shipped scenarios show how (`indevolt simulate --list`)."
 REFRESH_S: Final = {
@@ -159,7 +161,7 @@ def _build_meter(values: Values) -> MeterSpec:
     return MeterSpec(sort, REFRESH_S[sort] if refresh_s is None else refresh_s, values["port"])
 
 
-def _source(value: Any) -> Any:  # noqa: ANN401 - whatever a field takes beside a series
+def _source(value: _ValueT) -> _ValueT | CsvSource:
     return CsvSource(**_csv(value)) if isinstance(value, dict) else value
 
 
