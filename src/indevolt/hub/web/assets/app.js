@@ -3,10 +3,11 @@
 import { effect, html, render } from "./lib/html.js";
 import { speak } from "./lib/i18n.js";
 import { restore, want } from "./lib/live.js";
-import { language } from "./lib/prefs.js";
+import { keepToken, language } from "./lib/prefs.js";
 import { route, start } from "./lib/router.js";
 import { Shell } from "./parts/shell.js";
 
+takeToken();
 await speak();
 restore();
 render(html`<${Shell} />`, /** @type {Element} */ (document.getElementById("app")));
@@ -22,3 +23,11 @@ effect(() => {
 await start();
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // only a convenience
+
+/** A link may bring a token behind its #, which no server sees; it is kept for this tab, and gone from the address at once. */
+function takeToken() {
+  const given = /^#token=([\w.~-]{1,200})$/.exec(location.hash);
+  if (!given) return;
+  keepToken(given[1], false);
+  history.replaceState(null, "", "#/now");
+}

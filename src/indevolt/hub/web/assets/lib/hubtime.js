@@ -3,12 +3,13 @@
 
 import { signal } from "./html.js";
 
-const PACE_OVER_MS = 2000; // of our time, between two moments that tell a pace
+const LEAST_MS = 3000; // of our time, between two moments that tell a pace
+const MOST_MS = 60_000; // and at most, so that a change of pace is noticed
 const SAME = 0.25; // a pace nearer to 1 than this is 1: the rest is delay on the way
 
 let anchor = { hub: Date.now(), own: performance.now() };
-/** @type {{ hub: number, own: number } | null} */
-let first = null;
+/** Moments that the hub named, the oldest first. @type {{ hub: number, own: number }[]} */
+let heard = [];
 
 /** How many times faster than ours the hub's time passes. */
 export const pace = signal(1);
@@ -21,16 +22,23 @@ export function hubNow() {
   return anchor.hub + (performance.now() - anchor.own) * pace.peek();
 }
 
-/** Learn from a moment that the hub named. @param {number} hub */
-export function heardMoment(hub) {
+/** Learn from what the hub says its time is. @param {number} hub */
+export function heardNow(hub) {
   const own = performance.now();
-  if (first && own - first.own > PACE_OVER_MS) {
-    const told = (hub - first.hub) / (own - first.own);
-    if (told > 0) pace.value = Math.abs(told - 1) < SAME ? 1 : Math.round(told * 10) / 10;
-    if (own - first.own > 15 * PACE_OVER_MS) first = { hub, own };
+  const last = heard.at(-1);
+  if (last && hub < last.hub) heard = []; // another run of the hub
+  if (!last || own - last.own > LEAST_MS / 4) heard.push({ hub, own });
+  while (heard.length > 2 && own - heard[0].own > MOST_MS) heard.shift();
+  if (own - heard[0].own >= LEAST_MS) {
+    const told = (hub - heard[0].hub) / (own - heard[0].own);
+    pace.value = Math.abs(told - 1) < SAME ? 1 : told > 10 ? Math.round(told) : Math.round(told * 10) / 10;
   }
-  first ??= { hub, own };
-  if (pace.peek() === 1 ? hub > anchor.hub + (own - anchor.own) || hub < hubNow() - 5000 : true) anchor = { hub, own };
+  anchor = { hub, own };
+}
+
+/** Learn from the time of something that happened: it is not later than now. @param {number} hub */
+export function heardMoment(hub) {
+  if (hub > hubNow()) anchor = { hub, own: performance.now() };
 }
 
 /** Go on from a moment that was saved, as nobody names one now. @param {number} hub @param {number} savedAt by the browser's clock */

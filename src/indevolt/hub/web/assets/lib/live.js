@@ -2,7 +2,7 @@
 
 import { effect, signal } from "./html.js";
 import { Problem, address, answered, authorization, get } from "./api.js";
-import { heardMoment, resumeFrom } from "./hubtime.js";
+import { heardNow, resumeFrom } from "./hubtime.js";
 import { recall, remember, token } from "./prefs.js";
 import * as store from "./store.js";
 
@@ -32,19 +32,25 @@ let running = null;
 let timer;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let hideTimer;
-/** @type {Map<string, (data: any) => void>} */
+/** @type {Map<string, Set<(data: any) => void>>} */
 const listeners = new Map();
 
-/** Say what the page that is shown wants to hear of. @param {Wish} next */
-export function want(next) {
+/** What the frame around every page shows. */
+const ALWAYS = ["battery_soc", "backup_soc", "rated_capacity"];
+
+/** Say what the page that is shown wants to hear of. @param {Wish} asked */
+export function want(asked) {
+  const next = asked.names ? { ...asked, names: [...new Set([...ALWAYS, ...asked.names])] } : asked;
   if (JSON.stringify(next) === JSON.stringify(wish) && running) return;
   wish = next;
   connect();
 }
 
-/** Hear of a kind of event that the store does not keep. @param {string} kind @param {(data: any) => void} take */
+/** Hear of a kind of event that the store does not keep; "loaded" is when all was asked for anew. @param {string} kind @param {(data: any) => void} take */
 export function on(kind, take) {
-  listeners.set(kind, take);
+  if (!listeners.has(kind)) listeners.set(kind, new Set());
+  listeners.get(kind)?.add(take);
+  return () => listeners.get(kind)?.delete(take);
 }
 
 /** Begin anew, at once. */
@@ -100,7 +106,7 @@ async function stream(abort) {
   try {
     /** @type {Record<string, string>} */
     const headers = { ...authorization(), Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
-    const url = address("events", { devices: wish.devices?.join(","), names: wish.names?.join(",") });
+    const url = address("events", { devices: wish.devices && [...wish.devices, store.SITE].join(","), names: wish.names?.join(",") });
     const answer = await fetch(url, { headers, signal: both, cache: "no-store" }).catch((error) => {
       throw new Problem({ status: 0, detail: String(error) });
     });
@@ -150,6 +156,9 @@ function frame(text) {
 /** @param {string} kind @param {any} data */
 function take(kind, data) {
   switch (kind) {
+    case "site":
+      store.takeReading(data);
+      break;
     case "reading":
       store.takeReading(data);
       punctual(data.device, data.tier);
@@ -169,30 +178,28 @@ function take(kind, data) {
       store.takeEntries([data]);
       break;
     case "heartbeat":
-      heardMoment(Date.parse(data.at));
+      heardNow(Date.parse(data.at));
       break;
     case "reset":
       void load();
       break;
   }
-  listeners.get(kind)?.(data);
+  tell(kind, data);
+}
+
+/** @param {string} kind @param {any} data */
+function tell(kind, data) {
+  for (const take of listeners.get(kind) ?? []) take(data);
 }
 
 /** Ask for what the stream does not repeat. @param {AbortSignal} [abort] */
 async function load(abort) {
-  const asked = { devices: wish.devices?.join(","), names: wish.names?.join(",") };
-  const [meta, list, readings, alerts] = await Promise.all([
-    get("meta", {}, abort),
-    get("devices", {}, abort),
-    get("readings", asked, abort),
-    get("alerts", {}, abort),
-  ]);
-  if (store.meta.peek() && store.meta.peek()?.started !== meta.started) store.forget();
-  store.meta.value = meta;
-  store.takeDevices(list.devices);
+  const asked = { names: wish.names?.join(","), devices: wish.devices?.filter((each) => each !== store.SITE).join(",") || undefined };
+  const [summary, readings] = await Promise.all([get("summary", {}, abort), get("readings", asked, abort)]);
+  if (store.meta.peek() && store.meta.peek()?.started !== summary.meta.started) store.forget();
+  store.takeSummary(summary);
   store.takeReadings(readings.readings);
-  store.alerts.value = alerts.alerts;
-  listeners.get("loaded")?.(null);
+  tell("loaded", null);
 }
 
 /** Ask how one device is, with its health and limits. @param {string} name */

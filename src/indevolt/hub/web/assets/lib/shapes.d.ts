@@ -172,6 +172,134 @@ export interface Preview {
   limits: Limits | null;
 }
 
+export type Owner = "device" | "user" | "fleet" | "plan" | "self_use" | "safety" | "foreign";
+export type OrderWord = "charge" | "discharge" | "hold" | "self_use";
+export type OrderStep = "asked" | "accepted" | "confirmed" | "effective" | "failed" | "ended" | "restored" | "changed";
+
+export interface CommandBody {
+  command: OrderWord | "schedule";
+  power_w?: number;
+  soc_pct?: number;
+}
+
+/** An order of a person, as it is sent. */
+export interface Order {
+  command: OrderWord;
+  power_w?: number;
+  soc_pct?: number;
+  minutes?: number;
+  until?: string;
+  reason?: string;
+}
+
+export interface Override {
+  id: string;
+  command: CommandBody;
+  at: string;
+  until: string;
+  by: string;
+  reason: string;
+  step: OrderStep;
+  outcome: Outcome | null;
+}
+
+export interface OverrideAnswer {
+  override: Override;
+  outcome: Outcome | null;
+}
+
+/** How one unit is steered now. */
+export interface Steering {
+  device: string;
+  control: boolean;
+  owner: Owner;
+  mode: string | null;
+  tier: "native" | "posed" | "realtime" | null;
+  command: CommandBody | null;
+  sent: CommandBody | null;
+  since: string;
+  until: string | null;
+  why: string;
+  reasons: { by: string; text: string; weight: string; otherwise: string }[];
+  override: Override | null;
+  budgets: { name: string; used: number; most: number; left: number; window_s: number; free_in_s: number }[];
+  paused_until: string | null;
+  foreign: { what: string; since: string; until: string } | null;
+  trouble: Trouble | null;
+  outcome: Outcome | null;
+}
+
+/** A total of the site; like a sample, but that it may lack parts. */
+export interface TotalBody {
+  value: number | null;
+  unit: string;
+  at: string | null;
+  age_s: number | null;
+  quality: Quality;
+  missing: string[];
+}
+
+export interface MeterBody {
+  name: string;
+  kind: "meter" | "unit";
+  chosen: boolean;
+  power: SampleBody | null;
+}
+
+export interface SiteBody {
+  name: string;
+  at: string;
+  simulated: boolean;
+  values: Record<string, TotalBody>;
+  meter: MeterBody | null;
+  meters: MeterBody[];
+  notes: string[];
+}
+
+export interface PeriodBody {
+  start: string;
+  values: Record<string, number | null>;
+  flows: Record<string, number | null>;
+  unallocated: number | null;
+  self_sufficiency: number | null;
+  self_consumption: number | null;
+}
+
+export interface MoneyBody {
+  start: string;
+  import_cost: number | null;
+  export_revenue: number | null;
+  cost: number | null;
+  saved_by_battery: number | null;
+  saved_by_battery_and_sun: number | null;
+}
+
+export interface DeviceShort {
+  name: string;
+  title: string;
+  model: string;
+  link: Link;
+  link_since: string;
+  frozen: boolean;
+  simulated: boolean;
+  control: boolean;
+  trouble: Trouble | null;
+}
+
+/** What is known of a device: at first only what a first view needs. */
+export type DeviceKnown = DeviceShort & Partial<DeviceDetail>;
+
+export interface Summary {
+  meta: Meta;
+  site: SiteBody;
+  devices: (DeviceShort & { values: Record<string, SampleBody> })[];
+  device_count: number;
+  today: PeriodBody;
+  money_today: MoneyBody | null;
+  alerts: Alert[];
+  last_event_id: string;
+}
+
 export interface Alert {
   device: string;
   what: string;

@@ -1,11 +1,13 @@
 // All that the page knows, as signals: each value is one, so that what changes is drawn anew and nothing else is.
 
 import { batch, computed, signal } from "./html.js";
-import { heardMoment, hubNow } from "./hubtime.js";
+import { heardMoment, heardNow, hubNow } from "./hubtime.js";
 
 /** @typedef {import("./shapes.d.ts").Sample} Sample */
-/** @typedef {import("./shapes.d.ts").DeviceDetail} DeviceDetail */
-/** @typedef {import("./shapes.d.ts").DeviceBody} DeviceBody */
+/** @typedef {import("./shapes.d.ts").DeviceKnown} DeviceKnown */
+
+/** The name that the house as a whole has where devices have theirs. */
+export const SITE = "site";
 
 /** @type {Sample} */
 export const UNKNOWN = Object.freeze({ value: null, unit: "", at: 0, quality: "unknown" });
@@ -14,8 +16,12 @@ const MOST_ENTRIES = 200;
 /** What is known of the hub itself; null until it answered once. */
 export const meta = signal(/** @type {import("./shapes.d.ts").Meta | null} */ (null));
 /** By name, in the order of the hub's configuration. */
-export const devices = signal(/** @type {ReadonlyMap<string, DeviceBody>} */ (new Map()));
+export const devices = signal(/** @type {ReadonlyMap<string, DeviceKnown>} */ (new Map()));
 export const alerts = signal(/** @type {import("./shapes.d.ts").Alert[]} */ ([]));
+/** The house's own view of itself, but for its values. */
+export const site = signal(/** @type {Omit<import("./shapes.d.ts").SiteBody, "values"> | null} */ (null));
+/** Energies and money since midnight, as they were when they were asked for; `base` has the counters of that moment. */
+export const today = signal(/** @type {null | { period: import("./shapes.d.ts").PeriodBody, money: import("./shapes.d.ts").MoneyBody | null, base: Record<string, number> }} */ (null));
 /** The newest last. */
 export const journal = signal(/** @type {import("./shapes.d.ts").Entry[]} */ ([]));
 /** Whether what is shown is from an earlier visit. */
@@ -65,11 +71,35 @@ function put(device, name, next) {
   if (was === UNKNOWN) known.value += 1;
 }
 
+/** Take in what a first view needs. @param {import("./shapes.d.ts").Summary} summary */
+export function takeSummary(summary) {
+  batch(() => {
+    const { values, ...rest } = summary.site;
+    meta.value = summary.meta;
+    site.value = rest;
+    heardNow(Date.parse(rest.at));
+    takeDevices(summary.devices);
+    alerts.value = summary.alerts;
+    for (const [name, { value, unit, at, quality }] of Object.entries(values)) {
+      put(SITE, name, { value, unit, at: Date.parse(at ?? rest.at), quality });
+    }
+    for (const { name: device, values: of } of summary.devices) {
+      for (const [name, { value, unit, at, quality }] of Object.entries(of)) put(device, name, { value, unit, at: Date.parse(at), quality });
+    }
+    const counters = Object.entries(values).filter(([name, { value }]) => name.startsWith("energy_") && value !== null);
+    today.value = {
+      period: summary.today,
+      money: summary.money_today,
+      base: Object.fromEntries(counters.map(([name, { value }]) => [name, /** @type {number} */ (value)])),
+    };
+  });
+}
+
 /** Take in what `/readings` tells. @param {import("./shapes.d.ts").ReadingBody[]} readings */
 export function takeReadings(readings) {
   batch(() => {
     for (const reading of readings) {
-      heardMoment(Date.parse(reading.at));
+      heardNow(Date.parse(reading.at));
       for (const [name, { value, unit, at, quality }] of Object.entries(reading.values)) {
         put(reading.device, name, { value, unit, at: Date.parse(at), quality });
       }
@@ -118,12 +148,12 @@ export function devalueAll() {
   batch(() => [...samples.keys()].forEach((device) => devalue(device, "offline")));
 }
 
-/** @param {DeviceBody[]} list */
+/** @param {DeviceKnown[]} list */
 export function takeDevices(list) {
   devices.value = new Map(list.map((each) => [each.name, { ...devices.peek().get(each.name), ...each }]));
 }
 
-/** @param {string} name @param {Partial<DeviceBody>} change */
+/** @param {string} name @param {Partial<DeviceKnown>} change */
 export function changeDevice(name, change) {
   const was = devices.peek().get(name);
   if (was) devices.value = new Map([...devices.peek(), [name, { ...was, ...change }]]);

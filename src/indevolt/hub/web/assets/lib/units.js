@@ -40,5 +40,5 @@ export function written(value, unit, { sign = false } = {}) {
 /** In one text, for sentences and screen readers. @param {number | null | undefined} value @param {string} unit */
 export function quantity(value, unit) {
   const it = written(value, unit);
-  return it.unit ? `${it.text}\u202f${it.unit}` : it.text;
+  return it.unit ? `${it.text}\u00a0${it.unit}` : it.text;
 }

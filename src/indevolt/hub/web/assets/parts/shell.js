@@ -3,12 +3,13 @@
 import { html, signal, useEffect, useRef } from "../lib/html.js";
 import { tokenWanted } from "../lib/api.js";
 import { now, pace } from "../lib/hubtime.js";
+import { reserve } from "../lib/house.js";
 import { count, t, when } from "../lib/i18n.js";
 import { connect, link, nextTry, trouble } from "../lib/live.js";
 import { theme } from "../lib/prefs.js";
 import { stateOf } from "../lib/quality.js";
 import { PAGES, go, href, route } from "../lib/router.js";
-import { meta, remembered, sample, simulated } from "../lib/store.js";
+import { SITE, meta, remembered, sample, simulated } from "../lib/store.js";
 import { close, dialog, open } from "./dialog.js";
 import { Icon } from "./icon.js";
 import { Empty, Passing, Trouble } from "./notice.js";
@@ -44,7 +45,7 @@ export function Shell() {
     <button type="button" class="skip" onClick=${() => main.current?.focus()}>${t("skip")}</button>
     <${Top} />
     <${Tabs} current=${page.name} />
-    <main ref=${main} tabindex="-1" aria-label=${title} aria-busy=${!module && !failed}>
+    <main ref=${main} tabindex="-1" data-page=${page.name} data-page=${page.name} aria-label=${title} aria-busy=${!module && !failed ? "true" : "false"}>
       <${Away} />
       ${
         Page
@@ -60,7 +61,7 @@ export function Shell() {
 }
 
 function Top() {
-  const soc = sample("site", "battery_soc").value;
+  const soc = sample(SITE, "battery_soc").value;
   const value = typeof soc.value === "number" ? soc.value : null;
   const old = stateOf(soc) !== "live" && stateOf(soc) !== "held";
   return html`<header class="top">
@@ -71,7 +72,7 @@ function Top() {
       ${simulated.value && html`<span class="badge" data-kind="simulated" title=${t("simulated.long")}>${t("simulated")}${pace.value > 1 && html`<span class="badge-more">${t("simulated.pace", { pace: count(Math.round(pace.value)) })}</span>`}</span>`}
       <${Reach} />
       <a class="top-soc" href=${href("now")}>
-        <${Ring} soc=${value} reserve=${reserveOf()} size=${34} width=${5} old=${old} />
+        <${Ring} soc=${value} reserve=${reserve.value} size=${34} width=${5} old=${old} />
         <span class="unseen">${t("soc")}</span>
         <${Value} of=${soc} quiet />
       </a>
@@ -80,12 +81,6 @@ function Top() {
       </button>
     </div>
   </header>`;
-}
-
-/** The reserve that holds, in %, if it is known. */
-export function reserveOf() {
-  const { value } = sample("site", "reserve_soc").value;
-  return typeof value === "number" ? value : null;
 }
 
 function nextTheme() {

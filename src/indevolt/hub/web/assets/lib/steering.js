@@ -1,0 +1,83 @@
+// Who decides what each battery does, and orders of people: asked for, followed step by step, undone.
+
+import { computed, signal } from "./html.js";
+import { Problem, get, send } from "./api.js";
+import { on } from "./live.js";
+import { devices, meta } from "./store.js";
+
+/** @typedef {import("./shapes.d.ts").Steering} Steering */
+/** @typedef {import("./shapes.d.ts").Order} Order */
+/** @typedef {import("./shapes.d.ts").Preview} Preview */
+/** @typedef {import("./shapes.d.ts").OverrideAnswer} OverrideAnswer */
+
+const SETTLE_MS = 150; // events of one change come together
+
+/** By device; what is not there has not been asked for, or the hub cannot steer. */
+export const steerings = signal(/** @type {ReadonlyMap<string, Steering>} */ (new Map()));
+/** Until when everything that decides by itself is paused; null: it is not. */
+export const pausedUntil = computed(() => [...steerings.value.values()].map((each) => each.paused_until).find(Boolean) ?? null);
+/** Units that the owner lets the hub write to. */
+export const controllable = computed(() => [...devices.value.values()].filter((each) => each.control));
+
+let watched = false;
+/** @type {Map<string, ReturnType<typeof setTimeout>>} */
+const soon = new Map();
+
+/** Know how units are steered from now on. */
+export function watchSteering() {
+  void Promise.all(controllable.peek().map(({ name }) => refresh(name)));
+  if (watched) return;
+  watched = true;
+  on("steering", ({ device, step, outcome, override }) => {
+    const was = steerings.peek().get(device);
+    if (was?.override && was.override.id === override && step !== "ended" && step !== "restored" && step !== "changed") {
+      put(device, { ...was, override: { ...was.override, step, outcome: outcome ?? was.override.outcome } });
+    }
+    clearTimeout(soon.get(device));
+    soon.set(device, setTimeout(() => void refresh(device), SETTLE_MS));
+  });
+  on("loaded", watchSteering);
+}
+
+/** @param {string} device */
+export async function refresh(device) {
+  try {
+    put(device, await get(`devices/${device}/steering`));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error; // it is as it was; the page says elsewhere that the hub does not answer
+  }
+}
+
+/** @param {string} device @param {Steering} steering */
+function put(device, steering) {
+  steerings.value = new Map([...steerings.peek(), [device, steering]]);
+}
+
+/** What would be written. @param {string} device @param {Order} order @returns {Promise<Preview>} */
+export const preview = (device, order) => send("POST", `devices/${device}/overrides`, order, { query: { dry_run: true } });
+
+/** @param {string} device @param {Order} order @param {string} key @returns {Promise<OverrideAnswer>} */
+export async function give(device, order, key) {
+  try {
+    return await send("POST", `devices/${device}/overrides`, order, { key });
+  } finally {
+    void refresh(device);
+  }
+}
+
+/** End what was asked for; undo: give back what it replaced. @param {string} device @param {boolean} [undo] */
+export async function release(device, undo = false) {
+  put(device, await send("DELETE", `devices/${device}/overrides/current`, undefined, { query: undo ? { undo: true } : {} }));
+}
+
+/** @param {number | null} minutes null: go on */
+export async function pause(minutes) {
+  await (minutes === null ? send("POST", "steering/resume") : send("POST", "steering/pause", { minutes }));
+  watchSteering();
+}
+
+/** Who asked for something, as "you" where it is so. @param {string} actor as the journal has it @returns {string | null} null: you */
+export function whoAsked(actor) {
+  const name = meta.value?.caller.name ?? "";
+  return name && actor === `api ${name}` ? null : actor.replace(/^api /, "");
+}

@@ -1,0 +1,61 @@
+// What comes next, and what happened last.
+
+import { html, useEffect } from "../../lib/html.js";
+import { Problem, get } from "../../lib/api.js";
+import { now } from "../../lib/hubtime.js";
+import { fromNow, t, when } from "../../lib/i18n.js";
+import { pausedUntil, steerings } from "../../lib/steering.js";
+import { journal, meta, takeEntries } from "../../lib/store.js";
+import { Icon } from "../../parts/icon.js";
+
+const SHOWN = 6;
+/** @type {Readonly<Record<string, string>>} */
+const ICONS = { hub: "settings", connection: "link", firmware: "save", write: "charge", alert: "warning", store: "history" };
+
+export function Events() {
+  useEffect(() => {
+    get("journal", { order: "newest", limit: SHOWN }).then(
+      (body) => takeEntries(body.entries),
+      (error) => {
+        if (!(error instanceof Problem)) throw error;
+      },
+    );
+  }, []);
+  const coming = next();
+  const past = journal.value.slice(-SHOWN).reverse();
+  return html`<section class="card events">
+    ${
+      coming.length > 0 &&
+      html`<h2>${t("now.next")}</h2>
+        <ol class="event-list">
+          ${coming.map(({ at, icon, text }) => html`<li key=${text + at}><${Icon} name=${icon} size=${18} /><span>${text}</span><time datetime=${at}>${clock(at)} <span class="quiet">${fromNow((Date.parse(at) - now.value) / 1000)}</span></time></li>`)}
+        </ol>`
+    }
+    <div class="card-head"><h2>${t("now.happened")}</h2><a href="#/journal" class="more-link">${t("page.journal")}<${Icon} name="forward" size=${16} /></a></div>
+    <ol class="event-list">
+      ${past.map(
+        (each) => html`<li key=${`${each.number}${each.at}`}>
+          <${Icon} name=${ICONS[each.kind] ?? "info"} size=${18} />
+          <span lang="en">${each.device && html`<b>${each.device}</b> `}${each.text}</span>
+          <time datetime=${each.at}>${clock(each.at)}</time>
+        </li>`,
+      )}
+      ${past.length === 0 && html`<li class="quiet">${t("now.nothing")}</li>`}
+    </ol>
+  </section>`;
+}
+
+/** What is known to come. */
+function next() {
+  /** @type {{ at: string, icon: string, text: string }[]} */
+  const found = [];
+  for (const [name, steering] of steerings.value) {
+    if (steering.override) found.push({ at: steering.override.until, icon: "release", text: t("now.next.override", { name }) });
+    if (steering.foreign) found.push({ at: steering.foreign.until, icon: "release", text: t("now.next.foreign", { name }) });
+  }
+  if (pausedUntil.value) found.push({ at: pausedUntil.value, icon: "automation", text: t("now.next.pause") });
+  return found.sort((one, other) => Date.parse(one.at) - Date.parse(other.at)).slice(0, 3);
+}
+
+/** @param {string} at */
+const clock = (at) => when(at, { hour: "2-digit", minute: "2-digit" }, meta.value?.time_zone);

@@ -1,0 +1,57 @@
+// A card for each unit: how full it is, what it does, and whether it answers.
+
+import { html } from "../../lib/html.js";
+import { fromNow, t } from "../../lib/i18n.js";
+import { now } from "../../lib/hubtime.js";
+import { targetOf } from "../../lib/house.js";
+import { stateOf } from "../../lib/quality.js";
+import { href } from "../../lib/router.js";
+import { deviceNames, devices, sample } from "../../lib/store.js";
+import { Icon } from "../../parts/icon.js";
+import { Ring } from "../../parts/ring.js";
+import { Value } from "../../parts/value.js";
+
+export function Units() {
+  return html`<section class="units" aria-label=${t("now.units")}>
+    ${deviceNames.value.map((name) => html`<${Unit} key=${name} name=${name} />`)}
+  </section>`;
+}
+
+/** @param {{ name: string }} props */
+function Unit({ name }) {
+  const device = devices.value.get(name);
+  if (!device) return null;
+  const soc = sample(name, "battery_soc").value;
+  const reserve = sample(name, "backup_soc").value.value;
+  const state = stateOf(soc);
+  return html`<a class="card unit-card" href=${href("devices", name)} data-simulated=${device.simulated} data-link=${device.link}>
+    <div class="unit-head">
+      <${Ring} soc=${typeof soc.value === "number" ? soc.value : null} reserve=${typeof reserve === "number" ? reserve : null} target=${targetOf(name)}
+        size=${52} width=${7} old=${state !== "live" && state !== "held"} />
+      <div class="unit-name">
+        <h2>${name}</h2>
+        <p class="quiet">${device.title || t("now.unit.unknown")}</p>
+      </div>
+      <span class="unit-soc"><span class="unseen">${t("soc")}: </span><${Value} of=${soc} /></span>
+    </div>
+    <dl class="unit-facts">
+      <div><dt>${t("now.place.battery")}</dt><dd><${Value} of=${sample(name, "battery_power").value} size quiet /> <span class="quiet">${way(name)}</span></dd></div>
+      <div><dt>${t("now.place.sun")}</dt><dd><${Value} of=${sample(name, "solar_power").value} quiet /></dd></div>
+      <div><dt>${t("now.tohouse")}</dt><dd><${Value} of=${sample(name, "ac_power").value} quiet /></dd></div>
+    </dl>
+    ${
+      device.link !== "online"
+        ? html`<p class="unit-trouble"><${Icon} name="warning" size=${16} />${t(`link.${device.link}`)}, ${fromNow((Date.parse(device.link_since) - now.value) / 1000)}</p>`
+        : device.frozen
+          ? html`<p class="unit-trouble"><${Icon} name="warning" size=${16} />${t("now.frozen")}</p>`
+          : null
+    }
+  </a>`;
+}
+
+/** @param {string} name */
+function way(name) {
+  const { value } = sample(name, "battery_power").value;
+  if (typeof value !== "number") return "";
+  return t(Math.abs(value) < 15 ? "now.battery.idle" : value > 0 ? "now.battery.out" : "now.battery.in");
+}
