@@ -2,12 +2,14 @@
 
 import type core from "../locales/en/core.js";
 import type devices from "../locales/en/devices.js";
+import type history from "../locales/en/history.js";
 import type now from "../locales/en/now.js";
 import type pages from "../locales/en/pages.js";
 
 export type Core = Record<keyof typeof core, string>;
 export type Now = Record<keyof typeof now, string>;
 export type Devices = Record<keyof typeof devices, string>;
+export type History = Record<keyof typeof history, string>;
 export type Pages = Record<keyof typeof pages, string>;
 
-export type Key = keyof (Core & Now & Devices & Pages);
+export type Key = keyof (Core & Now & Devices & History & Pages);

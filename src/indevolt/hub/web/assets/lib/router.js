@@ -10,7 +10,7 @@ import { need } from "./i18n.js";
 /** In the order of the tabs. @type {readonly Page[]} */
 export const PAGES = [
   { name: "now", icon: "now", styled: true, load: () => import("../pages/now.js") },
-  { name: "history", icon: "history", styled: false, load: () => import("../pages/history.js") },
+  { name: "history", icon: "history", styled: true, load: () => import("../pages/history.js") },
   { name: "devices", icon: "devices", styled: true, load: () => import("../pages/devices.js") },
   { name: "plan", icon: "plan", styled: false, load: () => import("../pages/plan.js") },
   { name: "journal", icon: "journal", styled: false, load: () => import("../pages/journal.js") },

@@ -42,3 +42,10 @@ export function quantity(value, unit) {
   const it = written(value, unit);
   return it.unit ? `${it.text}\u00a0${it.unit}` : it.text;
 }
+
+/** At an axis, where round numbers stand: 500 W, 2 kW, 2.5 kW. @param {number} value @param {string} unit */
+export function tick(value, unit) {
+  if (value === 0) return "0";
+  const large = Math.abs(value) >= 1000;
+  return `${exact(large ? value / 1000 : value, 1)} ${large ? "k" : ""}${unit}`;
+}
