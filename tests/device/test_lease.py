@@ -1,57 +1,248 @@
-"""A lease: one writer, bounded commands, and everything as before at its end."""
+"""A lease: bounded commands, written on change only and not too often, and foreign writes left alone."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import indevolt
-from indevolt.battery import Discharge, Stage
-from indevolt.clock import ManualClock
-from indevolt.device import Device
-from indevolt.device.lease import Lease
-from indevolt.device.lock import LeaseFile
-from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
-from wiretap import Wiretap
+from indevolt.battery import Charge, Discharge, Hold, SelfUse, Stage
+from indevolt.errors import BudgetSpent, ForeignWriter, InvalidInput
 
-HOUR = timedelta(hours=1)
-MODE, REALTIME = 47005, 47015
+from .leasing import BACKUP_SOC, HOUR, MODE, Bench
+
+SELF_USE, IN_REALTIME, SCHEDULE = 1, 4, 5
+STANDBY, CHARGING, DISCHARGING = 0, 1, 2
 
 
 @pytest.fixture
-def simulator(clock: ManualClock) -> Simulator:
-    night = steady_house(Surroundings(700, ()))
-    return Simulator("powerflex2000", clock=clock, modules=2, house=night, response=INSTANT, soc_pct=60)
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
-@pytest.fixture
-def files(tmp_path: Path, simulator: Simulator) -> LeaseFile:
-    return LeaseFile(tmp_path, simulator.serial)
+async def test_a_command_is_carried_out_and_what_was_before_is_back_at_the_end(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            outcome = await lease.command(Discharge(500, 20))
+            assert outcome.stage is Stage.EFFECTIVE
+            assert bench.mode == "realtime"
+
+    await bench.passing(session())
+    assert bench.mode == "self_use"
+    assert bench.steps() == ["asked", "wrote", "restored"]
+    assert bench.files.load().snapshot is None
+    assert not bench.files.locked()
 
 
-@asynccontextmanager
-async def leased(wire: Wiretap, clock: ManualClock, folder: Path, **more: Any) -> AsyncIterator[tuple[Device, Lease]]:
-    async with (
-        indevolt.connect("sim", transport=wire, clock=clock) as battery,
-        battery.lease(**{"ttl": HOUR, "folder": folder, "actor": "test", **more}) as lease,
-    ):
-        yield battery, lease
+async def test_what_is_set_before_is_on_disk_before_anything_is_written(bench: Bench) -> None:
+    kept = []
+
+    def look(request: object) -> None:
+        if "SetData" in type(request).__name__:
+            kept.append(bench.files.load())
+
+    bench.wire.before = look
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Charge(500, 90))
+
+    await bench.passing(session())
+    first = kept[0]
+    assert first.snapshot is not None
+    assert first.snapshot.settings["mode"] == "self_use"
+    assert first.wrote["mode"] == "realtime"
+    assert first.holder is not None
+    assert first.holder.actor == "test"
+    assert first.ledger.writes.keys() == {"mode", "realtime"}
 
 
-async def test_what_was_before_is_back_at_the_end(
-    wire: Wiretap, clock: ManualClock, tmp_path: Path, simulator: Simulator, files: LeaseFile
-) -> None:
-    async with leased(wire, clock, tmp_path) as (_, lease):
-        outcome = await lease.command(Discharge(500, 20))
-        assert outcome.stage is Stage.EFFECTIVE
-        assert simulator.get("mode") == "realtime"
-        assert files.load().snapshot is not None
-    assert simulator.get("mode") == "self_use"
-    assert files.load().snapshot is None
-    assert not files.locked()
-    assert [note["step"] for note in files.notes()] == ["asked", "wrote", "restored"]
+@pytest.mark.parametrize(
+    ("command", "order"),
+    [
+        (Discharge(500, 20), (DISCHARGING, 500, 55)),
+        (Charge(500, 90), (CHARGING, 500, 65)),
+        (Discharge(500, 58), (DISCHARGING, 500, 58)),
+        (Charge(500, 61), (CHARGING, 500, 61)),
+        (Discharge(9000, 20), None),
+        (Hold(), (STANDBY, 0, 100)),
+    ],
+)
+async def test_a_command_reaches_five_percent_at_most(bench: Bench, command: Discharge, order: tuple[int, ...] | None) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(command)
+
+    if order is None:
+        with pytest.raises(InvalidInput, match="realtime_power"):
+            await bench.passing(session())
+        assert bench.orders == []
+    else:
+        await bench.passing(session())
+        assert bench.orders == [order]
+
+
+async def test_the_fence_moves_with_the_charge_and_stops_at_the_floor(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease(floor_pct=40, ttl=timedelta(hours=5)) as lease:
+            await lease.command(Discharge(2000, 5))
+            await bench.clock.sleep(4 * 3600)
+            assert bench.simulator.get("battery_soc") == pytest.approx(40, abs=1)
+
+    await bench.passing(session())
+    targets = [order[2] for order in bench.orders]
+    assert targets[0] == 55
+    assert targets[-1] == 40
+    assert targets == sorted(targets, reverse=True)
+    assert len(targets) <= 9  # a write for each 2 %
+    assert bench.modes_written == [IN_REALTIME, SELF_USE]
+
+
+async def test_nothing_is_discharged_within_two_percent_of_the_reserve_of_the_device(bench: Bench) -> None:
+    bench.simulator.set("backup_soc", 56)
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 5))
+
+    await bench.passing(session())
+    assert bench.orders == [(DISCHARGING, 500, 58)]
+
+
+async def test_what_stands_already_is_not_written_again(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Charge(500, 90))
+            again = await lease.command(Charge(500, 90))
+            assert again.stage is Stage.CONFIRMED
+            assert again.notes == ("it was so already, so nothing was written",)
+            await lease.command(Charge(600, 90))
+
+    await bench.passing(session())
+    assert bench.orders == [(CHARGING, 500, 65), (CHARGING, 600, 65)]
+    assert bench.modes_written == [IN_REALTIME, SELF_USE]
+
+
+async def test_a_mode_is_changed_every_five_minutes_at_most_but_always_put_back(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Hold())
+        async with bench.lease() as lease:
+            with pytest.raises(BudgetSpent, match="mode was written 2 times; allowed: 22 in 24 h, at least 5 min apart") as caught:
+                await lease.command(Hold())
+            assert 290 < caught.value.wait_s <= 300
+            await bench.clock.sleep(caught.value.wait_s)
+            assert (await lease.command(Hold())).proven
+
+    await bench.passing(session())
+    assert bench.modes_written == [IN_REALTIME, SELF_USE, IN_REALTIME, SELF_USE]
+
+
+async def test_no_budget_is_freed_by_a_clock_that_jumps(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Hold())
+            await lease.command(SelfUse(), safety=True)
+            bench.clock.jump(86_400)
+            with pytest.raises(BudgetSpent):
+                await lease.command(Hold())
+
+    await bench.passing(session())
+
+
+async def test_safety_writes_even_though_the_budget_is_spent(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Hold())
+            with pytest.raises(BudgetSpent):
+                await lease.command(SelfUse())
+            assert (await lease.command(SelfUse(), safety=True)).proven
+
+    await bench.passing(session())
+
+
+async def test_a_setting_is_put_back_unless_it_was_written_for_good(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.write("inverter_input_limit", 1000)
+            await lease.write("backup_soc", 30, for_good=True)
+
+    before = bench.simulator.get("inverter_input_limit")
+    await bench.passing(session())
+    assert bench.simulator.get("inverter_input_limit") == before
+    assert bench.simulator.get("backup_soc") == 30
+    assert [point for point, _ in bench.wire.writes].count(BACKUP_SOC) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("mode", ("realtime",)), ("mode", ("schedule",)), ("realtime_state", ("charge", 500, 90))]
+)
+async def test_what_moves_the_battery_is_written_by_a_command_only(bench: Bench, name: str, values: tuple[str | int, ...]) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.write(name, *values)
+
+    with pytest.raises(InvalidInput, match="part of a command"):
+        await bench.passing(session())
+    assert bench.wire.writes == []
+
+
+async def test_a_mode_that_somebody_else_chooses_is_left_alone_for_fifteen_minutes_and_found_again_at_the_end(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease(ttl=2 * HOUR) as lease:
+            await lease.command(Discharge(500, 20))
+            bench.simulator.set("mode", "schedule")
+            await bench.clock.sleep(60)
+            assert str(lease.yielded) == "mode is schedule"
+            with pytest.raises(ForeignWriter, match="somebody else wrote: mode is schedule; it is left alone for 14 min more"):
+                await lease.command(Discharge(500, 20))
+            assert bench.mode == "schedule"
+            await bench.clock.sleep(900)
+            assert bench.mode == "realtime"  # control resumes
+
+    await bench.passing(session())
+    assert bench.mode == "schedule"
+    assert bench.steps() == ["asked", "wrote", "foreign", "asked", "wrote", "restored"]
+
+
+async def test_an_order_of_somebody_else_is_noticed_as_well(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 20))
+            bench.simulator.set("realtime_power", 800)
+            with pytest.raises(ForeignWriter, match="realtime_power is 800"):
+                await lease.command(Discharge(600, 20))
+
+    await bench.passing(session())
+    assert bench.mode == "self_use"
+
+
+async def test_a_write_that_shows_late_is_not_taken_for_somebody_else(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lag_s=45.0)
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            outcome = await lease.command(Discharge(500, 20))
+            assert outcome.stage is Stage.ACCEPTED
+            await bench.clock.sleep(120)
+            assert lease.yielded is None
+
+    await bench.passing(session())
+    assert "foreign" not in bench.steps()
+    assert bench.mode == "self_use"
+
+
+async def test_a_device_that_restarted_and_forgot_is_told_again(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 20))
+            bench.simulator.set("realtime_state", "standby")
+            bench.simulator.reboot(5)
+            await bench.clock.sleep(120)
+            assert lease.yielded is None
+            assert bench.simulator.get("realtime_state") == "discharge"
+
+    await bench.passing(session())
+    assert bench.steps() == ["asked", "wrote", "restarted", "restarted", "asked", "wrote", "restored"]
+    assert bench.wire.writes[-1] == (MODE, (SELF_USE,))

@@ -33,10 +33,11 @@ from indevolt.catalogue import LIMITING, Firmware, Model, Product, Verdict, Writ
 from indevolt.clock import Clock
 from indevolt.control.ledger import Room
 from indevolt.control.situation import LEAST_SOC_PCT
+from indevolt.device.account import Hear
 from indevolt.device.batches import Batches, Quarantined
 from indevolt.device.commands import effect_of, readable, require_leader, situation, within_limits
 from indevolt.device.holding import holding
-from indevolt.device.lease import Hear, Lease, Look
+from indevolt.device.lease import Lease, Look
 from indevolt.device.password import replace_password
 from indevolt.device.proof import PATIENCE_S, Prover, Tell, same
 from indevolt.device.reader import Reader

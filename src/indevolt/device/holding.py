@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.clock import Clock
 from indevolt.control.ledger import Room
-from indevolt.device.lease import Hear, Lease, Look
+from indevolt.device.account import Account, Hear
+from indevolt.device.lease import Lease, Look
 from indevolt.device.lock import BEAT_S, Holder, LeaseFile, lease_folder
 from indevolt.errors import IndevoltError, LeaseLost
 
@@ -50,7 +51,7 @@ async def holding(
     files = LeaseFile(folder or lease_folder(), device.serial or device.address)
     files.acquire(clock.now())
     try:
-        lease = Lease(device, clock, files=files, record=files.load(), room=room or Room(), look=look, hear=hear)
+        lease = Lease(device, clock, Account(files, files.load(), clock, hear), room=room or Room(), look=look)
         await lease.restore(restore_s, "left behind by an earlier lease")
         lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
         async with _looked_after(lease, files, clock, restore_s):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -33,10 +32,11 @@ from indevolt.control.ledger import (
     strange,
 )
 from indevolt.control.situation import ABOVE_BACKUP_PCT
+from indevolt.device.account import Account, lasting
 from indevolt.device.commands import readable
-from indevolt.device.lock import Holder, LeaseFile, Record, emptied
+from indevolt.device.lock import Holder
 from indevolt.device.proof import Tell, same
-from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, NotRestored
+from indevolt.errors import ForeignWriter, IndevoltError, InvalidInput, LeaseLost, NotRestored
 
 if TYPE_CHECKING:
     from indevolt.device.device import Device, Plan
@@ -48,8 +48,6 @@ AGAIN_S: Final = 2.0  # between two attempts to put back what was before
 WATCHED: Final = (MODE, *REALTIME_NAMES, "battery_soc", "backup_soc", "battery_power")
 
 T = TypeVar("T")
-Hear: TypeAlias = Callable[[str, Mapping[str, Any]], None]
-"""Hears of each line of the journal, as it is written: its step and its facts."""
 Look: TypeAlias = Callable[[tuple[str, ...]], Awaitable[Reading]]
 """Returns quantities that are young enough; a hub has them already."""
 
@@ -77,12 +75,10 @@ class Lease:
         self,
         device: Device,
         clock: Clock,
+        account: Account,
         *,
-        files: LeaseFile,
-        record: Record,
         room: Room,
         look: Look | None = None,
-        hear: Hear | None = None,
     ) -> None:
         self.device = device
         self.room = room
@@ -92,15 +88,12 @@ class Lease:
         self.ended = ""
         """Why nothing may be written any more; empty while it is held."""
         self._clock = clock
-        self._files = files
-        self._record = record
+        self._account = account
         self._look = look
-        self._hear = hear
         self._limits: Limits | None = None
         self._late: Mapping[str, Value | None] = {}  # what was before a write that has not been proven, and may be shown late
         self._wrote_s = clock.monotonic()
         self._until_s = float("inf")
-        self._ledger_s = max(clock.now().timestamp(), record.ledger.latest_s()) - clock.monotonic()
         self._busy = asyncio.Lock()
         self._over = asyncio.Event()
 
@@ -109,12 +102,12 @@ class Lease:
     @property
     def holder(self) -> Holder | None:
         """Who holds it."""
-        return self._record.holder
+        return self._account.record.holder
 
     @property
     def until(self) -> datetime | None:
         """When it ends by itself."""
-        return self._record.until
+        return self._account.record.until
 
     @property
     def left_s(self) -> float:
@@ -124,12 +117,12 @@ class Lease:
     @property
     def snapshot(self) -> Snapshot | None:
         """What is put back at the end; None while nothing was written."""
-        return self._record.snapshot
+        return self._account.record.snapshot
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
         """How often was written, and how often may be."""
-        return self._record.ledger.budgets(self._now_s())
+        return self._account.budgets
 
     def begin(self, holder: Holder, address: str, reason: str, ttl: timedelta) -> None:
         """Put down who holds it.
@@ -137,7 +130,8 @@ class Lease:
         Raises:
             InvalidInput: a time out of range, or it cannot be kept.
         """
-        self._record = replace(self._record, holder=holder, address=address, reason=reason)
+        record = replace(self._account.record, holder=holder, address=address, reason=reason)
+        self._account.keep(record, surely=False)
         self.renew(ttl)
 
     def renew(self, ttl: timedelta) -> None:
@@ -149,7 +143,7 @@ class Lease:
         if not timedelta() < ttl <= LONGEST:
             raise InvalidInput(f"ttl: {ttl} is out of range", remedy="More than 0, up to 24 h; a lease can be renewed.")
         self._until_s = self._clock.monotonic() + ttl.total_seconds()
-        self._keep(replace(self._record, until=self._clock.now() + ttl), surely=False)
+        self._account.keep(replace(self._account.record, until=self._clock.now() + ttl), surely=False)
 
     # ---- commanding ----------------------------------------------------------------------------------------------------------
 
@@ -174,14 +168,14 @@ class Lease:
         async with self._busy:
             return await self._while_held(self._command(command, reason, safety=safety, tell=tell))
 
-    async def write(self, name: str, *values: Value, reason: str = "", lasting: bool = False, safety: bool = False) -> Outcome:
+    async def write(self, name: str, *values: Value, reason: str = "", for_good: bool = False, safety: bool = False) -> Outcome:
         """Write a setting and return what became of it; see :meth:`Device.write`.
 
         Args:
             name: quantity.
             values: one value, or several for consecutive points.
             reason: why, for the journal.
-            lasting: for good; else what was before is put back when the lease ends.
+            for_good: it stays; else what was before is put back when the lease ends.
             safety: write even though the budget is spent.
 
         Raises:
@@ -191,10 +185,10 @@ class Lease:
         """
         write = self.device.plan_write(name, *values)
         mode = write.wanted.get(MODE)
-        if any(each in REALTIME_NAMES for each in write.wanted) or mode == REALTIME or (mode is not None and not lasting):
+        if any(each in REALTIME_NAMES for each in write.wanted) or mode == REALTIME or (mode is not None and not for_good):
             raise InvalidInput(f"{name} is part of a command", remedy="Give a command (charge, discharge, hold), which has an end.")
         async with self._busy:
-            return await self._while_held(self._write(write, name, values, reason, lasting=lasting, safety=safety))
+            return await self._while_held(self._write(write, name, values, reason, for_good=for_good, safety=safety))
 
     async def tend(self) -> None:
         """Look after what stands: foreign writes, and the fence. Runs by itself every 30 s.
@@ -205,51 +199,69 @@ class Lease:
         """
         async with self._busy:
             self.check()
-            if self._record.wrote:
+            if self._account.record.wrote:
                 await self._while_held(self._tend())
 
     async def _command(self, command: Command, reason: str, *, safety: bool, tell: Tell | None) -> Outcome:
         plan = await self.device.plan_command(command)
         await self._notice(plan.before)
-        self._check_foreign()
+        self._give_way()
         self._limits = plan.limits
         plan = bounded_plan(plan, self.device.model, self.room, self.sent)
         near = plan.command
-        if near == self.sent and self._stands(plan):
-            self.wanted = command
-            return Outcome(Stage.CONFIRMED, self._record.wrote, notes=("it stands already, so nothing was written",))
-        self._spend((name for step in plan.writes for name in step.wanted), safety=safety)
-        self._prepare(plan.steps, plan.writes, plan.before)
-        outcome = await self._journaled(repr(near), self.device.carry_out(plan, tell), reason)
-        self._late = {} if outcome.proven else {name: plan.before.value(name) for name in outcome.wanted}
+        if not plan.writes or (near == self.sent and _stands(plan)):
+            self._prepare(plan.steps, (), plan.before)
+            self.wanted, self.sent = command, near
+            wanted = {name: value for step in plan.steps for name, value in step.wanted.items()}
+            return Outcome(
+                Stage.CONFIRMED, wanted, wanted, wanted, notes=(*plan.notes, "it was so already, so nothing was written")
+            )
+        if not safety:
+            self._account.spend(name for step in plan.writes for name in step.wanted)
+        self._late, self._wrote_s = (
+            self._account.prepare(self.device, plan.steps, plan.writes, plan.before),
+            self._clock.monotonic(),
+        )
+        outcome = await self._account.journaled(repr(near), self.device.carry_out(plan, tell), reason)
+        if outcome.proven:
+            self._late = {}
         if outcome.stage is not Stage.REFUSED:
             self.wanted, self.sent = command, near
         return replace(outcome, notes=tuple(dict.fromkeys((*plan.notes, *outcome.notes))))
 
     async def _write(
-        self, write: Write, name: str, values: tuple[Value, ...], reason: str, *, lasting: bool, safety: bool
+        self, write: Write, name: str, values: tuple[Value, ...], reason: str, *, for_good: bool, safety: bool
     ) -> Outcome:
-        self._check_foreign()
-        names = readable(self.device.model, write.wanted)
-        before = await self.device.read(*names)
-        self._spend(write.wanted, safety=safety)
+        self._give_way()
+        before = await self.device.read(*readable(self.device.model, write.wanted))
+        if not safety:
+            self._account.spend(write.wanted)
         self._prepare((write,), (write,), before)
-        outcome = await self._journaled(f"{name} = {', '.join(map(str, values))}", self.device.write(name, *values), reason)
-        if lasting and outcome.stage is not Stage.REFUSED and self._record.snapshot is not None:
-            self._keep(replace(self._record, snapshot=self._record.snapshot.rebased(write.wanted)))
+        what = f"{name} = {', '.join(map(str, values))}"
+        outcome = await self._account.journaled(what, self.device.write(name, *values), reason)
+        if outcome.proven:
+            self._late = {}
+        if for_good and outcome.stage is not Stage.REFUSED and self.snapshot is not None:
+            self._account.keep(replace(self._account.record, snapshot=self.snapshot.rebased(write.wanted)))
             if MODE in write.wanted:
                 self.wanted = self.sent = None
         return outcome
+
+    def _prepare(self, steps: Iterable[Write], writes: Iterable[Write], before: Reading) -> None:
+        self._late = self._account.prepare(self.device, steps, writes, before)
+        self._wrote_s = self._clock.monotonic()
 
     async def _tend(self) -> None:
         names = readable(self.device.model, WATCHED)
         reading = await (self.device.read(*names) if self._look is None else self._look(names))
         await self._notice(reading)
+        self._give_way()
         soc_pct = reading.number("battery_soc")
-        if self.yielded is not None or self.wanted is None or soc_pct is None:
+        if self.wanted is None or soc_pct is None:
             return
         if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, room_of(self.room, reading, self._limits)):
-            await self._command(self.wanted, "the charge moved", safety=False, tell=None)
+            why = "the charge moved" if self.sent is not None else "it is not as it was commanded"
+            await self._command(self.wanted, why, safety=False, tell=None)
 
     # ---- rules ---------------------------------------------------------------------------------------------------------------
 
@@ -259,110 +271,46 @@ class Lease:
         Raises:
             LeaseLost: it is.
         """
-        if not self.ended and not self._files.held:
+        if not self.ended and not self._account.files.held:
             self.end("another program took it over")
         if not self.ended and self.left_s <= 0:
             self.end("its time has passed")
         if self.ended:
-            raise LeaseLost(f"the lease of {self._files.serial} is over: {self.ended}")
+            raise LeaseLost(f"the lease of {self._account.files.serial} is over: {self.ended}")
 
-    def _check_foreign(self) -> None:
+    def _give_way(self) -> None:
+        """Refuse to write while somebody else is left alone.
+
+        Raises:
+            ForeignWriter: says for how long.
+        """
         if self.yielded is None:
             return
         left_s = self.yielded.until_s - self._clock.monotonic()
         if left_s > 0:
-            raise ForeignWriter(f"somebody else wrote: {self.yielded}; it is left alone for {left_s / 60:.0f} min more")
+            raise ForeignWriter(f"somebody else wrote: {self.yielded}; it is left alone for {lasting(left_s)} more")
         self.yielded = None
-
-    def _stands(self, plan: Plan) -> bool:
-        return all(same(plan.before.value(name), value) for step in plan.steps for name, value in step.wanted.items())
-
-    def _spend(self, names: Iterable[str], *, safety: bool) -> None:
-        spent = self._record.ledger.spent(names, self._now_s())
-        if spent is None or safety:
-            return
-        rule = spent.allowance
-        apart = f", at least {_lasting(rule.apart_s)} apart" if rule.apart_s else ""
-        most = f"{rule.most - rule.kept_back} in {_lasting(rule.window_s)}{apart}"
-        wait_s = spent.free_in_s
-        raise BudgetSpent(
-            f"{spent.name} was written {spent.used} times; allowed: {most}",
-            wait_s=wait_s,
-            remedy=f"Possible in {_lasting(wait_s)}.",
-        )
 
     async def _notice(self, reading: Reading) -> None:
         """Find out whether somebody else wrote; a restart of the device is none."""
-        shown = {name: reading.value(name) for name in self._record.wrote if name in reading}
-        found = {name: value for name, value in strange(self._record.wrote, shown).items() if not same(self._late.get(name), value)}
+        record = self._account.record
+        shown = {name: reading.value(name) for name in record.wrote if name in reading}
+        found = {name: value for name, value in strange(record.wrote, shown).items() if not same(self._late.get(name), value)}
         if not found:
             return
+        self.sent = None
         if await self.device.restarted_since(self._wrote_s):
-            self.sent = None
-            self._note("restarted", shown=found)
+            self._account.note("restarted", shown=found)
             return
         now = self._clock.now()
-        known = {name: value for name, value in shown.items() if value is not None}
         until = now + timedelta(seconds=YIELD_S)
         self.yielded = Yielded(found, now, until, self._clock.monotonic() + YIELD_S)
-        self.sent = None
-        record = replace(self._record, wrote={**self._record.wrote, **found})
-        if MODE in found and record.snapshot is not None:
-            record = replace(record, snapshot=record.snapshot.rebased(known))  # who chose another mode wants to find it again
-        self._keep(record)
-        self._note("foreign", shown=found, until=until)
-
-    def _prepare(self, steps: Iterable[Write], writes: Iterable[Write], before: Reading) -> None:
-        """Keep what is set before, and what will be written, before anything is."""
-        wanted = {name: value for step in steps for name, value in step.wanted.items()}
-        was = {name: before.value(name) for name in (*wanted, MODE, *REALTIME_NAMES) if name in before}
-        if (mode := was.get(MODE)) is None and MODE in wanted:
-            raise InvalidInput("mode is unknown, so it could not be put back", remedy="Wait until the device tells its mode.")
-        if mode is not None:
-            self.device.plan_write(MODE, mode)  # complains about a mode that cannot be written, before it is left
-        old = self._record.snapshot or Snapshot(self._clock.now(), {})
-        snapshot = old.joined(
-            {name: value for name, value in was.items() if value is not None and (name in wanted or MODE in wanted)}
-        )
-        ledger = self._record.ledger
-        for step in writes:
-            ledger = ledger.booked(step.wanted, self._now_s())
-        surely = snapshot != self._record.snapshot
-        self._keep(replace(self._record, snapshot=snapshot, wrote={**self._record.wrote, **wanted}, ledger=ledger), surely=surely)
-        self._late = was
-        self._wrote_s = self._clock.monotonic()
-
-    def _keep(self, record: Record, *, surely: bool = True) -> None:
-        self._files.save(record, surely=surely)
-        self._record = record
-
-    def _now_s(self) -> float:
-        """Return the time of the ledger, which goes by the monotonic clock and never back."""
-        return self._ledger_s + self._clock.monotonic()
-
-    @property
-    def _actor(self) -> str:
-        return self._record.holder.actor if self._record.holder else ""
-
-    async def _journaled(self, what: str, work: Awaitable[Outcome], reason: str) -> Outcome:
-        self._note("asked", what=what, reason=reason)
-        try:
-            outcome = await work
-        except BaseException as error:
-            self._note("failed", what=what, reason=reason, error=repr(error)[:300])
-            raise
-        self._note(
-            "wrote",
-            what=what,
-            reason=reason,
-            stage=outcome.stage.value,
-            wanted=dict(outcome.wanted),
-            before=dict(outcome.before),
-            shown=dict(outcome.shown),
-            took_s=round(outcome.took_s, 1),
-            notes=list(outcome.notes),
-        )
-        return outcome
+        record = replace(record, wrote={**record.wrote, **found})
+        if MODE in found and record.snapshot is not None:  # who chose another mode wants to find it again
+            known = {name: value for name, value in shown.items() if value is not None}
+            record = replace(record, snapshot=record.snapshot.rebased(known))
+        self._account.keep(record)
+        self._account.note("foreign", shown=found, until=until)
 
     async def _while_held(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something, and stop at once when the lease ends meanwhile."""
@@ -375,7 +323,7 @@ class Lease:
         try:
             await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise LeaseLost(f"the lease of {self._files.serial} is over: {self.ended}")
+                raise LeaseLost(f"the lease of {self._account.files.serial} is over: {self.ended}")
             return task.result()
         finally:
             for each in (task, over):
@@ -404,9 +352,9 @@ class Lease:
         """
         async with self._busy:
             deadline_s = self._clock.monotonic() + patience_s
-            while (snapshot := self._record.snapshot) is not None:
-                if not self._files.held:
-                    raise LeaseLost(f"another program took over {self._files.serial}, and puts back what was before")
+            while (snapshot := self._account.record.snapshot) is not None:
+                if not self._account.files.held:
+                    raise LeaseLost(f"another program took over {self._account.files.serial}, and puts back what was before")
                 try:
                     if await self._put_back(snapshot, why):
                         break
@@ -414,37 +362,31 @@ class Lease:
                 except IndevoltError as error:
                     trouble = str(error)
                 if self._clock.monotonic() + AGAIN_S > deadline_s:
-                    self._note("not restored", why=why, wanted=dict(snapshot.settings), trouble=trouble)
-                    raise NotRestored(f"{self._files.serial} is not as it was before ({_spelled(snapshot.settings)}): {trouble}")
+                    self._account.note("not restored", why=why, wanted=dict(snapshot.settings), trouble=trouble)
+                    raise NotRestored(
+                        f"{self._account.files.serial} is not as it was before ({_spelled(snapshot.settings)}): {trouble}"
+                    )
                 await self._clock.sleep(AGAIN_S)
-            if self._record.holder is not None and self.ended:
-                self._keep(emptied(self._record))
+            if self._account.record.holder is not None and self.ended:
+                self._account.close()
 
     async def _put_back(self, snapshot: Snapshot, why: str) -> bool:
         """Write what is not as before, once; return whether all is."""
         names = readable(self.device.model, snapshot.settings)
         shown = await self.device.read(*names)
-        wanted = restoration(snapshot, self._record.wrote, {name: shown.value(name) for name in names})
+        wanted = restoration(snapshot, self._account.record.wrote, {name: shown.value(name) for name in names})
         for name, values in _grouped(wanted.writes):
-            record = replace(self._record, ledger=self._record.ledger.booked((name,), self._now_s()))
-            with suppress(InvalidInput):  # a disk that is full does not keep us from it
-                self._keep(record, surely=False)
+            self._account.book(name)
             await self.device.write(name, *values)
         if wanted.writes:
             shown = await self.device.read(*names)
-            wanted = restoration(snapshot, self._record.wrote, {name: shown.value(name) for name in names})
+            wanted = restoration(snapshot, self._account.record.wrote, {name: shown.value(name) for name in names})
         if any(name in names for name in wanted.writes):
             return False
         now = {name: shown.value(name) for name in names}
-        self._note("restored", why=why, before=dict(snapshot.settings), shown=now, left=dict(wanted.left))
-        self._keep(emptied(self._record))
+        self._account.note("restored", why=why, before=dict(snapshot.settings), shown=now, left=dict(wanted.left))
+        self._account.close()
         return True
-
-    def _note(self, step: str, **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
-        with suppress(InvalidInput):  # a journal that cannot be written does not keep us from putting things back
-            self._files.note(self._clock.now(), step, actor=self._actor, **facts)
-        if self._hear is not None:
-            self._hear(step, facts)
 
 
 def bounded_plan(plan: Plan, model: Model, room: Room, sent: Command | None) -> Plan:
@@ -466,6 +408,10 @@ def room_of(room: Room, reading: Reading, limits: Limits | None) -> Room:
     return room.within(floor_pct=floor_pct, ceiling_pct=100.0 if limits is None else limits.soc_max.value)
 
 
+def _stands(plan: Plan) -> bool:
+    return all(same(plan.before.value(name), value) for step in plan.steps for name, value in step.wanted.items())
+
+
 def _grouped(writes: Mapping[str, Value]) -> Iterable[tuple[str, tuple[Value, ...]]]:
     """Yield what is written as one: the mode first, and real-time points together."""
     if MODE in writes:
@@ -479,9 +425,3 @@ def _grouped(writes: Mapping[str, Value]) -> Iterable[tuple[str, tuple[Value, ..
 
 def _spelled(settings: Mapping[str, Value]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items() if name not in REALTIME_NAMES)
-
-
-def _lasting(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"

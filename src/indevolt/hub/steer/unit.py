@@ -316,7 +316,7 @@ class UnitSteering:
         leaving = chore.name == MODE and self.keeper.latest.value(MODE) == REALTIME  # into the device's own hands: always allowed
         self._actor = chore.actor
         try:
-            outcome = await lease.write(chore.name, *chore.values, reason=chore.reason, lasting=True, safety=leaving)
+            outcome = await lease.write(chore.name, *chore.values, reason=chore.reason, for_good=True, safety=leaving)
         except IndevoltError as error:
             if not chore.done.done():
                 chore.done.set_exception(error)
