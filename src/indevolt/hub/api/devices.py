@@ -120,7 +120,6 @@ async def list_points(request: Request, keeper: KeeperOf) -> Response:
 def describe(keeper: Keeper) -> DeviceBody:
     """Return what is known of who a device is."""
     device = keeper.device
-    error = keeper.error
     return DeviceBody(
         name=keeper.id,
         title=keeper.title,
@@ -134,11 +133,16 @@ def describe(keeper: Keeper) -> DeviceBody:
         link=keeper.link,
         link_since=keeper.link_since,
         frozen=keeper.latest.frozen,
-        trouble=TroubleBody(detail=str(error), remedy=error.remedy) if error else None,
+        trouble=trouble_of(keeper),
         quarantined=dict(keeper.health.quarantined),
         evidence=list(device.evidence) if device else [],
         warnings=list(device.warnings) if device else [],
     )
+
+
+def trouble_of(keeper: Keeper) -> TroubleBody | None:
+    """Return what is wrong with a device now."""
+    return TroubleBody(detail=str(keeper.error), remedy=keeper.error.remedy) if keeper.error else None
 
 
 def not_reached(keeper: Keeper) -> Unreachable:

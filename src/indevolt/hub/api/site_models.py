@@ -6,7 +6,7 @@ How they are filled stands beside each route. Units are W, Wh and %; power is po
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -153,5 +153,4 @@ class SummaryBody(BaseModel):
     today: SitePeriodBody
     money_today: MoneyBody | None = Field(description="null as long as no tariff is configured.")
     alerts: list[AlertBody]
-    control: dict[str, Any] | None = Field(description="Who steers and why; null as long as nobody can.")
     last_event_id: str = Field(description="Send it as `Last-Event-ID` to `/api/v1/events`, so that nothing is missed in between.")

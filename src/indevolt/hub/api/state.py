@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 import indevolt
 from indevolt.hub.api.asked import HubOf
-from indevolt.hub.api.auth import ADMINS, READERS, Reader
+from indevolt.hub.api.auth import ADMINS, READERS, Caller, Reader
 from indevolt.hub.api.live import Feed
 from indevolt.hub.api.models import Alive, CallerBody, ConfigBody, HubHealth, MetaBody
 from indevolt.hub.api.problems import Declined, problems
@@ -59,8 +59,20 @@ async def get_ready(hub: HubOf) -> Response:
 @router.get("/api/v1/meta", response_model=MetaBody, responses=NOT_MODIFIED)
 async def get_meta(request: Request, hub: HubOf, caller: Reader) -> Response:
     """Tell which hub this is, and who asks."""
+    return reply(request, meta_body(hub, caller))
+
+
+@router.get("/api/v1/config", response_model=ConfigBody, responses=NOT_MODIFIED, tags=["admin"], dependencies=ADMINS)
+async def get_config(request: Request, hub: HubOf) -> Response:
+    """Tell how the hub was set up; secrets and hashes are stars."""
+    shown: dict[str, Any] = hub.config.model_dump(mode="json", by_alias=True)
+    return reply(request, ConfigBody(config=shown))
+
+
+def meta_body(hub: Hub, caller: Caller) -> MetaBody:
+    """Return which hub this is, and who asks."""
     site = hub.config.site
-    body = MetaBody(
+    return MetaBody(
         name=hub.config.hub.name,
         version=indevolt.__version__,
         api=API_VERSION,
@@ -72,14 +84,6 @@ async def get_meta(request: Request, hub: HubOf, caller: Reader) -> Response:
         today=hub.clock.now().astimezone(site.zone).date(),
         caller=CallerBody(name=caller.name, role=caller.role),
     )
-    return reply(request, body)
-
-
-@router.get("/api/v1/config", response_model=ConfigBody, responses=NOT_MODIFIED, tags=["admin"], dependencies=ADMINS)
-async def get_config(request: Request, hub: HubOf) -> Response:
-    """Tell how the hub was set up; secrets and hashes are stars."""
-    shown: dict[str, Any] = hub.config.model_dump(mode="json", by_alias=True)
-    return reply(request, ConfigBody(config=shown))
 
 
 def why_not_ready(hub: Hub) -> str:
