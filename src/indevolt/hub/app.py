@@ -293,6 +293,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         from indevolt.hub.meters.service import serve_meters  # noqa: PLC0415
 
         yield "meters", serve_meters
+    if config.tariff is not None:
+        from indevolt.hub.prices.service import serve_prices  # noqa: PLC0415
+
+        yield "prices", serve_prices
     if config.mqtt is not None:
         from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
 

@@ -167,10 +167,26 @@ class FileTariff(_MarketTariff):
     )
 
 
+class SimulatedTariff(_MarketTariff):
+    """A made-up market, to try things out; whatever shows its prices says so."""
+
+    kind: Literal["simulated"]
+
+
 TariffConfig: TypeAlias = (
-    FixedTariff | TimeOfUseTariff | AwattarTariff | EnergyChartsTariff | EntsoeTariff | TibberTariff | OctopusTariff | FileTariff
+    FixedTariff
+    | TimeOfUseTariff
+    | AwattarTariff
+    | EnergyChartsTariff
+    | EntsoeTariff
+    | TibberTariff
+    | OctopusTariff
+    | FileTariff
+    | SimulatedTariff
 )
 AnyTariff: TypeAlias = Annotated[TariffConfig, Field(discriminator="kind")]
 """The table ``[tariff]``."""
-MarketTariff: TypeAlias = AwattarTariff | EnergyChartsTariff | EntsoeTariff | TibberTariff | OctopusTariff | FileTariff
+MarketTariff: TypeAlias = (
+    AwattarTariff | EnergyChartsTariff | EntsoeTariff | TibberTariff | OctopusTariff | FileTariff | SimulatedTariff
+)
 """Those that follow a market, or whoever tells prices from day to day."""

@@ -16,6 +16,7 @@ from indevolt.hub.config import Config
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
+from indevolt.hub.prices.book import Prices
 from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
 from indevolt.hub.steer.pause import Pause
@@ -37,6 +38,7 @@ class Hub:
     services: dict[str, str] = field(default_factory=dict)  # name -> "running", "restarting: why", "ended"
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # service -> what it counts, for metrics
     meters: Meters = field(default_factory=Meters)
+    prices: Prices = field(default_factory=Prices)
     site: Site = field(default_factory=Site)
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, records, site, state, steering, summary
+from indevolt.hub.api import control, devices, history, live, prices, records, site, state, steering, summary
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -43,6 +43,7 @@ ROUTERS: Final = (
     devices.router,
     history.router,
     control.router,
+    prices.router,
     records.router,
     live.router,
     state.router,

@@ -1,0 +1,1 @@
+"""Tests of prices; a package, so that tests/hub is where their common parts are found."""
