@@ -5,6 +5,7 @@ import { signal } from "./html.js";
 
 const LEAST_MS = 3000; // of our time, between two moments that tell a pace
 const MOST_MS = 60_000; // and at most, so that a change of pace is noticed
+const JUMP_MS = 60_000; // of the hub's time at the pace of 1: no delay on the way is as long
 const SAME = 0.25; // a pace nearer to 1 than this is 1: the rest is delay on the way
 
 let anchor = { hub: Date.now(), own: performance.now() };
@@ -25,13 +26,13 @@ export function hubNow() {
 /** Learn from what the hub says its time is. @param {number} hub */
 export function heardNow(hub) {
   const own = performance.now();
+  if (Math.abs(hub - hubNow()) > JUMP_MS * pace.peek()) heard = []; // another run of the hub, or its clock was set
   const last = heard.at(-1);
-  if (last && hub < last.hub) heard = []; // another run of the hub
   if (!last || own - last.own > LEAST_MS / 4) heard.push({ hub, own });
   while (heard.length > 2 && own - heard[0].own > MOST_MS) heard.shift();
   if (own - heard[0].own >= LEAST_MS) {
     const told = (hub - heard[0].hub) / (own - heard[0].own);
-    pace.value = Math.abs(told - 1) < SAME ? 1 : told > 10 ? Math.round(told) : Math.round(told * 10) / 10;
+    if (told > 0) pace.value = Math.abs(told - 1) < SAME ? 1 : told > 10 ? Math.round(told) : Math.round(told * 10) / 10;
   }
   anchor = { hub, own };
 }

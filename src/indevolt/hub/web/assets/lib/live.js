@@ -75,6 +75,7 @@ async function listen(abort) {
       if (error.status === 429) pause(error);
       return;
     }
+    if (!(error instanceof Problem)) console.error(error); // a defect of the page: it goes on, but nobody should overlook it
     pause(error instanceof Problem ? error : new Problem({ status: 0, detail: String(error) }));
   }
 }

@@ -3,7 +3,7 @@
 import { useEffect, useSignal } from "./html.js";
 import { Problem, get } from "./api.js";
 import { hubNow } from "./hubtime.js";
-import { on } from "./live.js";
+import { link, on } from "./live.js";
 import { SITE } from "./store.js";
 
 /** @typedef {Record<string, (number | null)[]>} Columns */
@@ -29,14 +29,22 @@ export function useRecent(device, names, hours) {
         if (!abort.signal.aborted && !(error instanceof Problem)) throw error;
       }
     };
-    void ask();
-    let due = hubNow() + step * 1000;
-    const off = on("site", () => {
-      if (hubNow() < due || document.hidden) return;
+    let due = 0;
+    const soon = () => {
+      if (document.hidden || hubNow() < due) return;
       due = hubNow() + step * 1000;
       void ask();
-    });
-    return () => (abort.abort(), off());
+    };
+    const anew = () => {
+      due = 0;
+      soon();
+    };
+    if (link.peek() === "live") anew(); // else the hub's time is not known yet
+    const ends = [on("site", soon), on("loaded", anew)];
+    return () => {
+      abort.abort();
+      for (const end of ends) end();
+    };
   }, [device, names.join(), hours]);
   return columns.value;
 }

@@ -23,7 +23,6 @@ export function Dialog({ title, onClose, wide = false, children }) {
   useEffect(() => {
     const element = it.current;
     if (element && !element.open) element.showModal();
-    return () => element?.close();
   }, []);
   return html`<dialog ref=${it} class="dialog" data-wide=${wide} aria-labelledby="dialog-title" onClose=${onClose}
     onMouseDown=${(/** @type {MouseEvent} */ event) => event.target === it.current && it.current?.close()}>

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { Problem, newKey } from "../lib/api.js";
 import { hubNow } from "../lib/hubtime.js";
-import { count, span, t, when } from "../lib/i18n.js";
+import { count, span, t, when, word } from "../lib/i18n.js";
 import { refreshDevice } from "../lib/live.js";
 import { controllable, give, preview, release, steerings } from "../lib/steering.js";
 import { devices, meta } from "../lib/store.js";
@@ -65,7 +65,9 @@ export default function OrderDialog({ command, onClose }) {
   }
 
   const title = t(`order.${command}`);
-  if (given) return html`<${Progress} title=${title} units=${chosen} answers=${answers} onClose=${onClose} until=${until} />`;
+  if (given) {
+    return html`<${Dialog} title=${title} onClose=${onClose}><${Progress} units=${chosen} answers=${answers} onClose=${onClose} until=${until} /><//>`;
+  }
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form class="form" onSubmit=${submit}>
       ${
@@ -158,7 +160,7 @@ function Plans({ plans, chosen }) {
         <ol>
           ${plan.steps.map(
             (step) => html`<li key=${step.point} data-sent=${step.sent}>
-              ${Object.entries(step.wanted).map(([what, value]) => html`<span key=${what} lang="en">${what.replaceAll("_", " ")} → <b>${String(value)}</b></span>`)}
+              ${Object.entries(step.wanted).map(([what, value]) => html`<span key=${what}>${word("wanted", what)} <b>${valueOf(what, value)}</b></span>`)}
               ${!step.sent && html`<small>${t("order.same")}</small>`}
             </li>`,
           )}
@@ -169,8 +171,17 @@ function Plans({ plans, chosen }) {
   </section>`;
 }
 
-/** @param {{ title: string, units: string[], answers: Record<string, Problem | null>, until: string, onClose: () => void }} props */
-function Progress({ title, units, answers, until, onClose }) {
+/** Units of what orders write. @type {Readonly<Record<string, string>>} */
+const WRITTEN = { realtime_power: "W", realtime_target_soc: "%" };
+
+/** @param {string} what @param {import("../lib/shapes.d.ts").Scalar} value */
+function valueOf(what, value) {
+  if (typeof value === "number") return quantity(value, WRITTEN[what] ?? "");
+  return what === "mode" ? word("mode", String(value)) : word("word", String(value));
+}
+
+/** @param {{ units: string[], answers: Record<string, Problem | null>, until: string, onClose: () => void }} props */
+function Progress({ units, answers, until, onClose }) {
   const [undoing, setUndoing] = useState(false);
   const done = units.every((name) => name in answers);
   const undo = async () => {
@@ -178,8 +189,7 @@ function Progress({ title, units, answers, until, onClose }) {
     for (const name of units) if (!answers[name]) await release(name, true).catch(() => {});
     onClose();
   };
-  return html`<${Dialog} title=${title} onClose=${onClose}>
-    <div class="form" aria-live="polite">
+  return html`<div class="form" aria-live="polite">
       ${units.map((name) => {
         const problem = answers[name];
         const order = steerings.value.get(name)?.override;
@@ -195,6 +205,5 @@ function Progress({ title, units, answers, until, onClose }) {
         <button type="button" class="button" disabled=${!done || undoing} onClick=${undo}><${Icon} name="undo" size=${18} />${t("undo")}</button>
         <button type="button" class="button" data-kind="main" onClick=${onClose}>${t("order.done")}</button>
       </footer>
-    </div>
-  <//>`;
+    </div>`;
 }

@@ -55,7 +55,7 @@ function Outlook() {
   if (stored === null || capacity === null) return null;
   const ahead = outlook();
   return html`<p class="steer-outlook">
-    ${t("now.stored", { stored: quantity(stored, "Wh"), capacity: quantity(capacity, "Wh") })}
+    ${t("now.stored", { stored: quantity(stored, "Wh"), capacity: quantity(capacity, "Wh") })}${" "}
     ${ahead && t(`now.outlook.${ahead.towards}`, { span: about(ahead.hours), soc: `${count(ahead.soc)} %` })}
   </p>`;
 }
