@@ -25,6 +25,7 @@ SLACK: Final = timedelta(hours=2)  # by which the days of a market and of a site
 GUESSED_FROM: Final = timedelta(days=14)  # back; within them there are four days of a weekend
 LEAST_DAYS: Final = 3  # of the same sort, else all days are asked
 _SATURDAY: Final = 5
+_MONTH: Final = 31 * 96  # quarters
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +202,13 @@ class Prices:
         """
         if self.tariff is None or isinstance(self.tariff, FixedTariff | TimeOfUseTariff):
             return
-        for start_s, count, price, market, import_price, export_price in json.loads(text):
-            start = datetime.fromtimestamp(start_s, UTC)
+        try:
+            rows = [(datetime.fromtimestamp(start_s, UTC), int(count), *rest) for start_s, count, *rest in json.loads(text)]
+        except (TypeError, OverflowError, OSError) as error:
+            raise ValueError(f"these are no kept prices: {error}") from error
+        for start, count, price, market, import_price, export_price in rows:
             billed = _Kept(price, market, Rate(import_price, export_price))
-            for at in _quarters(start, start + count * QUARTER):
+            for at in _quarters(start, start + min(count, _MONTH) * QUARTER):
                 now = _Kept(price, market, rate_of(Spot(at, at + QUARTER, price, market), self.tariff)) if at >= today else billed
                 self._kept.setdefault(at, now)
         self.version += 1

@@ -32,9 +32,7 @@ def parse(text: str) -> tuple[Spot, ...]:
         raise InvalidInput(f"{len(rows)} rows", remedy=f"Keep {MOST} at most.")
     for number, (before, after) in enumerate(pairwise(rows), 2):
         if after[0] <= before[0]:
-            raise InvalidInput(
-                f"row {number}: {after[0].isoformat()} is not after the row before", remedy="Sort by start."
-            )
+            raise InvalidInput(f"row {number}: {after[0].isoformat()} is not after the row before", remedy="Sort by start.")
     spots: list[Spot] = []
     for number, row in enumerate(rows):
         start = row[0]
