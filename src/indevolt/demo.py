@@ -16,8 +16,10 @@ from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
 from indevolt.hub.app import running as running_hub
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
+from indevolt.hub.config_tariff import SimulatedTariff
 from indevolt.hub.events import Update
 from indevolt.hub.hub import Hub
+from indevolt.hub.prices.service import serve_prices
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator.play import ReadLines, no_files
 from indevolt.simulator.scenario.records import Scenario
@@ -25,6 +27,7 @@ from indevolt.virtual_home import VirtualHome, stage
 
 HOST: Final = "127.0.0.1"
 HUB_PORT: Final = ApiConfig().port
+BRIDGES: Final = {"prices": serve_prices}
 READ_EVERY_S: Final = 0.25  # real seconds between two readings of a unit, and no less than the vendor's 5 s of the home's time
 
 
@@ -71,7 +74,7 @@ async def running(
         home = await _open_home(stack, scenario, read_lines, port=port, speed=speed, clock=clock, discovery=discovery)
         config = _configuration(home, speed, control=control)
         own_time = home.play.site.clock
-        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges={}))
+        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=BRIDGES))
         url = await _open_api(stack, hub, hub_port)
         yield Demo(home, hub, url, speed)
 
@@ -112,6 +115,7 @@ def _configuration(home: VirtualHome, speed: float, *, control: bool) -> Config:
             DeviceConfig(name=name, host=HOST, port=unit.port, control=control, poll=poll, simulated=True)
             for name, unit in home.units.items()
         ),
+        tariff=SimulatedTariff(kind="simulated", surcharge=0.155, vat_pct=19.0, export_price=0.08),  # about as in Germany
         store=StoreConfig(kind="memory"),
     )
 
