@@ -1,0 +1,144 @@
+"""A stochastic dynamic programme over what the device can really do (control.md, section 2.1).
+
+One battery has one state, its energy, so going backwards through the slots over a grid of levels is exact for whatever is not
+convex: efficiency, minimum power, the meaning of modes. The weather is a second, small state: scenarios are of regimes, the one
+that holds is seen and tends to stay, and what is decided in it weighs the scenarios accordingly. Self-use adapts to whatever
+happens, and here is where that is worth something.
+
+Not here: what a choice does (``effects``), how a plan reads (``solve``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from indevolt.control.plan.effects import SELF_USE_AT, Effects, Indices, Numbers, moved
+from indevolt.control.plan.problem import BatteryModel, Problem, TerminalValue
+
+LEVELS: Final = 61
+"""Steps of a sixtieth: 4 kWh in 67 Wh, what a house takes in a quarter of an hour. Finer ones cost time and plan no better."""
+MISSED_PER_KWH: Final = 5.0  # a target is missed only if it cannot be reached: more than energy ever costs, less than nonsense
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Programme:
+    """What going backwards found: the cost that remains, and the best choice, by slot, regime and level."""
+
+    level_wh: Numbers
+    regimes: Indices  # scenarios: which regime each is of, counted from 0
+    weight: Numbers  # scenarios; they add up to 1
+    remaining: Numbers  # slots, regimes, levels: from the start of a slot on
+    after: Numbers  # slots, regimes, levels: from the end of a slot on
+    best: Indices  # slots, regimes, levels
+    gain: Numbers  # slots, regimes, levels: of the best choice over self-use in this slot, and the best afterwards
+
+
+def programme(problem: Problem, effects: Effects, terminal: TerminalValue, *, levels: int = LEVELS) -> Programme:
+    """Solve a problem; about 15 ms for 144 slots, 21 scenarios and 6 choices."""
+    level_wh = _levels(problem.battery, levels)
+    regimes, weight = _weather(problem)
+    slots, count = len(problem.slots), int(regimes.max()) + 1
+    within = (regimes[None, :] == np.arange(count)[:, None]) * weight
+    within /= within.sum(axis=1, keepdims=True)
+    move = _Moves(problem, effects, level_wh, regimes)
+    standing = standing_costs(problem, level_wh)
+    forbidden = np.where(effects.allowed, 0.0, np.inf)[:, None, :, None]
+    remaining, afterwards = np.empty((slots, count, levels)), np.empty((slots, count, levels))
+    best, gain = np.empty((slots, count, levels), dtype=np.intp), np.zeros((slots, count, levels))
+    ahead = np.broadcast_to(-terminal_worth(terminal, level_wh, problem.battery), (count, levels))
+    for slot in range(slots - 1, -1, -1):
+        afterwards[slot] = ahead + standing[slot]
+        stays = problem.persistence ** effects.hours[slot]
+        likely = stays * within + (1 - stays) * weight
+        cost = move.cost(slot, afterwards[slot])  # scenarios, choices, levels
+        expected = (likely @ cost.reshape(len(weight), -1)).reshape(count, *cost.shape[1:])
+        expected += (likely @ effects.rest_cost[slot])[:, None, None]
+        expected += forbidden[slot]
+        chosen, least = expected.argmin(axis=1), expected.min(axis=1)
+        if effects.allowed[slot, SELF_USE_AT]:
+            plain = expected[:, SELF_USE_AT]
+            worth_it = plain - least > problem.gate
+            chosen, least = np.where(worth_it, chosen, SELF_USE_AT), np.where(worth_it, least, plain)
+            gain[slot] = plain - least
+        best[slot] = chosen
+        ahead = remaining[slot] = least
+    return Programme(level_wh, regimes, weight, remaining, afterwards, best, gain)
+
+
+def first_costs(problem: Problem, effects: Effects, found: Programme) -> Numbers:
+    """Return what each choice of the first slot is expected to cost to the end; nothing of the weather has been seen there."""
+    stored_wh = problem.battery.soc_pct / 100 * problem.battery.capacity_wh
+    after_wh, share = moved(np.full_like(effects.change_wh[0], stored_wh), effects.change_wh[0], problem.battery)
+    cost = effects.rest_cost[0] + share * (effects.cost[0] - effects.rest_cost[0])
+    for index, regime in enumerate(found.regimes):
+        cost[:, index] += np.interp(after_wh[:, index], found.level_wh, found.after[0, regime])
+    return np.where(effects.allowed[0], cost @ found.weight, np.inf)
+
+
+def standing_costs(problem: Problem, level_wh: Numbers) -> Numbers:
+    """Return what it costs to be at a level at the end of each slot: below the reserve, or short of a target."""
+    per_pct = problem.battery.capacity_wh / 100
+    below_kwh = np.maximum(problem.battery.reserve_pct * per_pct - level_wh, 0.0) / 1000
+    costs = np.array([below_kwh * problem.reserve_price * slot.hours for slot in problem.slots])
+    for target in problem.targets:
+        index = next((index for index, slot in enumerate(problem.slots) if slot.start < target.by <= slot.end), None)
+        if index is not None:
+            costs[index] += np.maximum(target.soc_pct * per_pct - level_wh, 0.0) / 1000 * MISSED_PER_KWH
+    return costs
+
+
+def terminal_worth(terminal: TerminalValue, level_wh: Numbers, battery: BatteryModel) -> Numbers:
+    """Return what levels are worth at the end: concave, nothing at the floor, and nothing is owed below it."""
+    floor_wh = battery.floor_pct / 100 * battery.capacity_wh
+    stored_wh = np.maximum(level_wh - floor_wh, 0.0)
+    falls = (terminal.first_per_kwh - terminal.last_per_kwh) / 2 / max(battery.capacity_wh - floor_wh, 1.0)
+    worth: Numbers = stored_wh / 1000 * (terminal.first_per_kwh - falls * stored_wh)
+    return worth
+
+
+def _levels(battery: BatteryModel, levels: int) -> Numbers:
+    """Return the grid: from floor to ceiling, and to where the battery is if that is outside."""
+    low_pct, high_pct = min(battery.floor_pct, battery.soc_pct), max(battery.ceiling_pct, battery.soc_pct)
+    return np.linspace(low_pct, max(high_pct, low_pct + 1e-3), levels) * (battery.capacity_wh / 100)
+
+
+def _weather(problem: Problem) -> tuple[Indices, Numbers]:
+    """Return the regime of each scenario, counted from 0, and how likely each scenario is."""
+    regimes = np.unique(np.array([scenario.regime for scenario in problem.scenarios]), return_inverse=True)[1]
+    weight = np.array([scenario.weight for scenario in problem.scenarios])
+    return regimes, weight / weight.sum()
+
+
+class _Moves:
+    """Where the choices lead from every level, in steps of the grid, and what that costs; made once for all slots."""
+
+    def __init__(self, problem: Problem, effects: Effects, level_wh: Numbers, regimes: Indices) -> None:
+        battery, low_wh, step_wh = problem.battery, level_wh[0], level_wh[1] - level_wh[0]
+        per_pct = battery.capacity_wh / 100
+        self.here = (level_wh - low_wh) / step_wh
+        self.floor = np.minimum(self.here, (battery.floor_pct * per_pct - low_wh) / step_wh)
+        self.ceiling = np.maximum(self.here, (battery.ceiling_pct * per_pct - low_wh) / step_wh)
+        self.row = (regimes * len(level_wh))[:, None, None]
+        change = effects.change_wh.transpose(0, 2, 1) / step_wh  # slots, scenarios, choices
+        still = change == 0
+        extra = effects.cost.transpose(0, 2, 1) - effects.rest_cost[:, :, None]
+        self.change = change[..., None]
+        self.per_step = np.where(still, 0.0, extra / np.where(still, 1.0, change))[..., None]
+
+    def cost(self, slot: int, after: Numbers) -> Numbers:
+        """Return the cost of a slot beyond rest, and of all that follows: scenarios, choices, levels."""
+        then = self.change[slot] + self.here
+        np.maximum(then, self.floor, out=then)
+        np.minimum(then, self.ceiling, out=then)
+        cost: Numbers = (then - self.here) * self.per_step[slot]
+        index = then.astype(np.intp)
+        then -= index
+        index += self.row
+        rise = np.diff(after, axis=1, append=after[:, -1:])  # nothing rises above the last level
+        then *= rise.ravel()[index]
+        cost += then
+        cost += after.ravel()[index]
+        return cost
