@@ -20,7 +20,7 @@ async def main(port: str, power_w: str) -> None:
         outcome = await lease.command(indevolt.Discharge(int(power_w), 10))
         sys.stdout.write(f"holds {outcome.stage}\n")
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        await lease.over()
 
 
 if __name__ == "__main__":

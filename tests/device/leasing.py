@@ -37,7 +37,7 @@ class Bench:
 
     def __init__(self, folder: Path, **simulator: Any) -> None:
         self.folder = folder
-        self.clock = ManualClock()
+        self.clock: ManualClock = simulator.pop("clock", None) or ManualClock()
         night = steady_house(Surroundings(700, ()))
         self.simulator = Simulator(
             "powerflex2000", **{"clock": self.clock, "modules": 2, "house": night, "response": INSTANT, "soc_pct": 60, **simulator}

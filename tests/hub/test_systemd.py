@@ -21,7 +21,9 @@ from indevolt.hub.systemd import ALIVE, READY, STOPPING, notify, serve_watchdog,
 from indevolt.tomltext import WrongToml
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systemd is of Linux")
-UNIT = Path(__file__).parents[2] / "packaging" / "indevolt-hub.service"
+PACKAGING = Path(__file__).parents[2] / "packaging"
+UNIT = PACKAGING / "indevolt-hub.service"
+WATCHDOG = PACKAGING / "indevolt-watchdog.service"
 
 
 @contextmanager
@@ -79,15 +81,16 @@ async def test_the_watchdog_hears_that_the_hub_is_alive(tmp_path: Path) -> None:
             ear.recv(100)
 
 
-def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packaged", [UNIT, WATCHDOG], ids=lambda path: path.stem)
+def test_the_unit_is_one_that_systemd_understands(tmp_path: Path, packaged: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("no systemd-analyze here")
     # The program has to be there to be verified, and belongs where the installation put it.
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text("utf-8").replace("/opt/indevolt/bin/indevolt", shutil.which("true") or "/bin/true"), "utf-8")
+    unit = tmp_path / packaged.name
+    unit.write_text(packaged.read_text("utf-8").replace("/opt/indevolt/bin/indevolt", shutil.which("true") or "/bin/true"), "utf-8")
     ran = subprocess.run([program, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
-    told = [line for line in ran.stderr.splitlines() if UNIT.name in line or "indevolt" in line]
+    told = [line for line in ran.stderr.splitlines() if packaged.name in line or "indevolt" in line]
     assert (ran.returncode, told) == (0, []), ran.stderr
 
 
@@ -122,3 +125,11 @@ def test_the_unit_gives_the_hub_what_it_asks_for_and_nothing_else() -> None:
         assert needed in lines
     assert any(line.startswith("WatchdogSec=") for line in lines)
     assert any("LoadCredential=" in line for line in lines)
+
+
+def test_the_watchdog_finds_the_leases_of_the_hub_and_outlives_it() -> None:
+    hub, watchdog = ({line for line in path.read_text("utf-8").splitlines() if "=" in line} for path in (UNIT, WATCHDOG))
+    for shared in ("DynamicUser=yes", "User=indevolt", "StateDirectory=indevolt"):
+        assert shared in hub & watchdog
+    assert "Restart=always" in watchdog
+    assert not any("indevolt-hub" in line for line in watchdog)

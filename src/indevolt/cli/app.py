@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and nam
     },
     "For a whole home": {
         "hub": ("hub", "Own batteries: keep history, serve every other tool."),
+        "lease": ("lease", "Show who may command a battery, and put back what a dead program left."),
+        "watchdog": ("watchdog", "Put back what programs left that were killed or hang."),
         "demo": ("demo", "Start a simulated home with its hub, and show both live."),
     },
     "Without a device": {

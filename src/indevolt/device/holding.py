@@ -52,7 +52,8 @@ async def holding(
     files.acquire(clock.now())
     try:
         lease = Lease(device, clock, Account(files, files.load(), clock, hear), room=room or Room(), look=look)
-        await lease.restore(restore_s, "left behind by an earlier lease")
+        async with beating(files, clock):
+            await lease.restore(restore_s, "left behind by an earlier lease")
         lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
         async with _looked_after(lease, files, clock, restore_s):
             with _ending_on_sigterm():
@@ -84,21 +85,26 @@ async def _look_after(lease: Lease, files: LeaseFile, clock: Clock, restore_s: f
             lease.check()
             if clock.monotonic() - tended_s >= TEND_S:
                 tended_s = clock.monotonic()
-                beating = asyncio.create_task(_beat(files, clock))  # a device that is away takes its time
-                try:
+                async with beating(files, clock):  # a device that is away takes its time
                     await lease.tend()
-                finally:
-                    beating.cancel()
         except LeaseLost:
             break
         except IndevoltError:
             continue  # the link is lost, or the budget spent: what stands is fenced
-    beating = asyncio.create_task(_beat(files, clock))
-    try:
+    async with beating(files, clock):
         with suppress(IndevoltError):  # the end of the body tries again, and tells
             await lease.restore(restore_s, lease.ended)
+
+
+@asynccontextmanager
+async def beating(files: LeaseFile, clock: Clock) -> AsyncIterator[None]:
+    """Show that the holder lives, while an ``async with`` lasts."""
+    task = asyncio.create_task(_beat(files, clock))
+    try:
+        yield
     finally:
-        beating.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _beat(files: LeaseFile, clock: Clock) -> None:

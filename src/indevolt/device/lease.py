@@ -134,6 +134,11 @@ class Lease:
         self._account.keep(record, surely=False)
         self.renew(ttl)
 
+    async def over(self) -> str:
+        """Wait until it has ended, by time or because another program took it over, and return why."""
+        await self._over.wait()
+        return self.ended
+
     def renew(self, ttl: timedelta) -> None:
         """Let it last for so long from now on.
 
