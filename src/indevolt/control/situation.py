@@ -256,8 +256,12 @@ class Situation:
         return sum(stored) / capacity * 100 if len(stored) == len(known) and capacity else None
 
     def floor_pct(self, unit: UnitState) -> float:
-        """Return the state of charge below which a unit gives nothing: the owner's reserve, and room above the device's own."""
-        own = 0.0 if unit.backup_pct is None else unit.backup_pct + ABOVE_BACKUP_PCT
+        """Return the state of charge below which a unit gives nothing: the owner's reserve, and room above the device's own.
+
+        The device's own loop keeps its own reserve, so there no room is needed.
+        """
+        room = ABOVE_BACKUP_PCT if self.tier is Tier.REALTIME else 0.0
+        own = 0.0 if unit.backup_pct is None else unit.backup_pct + room
         return min(100.0, max(LEAST_SOC_PCT, self.goals.reserve_pct, own, unit.limits.soc_min.value))
 
     def ceiling_pct(self, unit: UnitState) -> float:
@@ -276,25 +280,30 @@ class Bound:
     high_w: float
     reason: str
     otherwise: str = ""  # what would have to be different for this not to bind
+    soft: bool = False  # it moves with the house: hunting is damped, and it may be left for a moment
 
     @classmethod
-    def at_most(cls, high_w: float, reason: str, otherwise: str = "") -> Bound:
+    def at_most(cls, high_w: float, reason: str, otherwise: str = "", *, soft: bool = False) -> Bound:
         """Return a bound from above."""
-        return cls(-math.inf, high_w, reason, otherwise)
+        return cls(-math.inf, high_w, reason, otherwise, soft)
 
     @classmethod
-    def at_least(cls, low_w: float, reason: str, otherwise: str = "") -> Bound:
+    def at_least(cls, low_w: float, reason: str, otherwise: str = "", *, soft: bool = False) -> Bound:
         """Return a bound from below."""
-        return cls(low_w, math.inf, reason, otherwise)
+        return cls(low_w, math.inf, reason, otherwise, soft)
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A wish within the range that is left; ``power_w`` None asks for the device's own loop."""
+    """A wish within the range that is left.
+
+    ``power_w`` None follows the house: the device's own loop where the tier has one and the range leaves it alone, else what the
+    observer wants.
+    """
 
     power_w: float | None
     reason: str
-    follows_house: bool = False  # the power is the observer's: it moves with the load, and hunting is damped
+    otherwise: str = ""  # what would have to be different for another wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +346,7 @@ class Reason:
     high_w: float = math.inf
     power_w: float | None = None  # of a preference
     otherwise: str = ""
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +400,6 @@ class Dynamics:
     slew_w_per_s: float = 400.0
     start_s: float = 1.5  # more, from standby
     swap_s: float = 3.0  # more, between the two directions
-    gain: float = 1.0  # watts at the meter for a watt commanded
+    gain: float = 0.95  # watts at the meter for a watt commanded: 0.91 was captured (protocol.md, section 12), 1 if it means AC
     margin_s: float = 2.0  # how wrong all of these may be together
     identified: bool = False  # measured on this unit, not assumed

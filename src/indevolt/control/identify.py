@@ -1,0 +1,89 @@
+"""How a unit answers, found again while it runs: dead time and gain, from what the meter shows after our own steps.
+
+For each candidate of the dead time there is a track of what the battery would give. The one that fits leaves the quietest rest when
+it is added to the meter: argmin of the variance of the innovations (control.md, section 1.2). The gain is the slope of that fit; a
+command names battery watts, and losses make that less at the meter (protocol.md, section 12: 661 W of 726 W).
+
+Slope and waits are not looked for here; ``commission`` fits them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from indevolt.control.response import Track
+from indevolt.control.situation import Dynamics
+
+CANDIDATES_S: Final = tuple(step / 2 for step in range(13))
+"""Dead times of 0 to 6 s: half a second is finer than any meter in the field tells apart."""
+LEAST_STEP_W: Final = 150.0  # of ours, to learn from; below it the house is louder
+LISTEN_S: Final = 10.0  # after a step: above the longest dead time and a ramp of 1 kW
+FORGET: Final = 0.97  # of what was learnt, for each step: some thirty steps count
+ENOUGH_W2: Final = 8 * 400.0**2  # of movement before a candidate is believed: about eight steps of 400 W
+CLEARLY: Final = 0.9  # the best leaves so much less than the present one
+LOUD_W: Final = 200.0  # what does not fit by more is a step of the house, and says nothing about the gain
+GAIN_LEAST: Final = 0.8  # a converter that lost more would be broken, ...
+GAIN_MOST: Final = 1.1  # ... and a meter that errs by more as well
+GAIN_WEIGHT_W2: Final = 10 * 400.0**2  # with which the first gain counts: some ten steps of 400 W
+KNOWN_MARGIN_S: Final = 1.0  # above a period of a fast meter, below what hides a step of the house for long
+
+
+class Identification:
+    """Listens after every step of one unit; :attr:`dynamics` is the best known."""
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.dynamics = self._first = dynamics
+        self._tracks = [Track(replace(dynamics, dead_s=dead_s, gain=1.0)) for dead_s in CANDIDATES_S]
+        self._rest_w2 = [0.0] * len(CANDIDATES_S)  # what a candidate leaves of the meter's movement
+        self._moved_w2 = [0.0] * len(CANDIDATES_S)  # the candidate's own movement
+        self._quiet_w2 = [0.0] * len(CANDIDATES_S)  # the same, where the house was quiet ...
+        self._along_w2 = [0.0] * len(CANDIDATES_S)  # ... and how far the meter moved along with it there
+        self._levels: list[float] = []
+        self._grid_w: float | None = None
+        self._until_s = 0.0
+        self._commanded_w = 0.0
+
+    def sent(self, at_s: float, power_w: float) -> None:
+        """Take note of a command."""
+        for track in self._tracks:
+            track.command(at_s, power_w)
+        if abs(power_w - self._commanded_w) >= LEAST_STEP_W:
+            self._until_s = at_s + LISTEN_S
+            for sums in (self._rest_w2, self._moved_w2, self._quiet_w2, self._along_w2):
+                sums[:] = [each * FORGET for each in sums]
+        self._commanded_w = power_w
+
+    def see(self, at_s: float, grid_w: float) -> bool:
+        """Take in a sample of the meter, as if the other units were no part of the house; returns whether the dynamics changed."""
+        levels = [track.level_w(at_s) for track in self._tracks]
+        before, self._levels = self._levels, levels
+        last, self._grid_w = self._grid_w, grid_w
+        if last is None or at_s > self._until_s:
+            return False
+        moved, gain = grid_w - last, self.dynamics.gain
+        for index, (was, level) in enumerate(zip(before, levels, strict=True)):
+            step = level - was
+            rest = moved + gain * step
+            self._rest_w2[index] += rest * rest
+            self._moved_w2[index] += step * step
+            if abs(rest) < LOUD_W:
+                self._quiet_w2[index] += step * step
+                self._along_w2[index] -= moved * step
+        return self._judge()
+
+    def _judge(self) -> bool:
+        best = min(range(len(CANDIDATES_S)), key=self._rest_w2.__getitem__)
+        if self._moved_w2[best] < ENOUGH_W2:
+            return False
+        known = self.dynamics
+        present = min(range(len(CANDIDATES_S)), key=lambda index: abs(CANDIDATES_S[index] - known.dead_s))
+        dead_s = known.dead_s
+        if self._rest_w2[best] < CLEARLY * self._rest_w2[present]:
+            present, dead_s = best, CANDIDATES_S[best]
+        along = self._along_w2[present] + GAIN_WEIGHT_W2 * self._first.gain
+        gain = min(max(along / (self._quiet_w2[present] + GAIN_WEIGHT_W2), GAIN_LEAST), GAIN_MOST)
+        margin_s = min(known.margin_s, KNOWN_MARGIN_S)
+        found = replace(known, dead_s=dead_s, gain=round(gain, 2), margin_s=margin_s, identified=True)
+        changed, self.dynamics = found != known, found
+        return changed

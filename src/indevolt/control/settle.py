@@ -1,0 +1,106 @@
+"""Folds what all strategies say into one range and one wish, and keeps every reason.
+
+Rank by rank the range narrows; of two that contradict each other the first holds. The first wish holds too, and what ranks below it
+neither outbids nor binds it: a plan that wants to hold does not stop an owner who wants to discharge. Pure; hunting is damped in
+``steady``, and the power is divided in ``split``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from indevolt.control.situation import Bound, NetLoad, Preference, Proposal, Rank, Reason, Situation, Tier, Weight
+
+NOBODY: Final = Preference(0.0, "nobody wants anything: rest")
+LEFT_ALONE_W: Final = 20.0  # the device's own loop is left alone as long as the range takes no more than this from it
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What all of it comes to. ``power_w`` None: the device's own loop decides."""
+
+    power_w: float | None
+    wanted_w: float | None  # before any bound
+    low_w: float
+    high_w: float
+    hard_low_w: float  # without the bounds that move with the house
+    hard_high_w: float
+    follows_house: bool
+    reasons: tuple[Reason, ...]
+
+
+def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settled:
+    """Return the fold of proposals that come in the order of their rank."""
+    rank, strategy, preference = _chosen(said)
+    wanted = preference.power_w
+    if wanted is None and situation.net_load is not None:
+        wanted = situation.net_load.wanted_w
+    last = next((index for index, (_, proposal) in enumerate(said) if proposal.preference is preference), len(said))
+    low, high = hard_low, hard_high = -math.inf, math.inf
+    reasons: list[Reason] = []
+    for index, (of, proposal) in enumerate(said):
+        for bound in proposal.bounds:
+            applies = index <= last and bound.low_w <= high and bound.high_w >= low
+            if index <= last:
+                low, high = _narrowed(low, high, bound)
+                if not bound.soft:
+                    hard_low, hard_high = _narrowed(hard_low, hard_high, bound)
+            reasons.append(_told(of, proposal.strategy, bound, _weight(bound, wanted, applies=applies)))
+        if (wish := proposal.preference) is not None and wish is not preference:
+            reasons.append(_wished(of, proposal.strategy, wish, Weight.OUTRANKED))
+    reasons.insert(0, _wished(rank, strategy, preference, Weight.CHOSEN))
+    power = _power(situation, preference, wanted, low, high)
+    follows = preference.power_w is None or _moves_with_house(reasons, power)
+    return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))
+
+
+def _chosen(said: Sequence[tuple[Rank, Proposal]]) -> tuple[Rank, str, Preference]:
+    for rank, proposal in said:
+        if proposal.preference is not None:
+            return rank, proposal.strategy, proposal.preference
+    return Rank.SELF_USE, "nobody", NOBODY
+
+
+def _narrowed(low: float, high: float, bound: Bound) -> tuple[float, float]:
+    """Return the part of a range within a bound, or the end of the range that is nearest to it."""
+    if bound.low_w > bound.high_w:
+        return low, high  # no range at all: nothing can be made of it
+    return min(max(low, bound.low_w), high), max(min(high, bound.high_w), low)
+
+
+def _weight(bound: Bound, wanted: float | None, *, applies: bool) -> Weight:
+    if not applies:
+        return Weight.OVERRULED
+    if wanted is None or bound.low_w <= wanted <= bound.high_w:
+        return Weight.SLACK
+    return Weight.BINDING
+
+
+def _power(situation: Situation, preference: Preference, wanted: float | None, low: float, high: float) -> float | None:
+    """Return the power, or None where the device's own loop does the same within the range."""
+    if preference.power_w is None and situation.tier is not Tier.REALTIME and _leaves_alone(situation.net_load, low, high):
+        return None
+    return min(max(0.0 if wanted is None else wanted, low), high)
+
+
+def _leaves_alone(load: NetLoad | None, low: float, high: float) -> bool:
+    """Return whether the loop would stay within the range; what it wants is known as far as the load is."""
+    if load is None:
+        return low < 0 < high
+    return low - LEFT_ALONE_W <= load.wanted_w <= high + LEFT_ALONE_W
+
+
+def _moves_with_house(reasons: Sequence[Reason], power: float | None) -> bool:
+    """Return whether the bound that makes the power is one of the soft ones."""
+    return any(reason.weight is Weight.BINDING and reason.soft and power in (reason.low_w, reason.high_w) for reason in reasons)
+
+
+def _told(rank: Rank, strategy: str, bound: Bound, weight: Weight) -> Reason:
+    return Reason(rank, strategy, bound.reason, weight, bound.low_w, bound.high_w, otherwise=bound.otherwise, soft=bound.soft)
+
+
+def _wished(rank: Rank, strategy: str, wish: Preference, weight: Weight) -> Reason:
+    return Reason(rank, strategy, wish.reason, weight, power_w=wish.power_w, otherwise=wish.otherwise)

@@ -1,0 +1,23 @@
+"""Zero export: the battery covers what the house takes and stores what it has left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from indevolt.control.situation import Preference, Proposal, Situation, Tier
+from indevolt.control.strategies.safety import sight
+
+NAME: Final = "self_use"
+
+
+def propose(situation: Situation) -> Proposal:
+    """Return that the house is to be followed; rest where nobody can see the house."""
+    if situation.tier is Tier.NATIVE:
+        return Proposal(NAME, (), Preference(None, "the device follows its own meter"))
+    trust, why, otherwise = sight(situation)
+    load = situation.net_load
+    if load is None or trust <= 0:
+        return Proposal(NAME, (), Preference(0.0, f"{why}: rest", otherwise))
+    chatter = ", which switches on and off too fast to follow" if load.chattering else ""
+    reason = f"the house takes {load.power_w:.0f} W beyond its PV{chatter}"
+    return Proposal(NAME, (), Preference(None, reason, "an override, or a plan"))
