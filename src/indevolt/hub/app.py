@@ -297,6 +297,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         from indevolt.hub.prices.service import serve_prices  # noqa: PLC0415
 
         yield "prices", serve_prices
+    if config.forecast is not None:
+        from indevolt.hub.forecast.service import serve_forecast  # noqa: PLC0415
+
+        yield "forecast", serve_forecast
     if config.mqtt is not None:
         from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from indevolt.errors import NoSuchDevice
 from indevolt.hub.alerts import Alerts
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config
+from indevolt.hub.forecast.book import Forecasts
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
@@ -39,6 +40,7 @@ class Hub:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # service -> what it counts, for metrics
     meters: Meters = field(default_factory=Meters)
     prices: Prices = field(default_factory=Prices)
+    forecast: Forecasts = field(default_factory=Forecasts)  # of the sun
     site: Site = field(default_factory=Site)
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself

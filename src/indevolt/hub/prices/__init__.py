@@ -3,7 +3,7 @@
 ::
 
     service ── fetches when it is time, keeps, and tells who wants to know
-      ├── sources  which of them a configuration asks for, and how it is asked (web)
+      ├── sources  which of them a configuration asks for, and how it is asked
       │     └── awattar, energy_charts, entsoe, tibber, octopus, pricefile, madeup   what was told (pure)
       ├── book     what is known, and what is guessed beyond (pure)
       └── bill     from a market's price to what a bill says; bands of the week (pure)

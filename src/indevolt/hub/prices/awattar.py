@@ -12,7 +12,7 @@ from typing import Any, Final
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import AwattarTariff
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.prices.web import WebRequest, document_of
+from indevolt.hub.websource import WebRequest, document_of
 
 URLS: Final = {"de": "https://api.awattar.de/v1/marketdata", "at": "https://api.awattar.at/v1/marketdata"}
 

@@ -13,7 +13,7 @@ from typing import Final
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import EnergyChartsTariff
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.prices.web import WebRequest, document_of
+from indevolt.hub.websource import WebRequest, document_of
 
 URL: Final = "https://api.energy-charts.info/price"
 _HOUR_S: Final = 3600.0

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import EntsoeTariff
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.prices.web import WebRequest
+from indevolt.hub.websource import WebRequest
 
 URL: Final = "https://web-api.tp.entsoe.eu/api"
 _STEPS: Final = {

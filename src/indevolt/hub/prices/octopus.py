@@ -12,7 +12,7 @@ from typing import Any, Final
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import OctopusTariff
 from indevolt.hub.prices.records import QUARTER, Spot
-from indevolt.hub.prices.web import WebRequest, document_of
+from indevolt.hub.websource import WebRequest, document_of
 
 URL: Final = "https://api.octopus.energy/v1/products"
 _PAGE: Final = "1500"

@@ -23,7 +23,7 @@ from indevolt.hub.config_tariff import (
 )
 from indevolt.hub.prices import awattar, energy_charts, entsoe, madeup, octopus, pricefile, tibber
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.prices.web import WebRequest, fetch
+from indevolt.hub.websource import WebRequest, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ import orjson
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import TibberTariff
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.prices.web import WebRequest, document_of
+from indevolt.hub.websource import WebRequest, document_of
 
 URL: Final = "https://api.tibber.com/v1-beta/gql"
 _PRICES: Final = "{ total energy startsAt }"
