@@ -7,6 +7,7 @@ import { allocate, places, ribbons } from "../lib/flows.js";
 import { still } from "../lib/prefs.js";
 import { stateOf } from "../lib/quality.js";
 import { quantity } from "../lib/units.js";
+import { wayOf } from "../lib/ways.js";
 import { Icon } from "./icon.js";
 import { Ring } from "./ring.js";
 import { Value } from "./value.js";
@@ -114,15 +115,14 @@ function Node({ place, at, of, soc, reserve, target, mix }) {
       ${place === "battery" && html`<span class="node-soc"><span class="unseen">${t("soc")}: </span><${Value} of=${soc} quiet /></span>`}
       <span class=${place === "battery" ? "node-power" : "node-value"}><span class="unseen">${t(/** @type {any} */ (`now.place.${place}`))}: </span><${Value} of=${of} size /></span>
     </div>
-    <span class="node-label">${label(place, watts)}</span>
+    <span class="node-label">${label(place, of, watts !== null)}</span>
   </div>`;
 }
 
-/** What a place does, in a word or two. @param {Place} place @param {number | null} watts */
-function label(place, watts) {
-  if (watts === null || place === "sun" || place === "house") return t(/** @type {any} */ (`now.place.${place}`));
-  const way = Math.abs(watts) < TOLERANCE_W ? "idle" : watts > 0 ? "out" : "in";
-  return t(/** @type {any} */ (`now.${place}.${way}`));
+/** What a place does, in a word or two. @param {Place} place @param {Sample} sample @param {boolean} known */
+function label(place, sample, known) {
+  const way = !known ? "" : place === "battery" ? wayOf("battery_power", sample) : place === "grid" ? wayOf("grid_power", sample) : "";
+  return way || t(`now.place.${place}`);
 }
 
 /** A circle; for the house, of the colours of what it lives on. @param {{ r: number, mix: { from: Place, share: number }[] }} props */

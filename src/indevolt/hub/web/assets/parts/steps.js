@@ -6,13 +6,16 @@ import { Icon } from "./icon.js";
 
 const LADDER = /** @type {const} */ (["accepted", "confirmed", "effective"]);
 
-/** @param {{ step: string, outcome?: import("../lib/shapes.d.ts").Outcome | null, busy?: boolean }} props */
-export function Steps({ step, outcome = null, busy = false }) {
+/**
+ * @param {{ step: string, outcome?: import("../lib/shapes.d.ts").Outcome | null, busy?: boolean, ladder?: readonly (typeof LADDER)[number][] }} props
+ *   ladder: as far as it can get; settings move no power, so theirs ends at confirmed
+ */
+export function Steps({ step, outcome = null, busy = false, ladder = LADDER }) {
   const failed = step === "failed" || step === "refused" || step === "interrupted";
-  const reached = LADDER.indexOf(/** @type {any} */ (outcome && failed ? outcome.stage : step));
+  const reached = ladder.indexOf(/** @type {any} */ (outcome && failed ? outcome.stage : step));
   return html`<div class="steps-box">
     <ol class="steps" data-failed=${failed}>
-      ${LADDER.map((each, place) => {
+      ${ladder.map((each, place) => {
         const state = place <= reached ? "done" : failed ? "failed" : place === reached + 1 && (busy || step !== "ended") ? "next" : "open";
         return html`<li key=${each} class="step" data-state=${state}>
           <span class="step-mark"><${Icon} name=${state === "done" ? "check" : state === "failed" ? "cross" : "clock"} size=${14} /></span>

@@ -41,6 +41,7 @@ export function wording({ value, unit }, { sign = false, size = false, words = "
     case "boolean":
       return { text: value ? t("word.on") : t("word.off"), unit: "" };
     case "string":
+      if (/^\d\d:\d\d(:00)?$/.test(value)) return { text: value.slice(0, 5), unit: "" };
       if (/^\d{4}-\d\d-\d\dT/.test(value)) return { text: when(value, { dateStyle: "medium", timeStyle: "medium" }, meta.value?.time_zone), unit: "" };
       return { text: value === "" ? UNKNOWN : /^[a-z][a-z0-9_]*$/.test(value) ? word(words, value) : value, unit: "" };
   }

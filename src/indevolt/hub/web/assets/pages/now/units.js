@@ -5,6 +5,7 @@ import { fromNow, t } from "../../lib/i18n.js";
 import { now } from "../../lib/hubtime.js";
 import { targetOf } from "../../lib/house.js";
 import { stateOf } from "../../lib/quality.js";
+import { wayOf } from "../../lib/ways.js";
 import { href } from "../../lib/router.js";
 import { deviceNames, devices, sample } from "../../lib/store.js";
 import { Icon } from "../../parts/icon.js";
@@ -35,9 +36,9 @@ function Unit({ name }) {
       <span class="unit-soc"><span class="unseen">${t("soc")}: </span><${Value} of=${soc} /></span>
     </div>
     <dl class="unit-facts">
-      <div><dt>${t("now.place.battery")}</dt><dd><${Value} of=${sample(name, "battery_power").value} size quiet /> <span class="quiet">${way(name)}</span></dd></div>
+      <div><dt>${t("now.place.battery")}</dt><dd><${Value} of=${sample(name, "battery_power").value} size quiet /> <span class="quiet">${wayOf("battery_power", sample(name, "battery_power").value)}</span></dd></div>
       <div><dt>${t("now.place.sun")}</dt><dd><${Value} of=${sample(name, "solar_power").value} quiet /></dd></div>
-      <div><dt>${t("now.tohouse")}</dt><dd><${Value} of=${sample(name, "ac_power").value} quiet /></dd></div>
+      <div><dt>${t("now.ac")}</dt><dd><${Value} of=${sample(name, "ac_power").value} size quiet /> <span class="quiet">${wayOf("ac_power", sample(name, "ac_power").value)}</span></dd></div>
     </dl>
     ${
       device.link !== "online"
@@ -47,11 +48,4 @@ function Unit({ name }) {
           : null
     }
   </a>`;
-}
-
-/** @param {string} name */
-function way(name) {
-  const { value } = sample(name, "battery_power").value;
-  if (typeof value !== "number") return "";
-  return t(Math.abs(value) < 15 ? "now.battery.idle" : value > 0 ? "now.battery.out" : "now.battery.in");
 }
