@@ -98,6 +98,16 @@ class Account:
         self.keep(replace(self.record, snapshot=snapshot, wrote={**self.record.wrote, **wanted}, ledger=ledger), surely=surely)
         return was
 
+    def alter(self, write: Write) -> None:
+        """Keep what will be written to quantities whose former values are kept already.
+
+        Raises:
+            LeaseLost, InvalidInput: as for :meth:`keep`.
+        """
+        wrote = {**self.record.wrote, **write.wanted}
+        ledger = self.record.ledger.booked(write.wanted, self._now_s)
+        self.keep(replace(self.record, wrote=wrote, ledger=ledger), surely=False)
+
     def book(self, name: str) -> None:
         """Count a write that puts something back; a disk that is full does not keep it from being written."""
         with suppress(InvalidInput):

@@ -42,7 +42,7 @@ from indevolt.device.password import replace_password
 from indevolt.device.proof import PATIENCE_S, Prover, Tell, same
 from indevolt.device.reader import Reader
 from indevolt.errors import FirmwareTooOld, IndevoltError, InvalidInput, ProtocolError
-from indevolt.protocol.messages import Request, SysConfig
+from indevolt.protocol.messages import Request, SetData, SysConfig
 from indevolt.transport import ReplyT, Transport
 
 MIN_CYCLE_S: Final = 1.0
@@ -165,6 +165,11 @@ class Device:
         return {known[str(at)].name if str(at) in known else str(at): why for at, why in points}
 
     @property
+    def modules(self) -> int | None:
+        """Installed battery modules, main unit included, as far as known."""
+        return self._modules or self._reader.modules()
+
+    @property
     def transport(self) -> Transport:
         """The way to the device."""
         return self._batches.transport
@@ -283,6 +288,25 @@ class Device:
         async with self._writing:
             return await self._carry_out(await self.plan_command(command), None)
 
+    def spell(self, command: Command) -> tuple[Write, ...]:
+        """Return the writes that a command means, in order.
+
+        Raises:
+            InvalidInput: power or state of charge outside the documented range.
+        """
+        return self.model.spell(command, cluster=self._reader.role == "master")
+
+    async def post(self, write: Write) -> bool:
+        """Send a write, and return whether the device took it; nothing is looked at, so nothing is proven.
+
+        For loops that write every few seconds and see by later readings what came of it.
+
+        Raises:
+            IndevoltError: the reply never came, so nobody knows; or the device rejected the request.
+        """
+        async with self._writing:
+            return (await self.exchange(SetData(write.point, write.values))).result
+
     async def carry_out(self, plan: Plan, tell: Tell | None = None) -> Outcome:
         """Carry out what :meth:`plan_command` returned just before; ``tell`` hears of each stage of its last step.
 
@@ -303,7 +327,7 @@ class Device:
         leader = self._reader.role == "master"
         for step in self.model.spell(command, cluster=leader):
             require_leader(step.wanted, mode=step.wanted.get("mode"), role=self._reader.role)
-        limits = self._limits(before)
+        limits = self.limits_in(before)
         command, notes = within_limits(command, limits)
         return Plan(command, self.model.spell(command, cluster=leader), before, limits, notes)
 
@@ -395,12 +419,12 @@ class Device:
     async def limits(self) -> Limits:
         """Read what the unit can really do now, each limit with its cause."""
         names = (*LIMITING, "cluster_role", *self.model.presence.values())
-        return self._limits(await self.read(*readable(self.model, names)))
+        return self.limits_in(await self.read(*readable(self.model, names)))
 
-    def _limits(self, reading: Reading) -> Limits:
+    def limits_in(self, reading: Reading) -> Limits:
+        """Return what a reading of the limiting quantities says that the unit can do."""
         shown = {name: reading.value(name) for name in reading}
-        modules = self._modules or self._reader.modules()
-        return effective_limits(self.model, self.product, modules, shown, cluster=self._reader.role == "master")
+        return effective_limits(self.model, self.product, self.modules, shown, cluster=self._reader.role == "master")
 
     # ---- the password ------------------------------------------------------------------------------------------------
 

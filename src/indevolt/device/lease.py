@@ -28,14 +28,15 @@ from indevolt.control.ledger import (
     Snapshot,
     bounded,
     fence_is_due,
-    restoration,
     strange,
 )
 from indevolt.control.situation import ABOVE_BACKUP_PCT
 from indevolt.device.account import Account, lasting
-from indevolt.device.commands import readable
+from indevolt.device.commands import readable, within_limits
+from indevolt.device.echoes import Echoes
 from indevolt.device.lock import Holder
 from indevolt.device.proof import Tell, same
+from indevolt.device.restoring import put_back
 from indevolt.errors import ForeignWriter, IndevoltError, InvalidInput, LeaseLost, NotRestored
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(hours=24)
 YIELD_S: Final = 900.0
 """How long somebody else who writes is left alone (control.md, section 5, rule 1)."""
+FRESH_S: Final = 60.0  # for the charge that an adjustment is bounded by; at any power it moves by 1 % in that time
 AGAIN_S: Final = 2.0  # between two attempts to put back what was before
 WATCHED: Final = (MODE, *REALTIME_NAMES, "battery_soc", "backup_soc", "battery_power")
 
@@ -91,7 +93,10 @@ class Lease:
         self._account = account
         self._look = look
         self._limits: Limits | None = None
-        self._late: Mapping[str, Value | None] = {}  # what was before a write that has not been proven, and may be shown late
+        self._soc: tuple[float, float] | None = None  # in %, and when it was read
+        self._own_pct: float | None = None  # the reserve that is set in the device
+        self._in_realtime = False  # the device has shown that mode since we wrote it
+        self._echoes = Echoes()
         self._wrote_s = clock.monotonic()
         self._until_s = float("inf")
         self._busy = asyncio.Lock()
@@ -173,6 +178,19 @@ class Lease:
         async with self._busy:
             return await self._while_held(self._command(command, reason, safety=safety, tell=tell))
 
+    async def adjust(self, command: Command, *, reason: str = "") -> Outcome:
+        """Change what stands, for a loop that follows the house: without looking first, and without waiting for the proof.
+
+        Power is lowered and bounded as for :meth:`command`, by what was read last; the readings that follow show whether it was
+        taken. Where real-time mode has not been shown yet, or the last reading is too old, it is a :meth:`command`.
+
+        Raises:
+            LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
+            IndevoltError: as for :meth:`Device.post`.
+        """
+        async with self._busy:
+            return await self._while_held(self._adjust(command, reason))
+
     async def write(self, name: str, *values: Value, reason: str = "", for_good: bool = False, safety: bool = False) -> Outcome:
         """Write a setting and return what became of it; see :meth:`Device.write`.
 
@@ -223,13 +241,11 @@ class Lease:
             )
         if not safety:
             self._account.spend(name for step in plan.writes for name in step.wanted)
-        self._late, self._wrote_s = (
-            self._account.prepare(self.device, plan.steps, plan.writes, plan.before),
-            self._clock.monotonic(),
-        )
+        self._prepare(plan.steps, plan.writes, plan.before)
         outcome = await self._account.journaled(repr(near), self.device.carry_out(plan, tell), reason)
+        self._in_realtime = outcome.proven and outcome.wanted.get(MODE) == REALTIME
         if outcome.proven:
-            self._late = {}
+            self._echoes.clear()
         if outcome.stage is not Stage.REFUSED:
             self.wanted, self.sent = command, near
         return replace(outcome, notes=tuple(dict.fromkeys((*plan.notes, *outcome.notes))))
@@ -245,7 +261,7 @@ class Lease:
         what = f"{name} = {', '.join(map(str, values))}"
         outcome = await self._account.journaled(what, self.device.write(name, *values), reason)
         if outcome.proven:
-            self._late = {}
+            self._echoes.clear()
         if for_good and outcome.stage is not Stage.REFUSED and self.snapshot is not None:
             self._account.keep(replace(self._account.record, snapshot=self.snapshot.rebased(write.wanted)))
             if MODE in write.wanted:
@@ -253,8 +269,33 @@ class Lease:
         return outcome
 
     def _prepare(self, steps: Iterable[Write], writes: Iterable[Write], before: Reading) -> None:
-        self._late = self._account.prepare(self.device, steps, writes, before)
-        self._wrote_s = self._clock.monotonic()
+        now_s = self._clock.monotonic()
+        self._echoes.expect(self._account.record.wrote, now_s)
+        self._echoes.expect(self._account.prepare(self.device, steps, writes, before), None)
+        self._wrote_s = now_s
+
+    async def _adjust(self, command: Command, reason: str) -> Outcome:
+        now_s = self._clock.monotonic()
+        fresh = self._soc is not None and now_s - self._soc[1] <= FRESH_S
+        if self._soc is None or not fresh or not self._in_realtime or self._limits is None or self.sent is None:
+            return await self._command(command, reason, safety=False, tell=None)
+        self._give_way()
+        lowered, notes = within_limits(command, self._limits)
+        near = bounded(lowered, self.sent, self._soc[0], self._bounds)
+        steps = [step for step in self.device.spell(near) if MODE not in step.wanted]
+        if near == self.sent or len(steps) != 1:
+            self.wanted = command
+            return Outcome(Stage.CONFIRMED, self._account.record.wrote, notes=(*notes, "it was so already, so nothing was written"))
+        self._account.spend(steps[0].wanted)
+        self._echoes.expect(self._account.record.wrote, now_s)
+        self._account.alter(steps[0])
+        self._wrote_s, self.sent = now_s, None
+        accepted = await self.device.post(steps[0])
+        self._account.note("adjusted", what=repr(near), reason=reason, stage="accepted" if accepted else "refused")
+        if not accepted:
+            return Outcome(Stage.REFUSED, steps[0].wanted, notes=(*notes, "the device answered result: false"))
+        self.wanted, self.sent = command, near
+        return Outcome(Stage.ACCEPTED, steps[0].wanted, notes=notes)
 
     async def _tend(self) -> None:
         names = readable(self.device.model, WATCHED)
@@ -264,9 +305,13 @@ class Lease:
         soc_pct = reading.number("battery_soc")
         if self.wanted is None or soc_pct is None:
             return
-        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, room_of(self.room, reading, self._limits)):
+        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, self._bounds):
             why = "the charge moved" if self.sent is not None else "it is not as it was commanded"
             await self._command(self.wanted, why, safety=False, tell=None)
+
+    @property
+    def _bounds(self) -> Room:
+        return room_of(self.room, self._own_pct, self._limits)
 
     # ---- rules ---------------------------------------------------------------------------------------------------------------
 
@@ -300,10 +345,16 @@ class Lease:
         """Find out whether somebody else wrote; a restart of the device is none."""
         record = self._account.record
         shown = {name: reading.value(name) for name in record.wrote if name in reading}
-        found = {name: value for name, value in strange(record.wrote, shown).items() if not same(self._late.get(name), value)}
+        if (soc_pct := reading.number("battery_soc")) is not None:
+            self._soc = soc_pct, self._clock.monotonic()
+        if (own_pct := reading.number("backup_soc")) is not None:
+            self._own_pct = own_pct
+        if all(same(shown.get(name), value) for name, value in record.wrote.items()):
+            self._echoes.clear()
+        found = self._echoes.without(strange(record.wrote, shown), self._clock.monotonic())
         if not found:
             return
-        self.sent = None
+        self.sent, self._in_realtime = None, False
         if await self.device.restarted_since(self._wrote_s):
             self._account.note("restarted", shown=found)
             return
@@ -361,7 +412,7 @@ class Lease:
                 if not self._account.files.held:
                     raise LeaseLost(f"another program took over {self._account.files.serial}, and puts back what was before")
                 try:
-                    if await self._put_back(snapshot, why):
+                    if await put_back(self.device, self._account, snapshot, why):
                         break
                     trouble = "the device does not show it"
                 except IndevoltError as error:
@@ -375,24 +426,6 @@ class Lease:
             if self._account.record.holder is not None and self.ended:
                 self._account.close()
 
-    async def _put_back(self, snapshot: Snapshot, why: str) -> bool:
-        """Write what is not as before, once; return whether all is."""
-        names = readable(self.device.model, snapshot.settings)
-        shown = await self.device.read(*names)
-        wanted = restoration(snapshot, self._account.record.wrote, {name: shown.value(name) for name in names})
-        for name, values in _grouped(wanted.writes):
-            self._account.book(name)
-            await self.device.write(name, *values)
-        if wanted.writes:
-            shown = await self.device.read(*names)
-            wanted = restoration(snapshot, self._account.record.wrote, {name: shown.value(name) for name in names})
-        if any(name in names for name in wanted.writes):
-            return False
-        now = {name: shown.value(name) for name in names}
-        self._account.note("restored", why=why, before=dict(snapshot.settings), shown=now, left=dict(wanted.left))
-        self._account.close()
-        return True
-
 
 def bounded_plan(plan: Plan, model: Model, room: Room, sent: Command | None) -> Plan:
     """Return a plan whose command has a fence.
@@ -403,29 +436,17 @@ def bounded_plan(plan: Plan, model: Model, room: Room, sent: Command | None) -> 
     soc_pct = plan.before.number("battery_soc")
     if soc_pct is None:
         raise InvalidInput("battery_soc is unknown, so no command can be bounded", remedy="Wait until the device tells it.")
-    return plan.spelled(bounded(plan.command, sent, soc_pct, room_of(room, plan.before, plan.limits)), model)
+    return plan.spelled(bounded(plan.command, sent, soc_pct, room_of(room, plan.before.number("backup_soc"), plan.limits)), model)
 
 
-def room_of(room: Room, reading: Reading, limits: Limits | None) -> Room:
-    """Return what the device's own settings leave: below its reserve it recharges from the grid (control.md, section 0)."""
-    own_pct = reading.number("backup_soc")
+def room_of(room: Room, own_pct: float | None, limits: Limits | None) -> Room:
+    """Return what the device leaves of a room: below its own reserve it recharges from the grid (control.md, section 0)."""
     floor_pct = max(0.0 if own_pct is None else own_pct + ABOVE_BACKUP_PCT, 0.0 if limits is None else limits.soc_min.value)
     return room.within(floor_pct=floor_pct, ceiling_pct=100.0 if limits is None else limits.soc_max.value)
 
 
 def _stands(plan: Plan) -> bool:
     return all(same(plan.before.value(name), value) for step in plan.steps for name, value in step.wanted.items())
-
-
-def _grouped(writes: Mapping[str, Value]) -> Iterable[tuple[str, tuple[Value, ...]]]:
-    """Yield what is written as one: the mode first, and real-time points together."""
-    if MODE in writes:
-        yield MODE, (writes[MODE],)
-    if all(name in writes for name in REALTIME_NAMES):
-        yield "realtime_state", tuple(writes[name] for name in ("realtime_state", "realtime_power", "realtime_target_soc"))
-    for name, value in writes.items():
-        if name != MODE and name not in REALTIME_NAMES:
-            yield name, (value,)
 
 
 def _spelled(settings: Mapping[str, Value]) -> str:
