@@ -17,7 +17,8 @@ from indevolt.hub.forecast import clearsky
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
 LEARNT_FROM: Final = timedelta(days=14)
-DOUBT_WH_PER_W: Final = 0.5  # of foreseen energy for each watt of the plant, that an hour's correction needs to be half believed
+DOUBT_WH_PER_W: Final = 12.0  # foreseen for each watt of the plant, until what came of it is half believed: two days of summer
+HOURLY_DOUBT: Final = 1 / 8  # of that, for what is peculiar to an hour
 LEAST, MOST = 0.02, 2.0  # of corrections: beyond, the configuration is wrong
 _PARTS: Final = 3  # of a quarter that a clear sky is looked at in
 
@@ -95,7 +96,7 @@ class Forecasts:
                 given_wh[at.hour] = given_wh.get(at.hour, 0.0) + max(0.0, power_w) / 4
         doubt_wh = DOUBT_WH_PER_W * self.peak_w
         whole = _ratio(sum(given_wh.values()), sum(foreseen_wh.values()), doubt_wh, 1.0)
-        factors = {hour: _ratio(given_wh[hour], foreseen_wh[hour], doubt_wh, whole) for hour in foreseen_wh}
+        factors = {hour: _ratio(given_wh[hour], foreseen_wh[hour], doubt_wh * HOURLY_DOUBT, whole) for hour in foreseen_wh}
         if factors != self.factors:
             self.factors = {hour: factors.get(hour, whole) for hour in range(24)}
             self.version += 1

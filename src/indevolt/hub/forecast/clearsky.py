@@ -64,8 +64,9 @@ def light_of(sun: Sun) -> Light:
     air = 1 / (up + 0.50572 * (96.07995 - zenith_deg) ** -1.6364)
     above_w = SOLAR_W / sun.distance**2
     scale, weakening = _AIR_SCALE
-    level_w = scale * above_w * up * exp(-weakening * air * (1 + (TURBIDITY - 1))) * exp(0.01 * air**1.8)
-    beam_w = min(0.827 * above_w * exp(-0.09 * air * (TURBIDITY - 1)), level_w / up)
+    level_w = scale * above_w * up * exp(-weakening * air * TURBIDITY)
+    most_w = level_w / up * (1 - (0.1 - 0.2 * exp(-TURBIDITY)) / 0.982)  # some of it comes from the sky in any case
+    beam_w = min(0.827 * above_w * exp(-0.09 * air * (TURBIDITY - 1)), most_w)
     return Light(beam_w, max(0.0, level_w - beam_w * up))
 
 
