@@ -111,6 +111,16 @@ class Alerts:
         self._bus.publish(Alert(device, what.value, active=False, text=text, since=alert.since))
         await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=False)
 
+    async def forget(self, device: str) -> None:
+        """End all alerts of a device that is not kept any more."""
+        for (its, what), alert in tuple(self.active.items()):
+            if its == device:
+                self.active.pop((its, what))
+                self._calm_since_s.pop((its, what), None)
+                text = f"over, as it is not kept any more: {alert.text}"
+                self._bus.publish(Alert(device, what.value, active=False, text=text, since=alert.since))
+                await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=False)
+
     async def tell(self, what: What, text: str | None, *, device: str = "") -> None:
         """Raise an alert with a text, end it with None."""
         if text is None:

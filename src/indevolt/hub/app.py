@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import re
 import signal
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from indevolt.catalogue import families
 from indevolt.clock import Clock, SystemClock
-from indevolt.device import connect
-from indevolt.discovery import Api, Found, discover
-from indevolt.errors import IndevoltError, ProtocolError, UnknownModel
+from indevolt.discovery import discover
+from indevolt.errors import IndevoltError
 from indevolt.hub.alerts import Alerts, serve_alerts
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config, DeviceConfig
+from indevolt.hub.events import REMOVED, LinkChanged
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal, Kind
-from indevolt.hub.keeper import Keeper
+from indevolt.hub.keeper import Keeper, Origin
 from indevolt.hub.logs import LOGGER, serve_log
 from indevolt.hub.recorder import serve_recorder
+from indevolt.hub.roster import Roster, name_for
+from indevolt.hub.scout import Access, Look, Scout
 from indevolt.hub.site.quantities import SITE
 from indevolt.hub.site.service import serve_site
 from indevolt.hub.steer.service import serve_steering
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Service: TypeAlias = Callable[[Hub], Coroutine[Any, Any, None]]
-Look: TypeAlias = Callable[[], AsyncIterable[Found]]
-"""Looks for devices once."""
-
+STEERING: Final = "steering"  # the service, which some devices need
 RESTORE_S: Final = 10.0  # within which what was before steering is back; the watchdog, or the next start, does it otherwise
 STOP_S: Final = 5.0  # within which everything else has ended
 UPKEEP_S: Final = 300.0  # between two rounds of rolling up, sealing and deleting
@@ -105,52 +104,111 @@ async def running(
         store = open_store(config, clock)
         await store.open(list(_all_tables()))
         stack.push_async_callback(store.close)
-        bus = Bus()
-        journal = Journal(store, bus, clock)
-        keepers: dict[str, Keeper] = {}
-        hub = Hub(config, clock, store, bus, journal, Alerts(bus, journal, clock), keepers, clock.now())
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(service(hub), name=name) for name, service in _CORE.items()]
-
-            def keep(device: DeviceConfig) -> None:
-                for former in [task for task in tasks if task.get_name() == f"keeper {device.name}"]:
-                    former.cancel()  # the device is at another address now
-                    tasks.remove(former)
-                keeper = Keeper(
-                    device,
-                    clock=clock,
-                    bus=bus,
-                    journal=journal,
-                    store=store,
-                    numbers=hub.numbers,
-                    alone=lambda: len(keepers) == 1,
-                )
-                keepers[keeper.id] = keeper
-                tasks.append(group.create_task(keeper.run(), name=f"keeper {keeper.id}"))
-
-            for device in config.devices:
-                keep(device)
-            chosen = dict(_bridges(config)) if bridges is None else bridges
-            tasks += [group.create_task(_supervised(hub, name, service), name=name) for name, service in chosen.items()]
-            if any(device.control for device in config.devices):
-                tasks.append(group.create_task(_supervised(hub, "steering", serve_steering), name="steering"))
+            work = _Work(config, clock, store, group, look or partial(discover, clock=clock))
+            hub = work.hub
+            for name, service in _CORE.items():
+                work.start(name, service(hub))
+            work.roster.begin()
+            for name, service in (dict(_bridges(config)) if bridges is None else bridges).items():
+                work.start(name, _supervised(hub, name, service))
             if not config.devices:
-                searching = _Search(keep, look or partial(discover, clock=clock))
-                tasks.append(group.create_task(_supervised(hub, "discovery", searching.serve), name="discovery"))
-            count = f"{len(keepers)} device{'' if len(keepers) == 1 else 's'}"
-            await journal.note(Kind.HUB, f"started with {count}", version=_version())
+                work.start("discovery", _supervised(hub, "discovery", _search))
+            count = f"{len(hub.keepers)} device{'' if len(hub.keepers) == 1 else 's'}"
+            await hub.journal.note(Kind.HUB, f"started with {count}", version=_version())
+            for note in work.roster.notes:
+                await hub.journal.note(Kind.HUB, note)
             try:
                 yield hub
             finally:
                 with suppress(IndevoltError):
-                    await journal.note(Kind.HUB, "stopping")
-                # Steering first, as it puts back what was before through the keepers.
-                for these, most_s in (([task for task in tasks if task.get_name() == "steering"], RESTORE_S), (tasks, STOP_S)):
-                    for task in these:
-                        task.cancel()
-                    _, late = await asyncio.wait(these, timeout=most_s) if these else (set(), set())
-                    for task in late:
-                        LOGGER.warning("%s did not end within %g s", task.get_name(), most_s)
+                    await hub.journal.note(Kind.HUB, "stopping")
+                await work.end()
+
+
+class _Work:
+    """All that a running hub consists of: its record, its keepers, and the tasks of both."""
+
+    def __init__(self, config: Config, clock: Clock, store: Store, group: asyncio.TaskGroup, look: Look) -> None:
+        bus = Bus()
+        journal = Journal(store, bus, clock)
+        self._keepers: dict[str, Keeper] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._group = group
+        self.roster = Roster(config, self.keep, self.drop)
+        self.hub = Hub(
+            config,
+            clock,
+            store,
+            bus,
+            journal,
+            Alerts(bus, journal, clock),
+            self._keepers,
+            clock.now(),
+            roster=self.roster,
+            scout=Scout(look, clock, self._known),
+        )
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Begin a task of the hub."""
+        self._tasks.append(self._group.create_task(work, name=name))
+
+    def keep(self, device: DeviceConfig, origin: Origin) -> None:
+        """Begin to keep a device; whoever kept one of that name before, ends."""
+        hub = self.hub
+        for former in self._named(f"keeper {device.name}"):
+            former.cancel()  # the device is at another address now
+            self._tasks.remove(former)
+        keeper = Keeper(
+            device,
+            clock=hub.clock,
+            bus=hub.bus,
+            journal=hub.journal,
+            store=hub.store,
+            numbers=hub.numbers,
+            alone=lambda: len(self._keepers) == 1,
+        )
+        keeper.origin = origin
+        self._keepers[keeper.id] = keeper
+        self.start(f"keeper {keeper.id}", keeper.run())
+        if device.control and not self._named(STEERING):
+            self.start(STEERING, _supervised(hub, STEERING, serve_steering))
+
+    async def drop(self, name: str) -> None:
+        """Keep a device no longer."""
+        hub, keeper = self.hub, self._keepers[name]
+        if keeper.steering is not None:
+            await keeper.steering.end()  # which puts back what was before, through the keeper
+        ending = self._named(f"keeper {name}")
+        self._tasks = [task for task in self._tasks if task not in ending]
+        await _ended(ending, STOP_S)
+        del self._keepers[name]
+        await hub.alerts.forget(name)
+        hub.bus.publish(LinkChanged(name, REMOVED, "is not kept any more", hub.clock.now()))
+
+    async def end(self) -> None:
+        """End everything."""
+        if self.hub.scout is not None:
+            self.hub.scout.close()
+        await _ended(self._named(STEERING), RESTORE_S)  # first, as it puts back what was before through the keepers
+        await _ended(self._tasks, STOP_S)
+
+    def _named(self, name: str) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks if task.get_name() == name]
+
+    def _known(self) -> Mapping[str, str]:
+        """Return the names of devices, by address and by serial number."""
+        names = {keeper.config.address: keeper.id for keeper in self._keepers.values()}
+        return names | {keeper.serial: keeper.id for keeper in self._keepers.values() if keeper.serial}
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]], most_s: float) -> None:
+    """Cancel tasks and wait for them, but not for ever."""
+    for task in tasks:
+        task.cancel()
+    _, late = await asyncio.wait(tasks, timeout=most_s) if tasks else (set(), set())
+    for task in late:
+        LOGGER.warning("%s did not end within %g s", task.get_name(), most_s)
 
 
 async def run_until_stopped(
@@ -210,42 +268,25 @@ async def _upkeep(hub: Hub) -> None:
             await hub.store.maintain(hub.clock.now())
 
 
-class _Search:
-    """Looks for devices, as nobody named any. They are only read."""
-
-    def __init__(self, keep: Callable[[DeviceConfig], None], look: Look) -> None:
-        self._keep = keep
-        self._look = look
-        self._others: set[tuple[str, int]] = set()  # what answers, and is no battery
-
-    async def serve(self, hub: Hub) -> None:
-        """Look again and again until cancelled."""
-        while True:
-            async for found in self._look():
-                known = {keeper.config.address for keeper in hub.keepers.values()}
-                if found.sn and found.api is Api.ON and (found.host, found.port) not in self._others:
-                    device = DeviceConfig(name=_name_of(found.sn), host=found.host, port=found.port)
-                    if device.address not in known and await self._may_be_battery(hub, device):
-                        self._keep(device)
-                        await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=found.sn)
-            await hub.clock.sleep(SEARCH_S)
-
-    async def _may_be_battery(self, hub: Hub, device: DeviceConfig) -> bool:
-        """Ask a device what it is: meters, plugs and P1 readers are found as well."""
-        try:
-            async with connect(device.address, clock=hub.clock):
-                return True
-        except (UnknownModel, ProtocolError) as error:
-            self._others.add((device.host, device.port or 0))
-            await hub.journal.note(Kind.HUB, f"left out {device.address}: {error}")
-        except IndevoltError as error:
-            return not error.transient  # one that wants a password is kept, and says so; one that is away is found again
-        return False
-
-
-def _name_of(serial: str) -> str:
-    """Return the name of a device that nobody named."""
-    return f"device-{re.sub(r'[^a-z0-9_-]', '-', serial.lower())[:30]}"
+async def _search(hub: Hub) -> None:
+    """Keep what is found on the network again and again, as nobody named any device; it is only read."""
+    assert hub.scout is not None  # noqa: S101 - made just before
+    assert hub.roster is not None  # noqa: S101
+    left_out: set[str] = set()
+    while True:
+        async for sighting in hub.scout.sightings():
+            if not sighting.found.sn:
+                continue
+            device = DeviceConfig(name=name_for(sighting.found.sn), host=sighting.found.host, port=sighting.found.port)
+            kept = hub.keepers.get(device.name)
+            has_moved = kept is not None and kept.origin is Origin.FOUND and kept.config.address != device.address
+            if has_moved or sighting.access in (Access.OPEN, Access.PASSWORD):  # one that wants a password is kept, and says so
+                hub.roster.found(device)
+                await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=sighting.found.sn)
+            elif sighting.access is Access.OTHER and device.address not in left_out:
+                left_out.add(device.address)
+                await hub.journal.note(Kind.HUB, f"left out {device.address}: {sighting.detail}")
+        await hub.clock.sleep(SEARCH_S)
 
 
 async def _supervised(hub: Hub, name: str, service: Service) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from indevolt.battery import Outcome, Reading
 from indevolt.hub.config_meters import MeterRole
@@ -66,9 +66,16 @@ class BranchSample:
     simulated: bool = False
 
 
+REMOVED: Final = "removed"
+"""The state of the connection to a device that is not kept any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """The connection to a device came, went or was refused; ``state`` is a word of :class:`~indevolt.hub.keeper.Link`."""
+    """The connection to a device came, went or was refused; ``state`` is a word of :class:`~indevolt.hub.keeper.Link`.
+
+    A device that is not kept any more is ``removed``.
+    """
 
     device: str
     state: str

@@ -18,6 +18,8 @@ from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
 from indevolt.hub.prices.book import Prices
+from indevolt.hub.roster import Roster
+from indevolt.hub.scout import Scout
 from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
 from indevolt.hub.steer.pause import Pause
@@ -41,6 +43,8 @@ class Hub:
     meters: Meters = field(default_factory=Meters)
     prices: Prices = field(default_factory=Prices)
     forecast: Forecasts = field(default_factory=Forecasts)  # of the sun
+    roster: Roster | None = None  # None: the devices are what they are, as in tests
+    scout: Scout | None = None  # None: nobody looks for devices
     site: Site = field(default_factory=Site)
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself

@@ -56,6 +56,14 @@ class Link(StrEnum):
     REFUSED = "refused"  # it answers, but not us: a password, another sort of device
 
 
+class Origin(StrEnum):
+    """Why a device is kept."""
+
+    CONFIGURED = "configured"  # it is in the configuration
+    ADDED = "added"  # an owner connected it while the hub ran
+    FOUND = "found"  # it was on the network, and nobody had named any
+
+
 class Keeper:
     """Keeps one device."""
 
@@ -87,6 +95,7 @@ class Keeper:
         """
         self.config = config
         self.id = config.name
+        self.origin = Origin.CONFIGURED
         self.link = Link.CONNECTING
         self.link_since: datetime = clock.now()
         self.error: IndevoltError | None = None

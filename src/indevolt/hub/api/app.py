@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, prices, records, site, state, steering, summary
+from indevolt.hub.api import control, devices, history, live, prices, records, roster, site, state, steering, summary
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -40,6 +40,7 @@ from indevolt.hub.hub import Hub
 ROUTERS: Final = (
     summary.router,
     site.router,
+    roster.router,
     devices.router,
     history.router,
     control.router,

@@ -109,21 +109,25 @@ def caller_of(request: Request) -> Caller:
 
 async def a_reader(request: Request) -> Caller:
     """Let everybody in whom the gate let in."""
-    return _with(request, Role.READ)
+    return require(caller_of(request), Role.READ)
 
 
 async def a_controller(request: Request) -> Caller:
     """Let in who may control devices."""
-    return _with(request, Role.CONTROL)
+    return require(caller_of(request), Role.CONTROL)
 
 
 async def an_admin(request: Request) -> Caller:
     """Let in who may see how the hub is set up."""
-    return _with(request, Role.ADMIN)
+    return require(caller_of(request), Role.ADMIN)
 
 
-def _with(request: Request, needed: Role) -> Caller:
-    caller = caller_of(request)
+def require(caller: Caller, needed: Role) -> Caller:
+    """Return a caller who has a role.
+
+    Raises:
+        Declined: 401 without a token, 403 with one of too low a role.
+    """
     if caller.role.includes(needed):
         return caller
     if not caller.name:
@@ -134,5 +138,6 @@ def _with(request: Request, needed: Role) -> Caller:
 
 Reader: TypeAlias = Annotated[Caller, Depends(a_reader)]
 Controller: TypeAlias = Annotated[Caller, Depends(a_controller)]
+Admin: TypeAlias = Annotated[Caller, Depends(an_admin)]
 READERS: Final = [Depends(a_reader)]
 ADMINS: Final = [Depends(an_admin)]

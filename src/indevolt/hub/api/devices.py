@@ -128,6 +128,7 @@ def describe(keeper: Keeper) -> DeviceBody:
         serial=keeper.serial,
         firmware=keeper.firmware,
         address=keeper.config.address,
+        origin=keeper.origin,
         simulated=keeper.simulated,
         control=keeper.config.control,
         link=keeper.link,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from indevolt.battery import Quality, Stage
 from indevolt.hub.events import Tier
-from indevolt.hub.keeper import Link
+from indevolt.hub.keeper import Link, Origin
 from indevolt.hub.tokens import Role
 from indevolt.store import Period
 
@@ -102,6 +102,9 @@ class DeviceBody(BaseModel):
     serial: str
     firmware: str
     address: str
+    origin: Origin = Field(
+        description="configured: it is in the configuration. added: it was connected here. found: it was on the network."
+    )
     simulated: bool
     control: bool = Field(description="Whether the owner lets settings and commands through.")
     link: Link

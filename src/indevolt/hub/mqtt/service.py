@@ -201,15 +201,19 @@ class _Bridge:
                     self._frozen ^= {keeper.id}
                     await self._tell_states(keeper)
             for (device, tier), told_s in tuple(self._told_s.items()):
-                keeper = self._hub.keeper(device)
-                if now - told_s > HELD_CYCLES * _period_s(keeper, tier):
-                    await self._send_state(keeper, tier)
+                kept = self._hub.keepers.get(device)
+                if kept is None:
+                    self._told_s.pop((device, tier), None)
+                elif now - told_s > HELD_CYCLES * _period_s(kept, tier):
+                    await self._send_state(kept, tier)
                     self._told_s.pop((device, tier), None)  # once is enough
 
     async def _pass_on(self, event: Event) -> None:
         match event:
             case Update(tier=Tier.SITE):
                 await self._send_site()
+            case Update(device=device) | LinkChanged(device=device) if device not in self._hub.keepers:
+                await self._forget(device)
             case Update(device=device, tier=tier, reading=reading):
                 keeper = self._hub.keeper(device)
                 await self._send_state(keeper, tier)
@@ -332,6 +336,14 @@ class _Bridge:
             return True
         searching = not self._hub.config.devices  # devices that were found before may be found again
         return not searching and self._announcer.device_of(topic) not in self._hub.keepers
+
+    async def _forget(self, device: str) -> None:
+        """Take back all that was told of a device that is not kept any more."""
+        for topic in (*(self.topics.state(device, tier) for tier in TIERS), self.topics.alerts(device)):
+            await self._send(topic, b"", qos=1)
+        await self._send(self.topics.device_status(device), b"", qos=1)
+        await self._take_back([topic for topic in self._announced if self._announcer.device_of(topic) == device])
+        self._signatures.pop(device, None)
 
     async def _take_back(self, topics: Iterable[str]) -> None:
         for topic in topics:

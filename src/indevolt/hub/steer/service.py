@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 
 def steer(hub: Hub) -> tuple[UnitSteering, ...]:
-    """Give every unit that may be controlled its steering, and return them; from then on nothing is written past it."""
+    """Give every unit that may be controlled, and has none, its steering, and return them.
+
+    From then on nothing is written past it.
+    """
     control = hub.config.control
     room = Room().within(floor_pct=control.reserve_pct, ceiling_pct=control.ceiling_pct)
-    units = tuple(UnitSteering(hub, keeper, control.leases, room) for keeper in hub.keepers.values() if keeper.config.control)
+    units = tuple(
+        UnitSteering(hub, keeper, control.leases, room)
+        for keeper in hub.keepers.values()
+        if keeper.config.control and (keeper.steering is None or keeper.steering.ended)
+    )
     for unit in units:
         unit.keeper.steering = unit
     return units
@@ -25,24 +32,28 @@ def steer(hub: Hub) -> tuple[UnitSteering, ...]:
 
 async def serve_steering(hub: Hub) -> None:
     """Steer until cancelled; then everything is put back as it was before."""
-    units = steer(hub)
+    units = list(steer(hub))
     await hub.pause.recall(hub)
     try:
         async with asyncio.TaskGroup() as group:
             for unit in units:
-                group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
-            group.create_task(_wake(hub, units), name="steering")
+                unit.task = group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
+            with hub.bus.subscribe(Update, LinkChanged, size=64) as events:
+                async for event in events:
+                    match event:
+                        case Update(tier=Tier.POWER) | LinkChanged():
+                            _wake(hub, event.device)
+                    if isinstance(event, LinkChanged):
+                        for unit in steer(hub):  # a device that was connected since
+                            units.append(unit)
+                            unit.task = group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
     finally:
         for unit in units:
             unit.ended = True  # and stays where it is, so that nobody writes past it
 
 
-async def _wake(hub: Hub, units: tuple[UnitSteering, ...]) -> None:
-    """Let units look again after each reading of theirs, and when they come back."""
-    by_name = {unit.keeper.id: unit for unit in units}
-    with hub.bus.subscribe(Update, LinkChanged, size=64) as events:
-        async for event in events:
-            match event:
-                case Update(tier=Tier.POWER) | LinkChanged():
-                    if (unit := by_name.get(event.device)) is not None:
-                        unit.wake()
+def _wake(hub: Hub, device: str) -> None:
+    """Let a unit look again after a reading of its device, and when that comes back."""
+    keeper = hub.keepers.get(device)
+    if keeper is not None and keeper.steering is not None:
+        keeper.steering.wake()

@@ -38,6 +38,7 @@ LONGEST: Final = timedelta(hours=24)
 """The longest override; commands without an end of their own last so long (control.md, section 5, rule 7)."""
 LOOK_S: Final = 5.0  # how old a reading may be that a lease is looked after by
 TEND_S: Final = 10.0  # between two looks at what stands, beside those after each reading
+LONGEST_END_S: Final = 10.0  # for putting back what was before; the next start, or the watchdog, does it otherwise
 FIRST_AGAIN_S: Final = 5.0  # before what failed is tried again; doubles ...
 LONGEST_AGAIN_S: Final = 60.0  # ... up to this
 
@@ -72,6 +73,7 @@ class UnitSteering:
         self.lease: Lease | None = None
         self.trouble: IndevoltError | None = None
         self.ended = False
+        self.task: asyncio.Task[None] | None = None  # of :meth:`run`
         self.outcome: Outcome | None = None
         self.since = hub.clock.now()
         self._hub = hub
@@ -214,6 +216,13 @@ class UnitSteering:
     def wake(self) -> None:
         """Look again, as something has changed."""
         self._wake.set()
+
+    async def end(self) -> None:
+        """Steer no more, as the device is not kept any more; what was before is put back first."""
+        self.ended = True
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task], timeout=LONGEST_END_S)
 
     def _writable(self) -> Device:
         if not self.keeper.config.control:
