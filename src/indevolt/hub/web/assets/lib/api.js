@@ -54,10 +54,11 @@ export function authorization() {
  * @param {string} path
  * @param {Record<string, string | number | boolean | undefined>} [query]
  * @param {AbortSignal} [abort]
+ * @param {number} [patienceMs] for what takes its time
  * @returns {Promise<T>}
  */
-export async function get(path, query, abort) {
-  return answered(await reach(address(path, query), { headers: authorization() }, PATIENCE_MS, abort));
+export async function get(path, query, abort, patienceMs = PATIENCE_MS) {
+  return answered(await reach(address(path, query), { headers: authorization() }, patienceMs, abort));
 }
 
 /**

@@ -175,6 +175,16 @@ export function money(value, currency) {
   ).format(value);
 }
 
+const CENTS = 100;
+/** Currencies whose hundredth people know by its sign. @type {Readonly<Record<string, string>>} */
+const SMALL = { EUR: "ct", USD: "¢", GBP: "p", CHF: "Rp.", SEK: "öre", NOK: "øre", DKK: "øre" };
+
+/** A price of a kWh, in hundredths where they have a name. @param {number} value @param {string} currency */
+export function perEnergy(value, currency) {
+  const small = SMALL[currency];
+  return small ? `${count(value * CENTS, 1)}\u00a0${small}` : money(value, currency);
+}
+
 /** @param {number} share 0 to 1 */
 export function percent(share) {
   return format("p", (locale) => new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 })).format(share);

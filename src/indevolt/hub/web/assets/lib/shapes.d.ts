@@ -300,6 +300,59 @@ export interface Summary {
   last_event_id: string;
 }
 
+export interface Identity {
+  title: string;
+  family: string;
+  model: string;
+  serial: string;
+  firmware: string;
+  evidence: string[];
+}
+
+/** A device that was heard on the network. */
+export interface Sighting {
+  host: string;
+  port: number;
+  serial: string;
+  firmware: string;
+  access: "kept" | "open" | "password" | "off" | "silent" | "other";
+  device: string;
+  proposed_name: string;
+  identity: Identity | null;
+  detail: string;
+  remedy: string;
+}
+
+export interface Discovery {
+  at: string;
+  devices: Sighting[];
+  notes: string[];
+  next_step: string;
+}
+
+export interface Connected {
+  identity: Identity;
+  kept_in: string;
+  toml: string;
+}
+
+export interface PriceSlot {
+  start: string;
+  end: string;
+  import_price: number;
+  export_price: number;
+  known: boolean;
+}
+
+export interface Prices {
+  source: string;
+  simulated: boolean;
+  reason: string;
+  notes: string[];
+  trouble: Trouble | null;
+  slots: PriceSlot[];
+}
+
 export interface Alert {
   device: string;
   what: string;

@@ -29,6 +29,7 @@ export const remembered = signal(false);
 
 export const deviceNames = computed(() => [...devices.value.keys()]);
 export const simulated = computed(() => Boolean(meta.value?.simulated) || [...devices.value.values()].some((each) => each.simulated));
+export const mayAdminister = computed(() => meta.value?.caller.role === "admin");
 export const mayControl = computed(() => (meta.value?.caller.role ?? "read") !== "read");
 
 /** @type {Map<string, Map<string, import("./shapes.d.ts").Signal<Sample>>>} */

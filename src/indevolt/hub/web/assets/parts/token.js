@@ -8,7 +8,7 @@ import { keepToken, recall, token } from "../lib/prefs.js";
 import { Dialog } from "./dialog.js";
 import { Trouble, say } from "./notice.js";
 
-/** @typedef {"missing" | "wrong" | "role"} Why */
+/** @typedef {"missing" | "wrong" | "role" | "admin"} Why */
 
 /** @param {{ why: Why, onClose: () => void }} props */
 export default function TokenDialog({ why, onClose }) {
@@ -24,8 +24,8 @@ export default function TokenDialog({ why, onClose }) {
     setProblem(null);
     try {
       const meta = await answered(await reach(address("meta"), { headers: { Authorization: `Bearer ${given.trim()}` } }, 15_000));
-      if (why === "role" && meta.caller.role === "read") {
-        setProblem(new Problem({ status: 403, detail: t("token.reads") }));
+      if ((why === "role" && meta.caller.role === "read") || (why === "admin" && meta.caller.role !== "admin")) {
+        setProblem(new Problem({ status: 403, detail: t("token.toolittle", { role: t(/** @type {any} */ (`role.${meta.caller.role}`)) }) }));
         return;
       }
       keepToken(given.trim(), long);
@@ -49,7 +49,7 @@ export default function TokenDialog({ why, onClose }) {
           aria-invalid=${problem?.status === 401} aria-describedby="token-how"
           onInput=${(/** @type {any} */ event) => setGiven(event.target.value)} />
       </label>
-      <p id="token-how" class="quiet">${t("token.how")} <code>indevolt hub token NAME --role control</code></p>
+      <p id="token-how" class="quiet">${t("token.how")} <code>indevolt hub token NAME --role ${why === "admin" ? "admin" : "control"}</code></p>
       <label class="check">
         <input type="checkbox" checked=${long} onChange=${(/** @type {any} */ event) => setLong(event.target.checked)} />
         <span>${t("token.keep")}</span>

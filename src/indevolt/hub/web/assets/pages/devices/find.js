@@ -1,62 +1,81 @@
-// How another battery is added: what has to be switched on, what the hub may do with it, and the lines for the hub's configuration.
+// Who is on the network: batteries that are kept already, those that can be connected, and what stands in the way of the others.
 
 import { html, useState } from "../../lib/html.js";
+import { Problem, get } from "../../lib/api.js";
 import { t } from "../../lib/i18n.js";
-import { deviceNames } from "../../lib/store.js";
+import { href } from "../../lib/router.js";
+import { mayAdminister, meta } from "../../lib/store.js";
+import { open } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icon.js";
-import { say } from "../../parts/notice.js";
+import { Trouble } from "../../parts/notice.js";
+
+/** @typedef {import("../../lib/shapes.d.ts").Sighting} Sighting */
+/** @typedef {import("../../lib/shapes.d.ts").Discovery} Discovery */
+
+const SEARCH_MS = 60_000; // a whole network is asked
+const FRESH_S = 5;
 
 export function Find() {
-  const [host, setHost] = useState("");
-  const [name, setName] = useState("");
-  const [locked, setLocked] = useState(false);
-  const [control, setControl] = useState(false);
-  const lines = configuration({ host, name: name || `battery${deviceNames.value.length + 1}`, locked, control });
-  return html`<details class="card find" open=${deviceNames.value.length === 0}>
-    <summary><${Icon} name="search" size=${20} /><h2>${t("find.title")}</h2></summary>
-    <ol class="find-steps">
-      <li>
-        <h3>${t("find.on.title")}</h3>
-        <p>${t("find.on.text")}</p>
-      </li>
-      <li>
-        <h3>${t("find.where.title")}</h3>
-        <p>${t("find.where.text")}</p>
-        <div class="find-fields">
-          <label class="field"><span>${t("devices.address")}</span><input type="text" inputmode="url" autocapitalize="off" placeholder="192.168.1.50" value=${host} onInput=${(/** @type {any} */ event) => setHost(event.target.value.trim())} /></label>
-          <label class="field"><span>${t("find.name")}</span><input type="text" autocapitalize="off" pattern="[a-z0-9][a-z0-9_-]*" placeholder="cellar" value=${name} onInput=${(/** @type {any} */ event) => setName(event.target.value.trim().toLowerCase())} /></label>
-        </div>
-      </li>
-      <li>
-        <h3>${t("find.may.title")}</h3>
-        <label class="check"><input type="checkbox" checked=${locked} onChange=${() => setLocked(!locked)} /><span>${t("find.password")}</span></label>
-        <label class="check"><input type="radio" name="may" checked=${!control} onChange=${() => setControl(false)} /><span>${t("find.read")}</span></label>
-        <label class="check"><input type="radio" name="may" checked=${control} onChange=${() => setControl(true)} /><span>${t("find.control")}</span></label>
-      </li>
-      <li>
-        <h3>${t("find.write.title")}</h3>
-        <p>${t("find.write.text")}</p>
-        <pre tabindex="0"><code>${lines}</code></pre>
-        <button type="button" class="button" onClick=${() => copy(lines)}>${t("find.copy")}</button>
-      </li>
-    </ol>
-  </details>`;
-}
+  const [found, setFound] = useState(/** @type {Discovery | Problem | null} */ (null));
+  const [busy, setBusy] = useState(false);
+  const allowed = mayAdminister.value || meta.value?.caller.name === "";
 
-/** @param {{ host: string, name: string, locked: boolean, control: boolean }} wanted */
-function configuration({ host, name, locked, control }) {
-  const lines = ["[[devices]]", `name = ${JSON.stringify(name)}`, `host = ${JSON.stringify(host || "192.168.1.50")}`];
-  if (locked) lines.push(`password = { env = "${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}_PASSWORD" }`);
-  if (control) lines.push("control = true");
-  return lines.join("\n");
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    say(t("find.copied"));
-  } catch {
-    say(t("find.uncopied")); // browsers allow it only for https and this machine
+  async function search() {
+    setBusy(true);
+    try {
+      setFound(await get("discovery", { max_age_s: FRESH_S }, undefined, SEARCH_MS));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setFound(error);
+    } finally {
+      setBusy(false);
+    }
   }
+
+  return html`<section class="card find">
+    <div class="find-head">
+      <div>
+        <h2>${t("find.title")}</h2>
+        <p class="quiet">${t("find.text")}</p>
+      </div>
+      <div class="find-buttons">
+        <button type="button" class="button" disabled=${busy} onClick=${allowed ? search : () => open("token", { why: "admin" })}>
+          <${Icon} name="search" size=${18} />${busy ? t("find.searching") : t("find.search")}
+        </button>
+        <button type="button" class="button" onClick=${() => connect(null)}>${t("find.byaddress")}</button>
+      </div>
+    </div>
+    <div aria-live="polite">
+      ${found instanceof Problem && html`<${Trouble} level="error" detail=${found.message} remedy=${found.remedy} />`}
+      ${
+        found &&
+        !(found instanceof Problem) &&
+        html`<ul class="sightings">
+            ${found.devices.map((each) => html`<${Found} key=${`${each.host}:${each.port}`} sighting=${each} />`)}
+            ${found.devices.length === 0 && html`<li class="sighting"><p>${t("find.nobody")}</p></li>`}
+          </ul>
+          ${found.notes.map((note) => html`<p key=${note} class="quiet" lang="en">${note}</p>`)}
+          <p class="quiet find-next" lang="en">${found.next_step}</p>`
+      }
+    </div>
+  </section>`;
+}
+
+/** @param {Sighting | null} sighting null: by its address */
+const connect = (sighting) => void (mayAdminister.value ? open("connect", { sighting }) : open("token", { why: "admin" }));
+
+/** @param {{ sighting: Sighting }} props */
+function Found({ sighting }) {
+  const { host, port, access, identity, serial, device, detail, remedy } = sighting;
+  const may = access === "open" || access === "password";
+  return html`<li class="sighting">
+    <span class="sighting-mark" data-access=${access}><${Icon} name=${access === "kept" ? "check" : access === "open" ? "battery" : access === "password" ? "key" : "warning"} size=${20} /></span>
+    <div>
+      <p><b>${identity?.title || t("find.unknown")}</b> <span class="badge">${t(`find.access.${access}`)}</span></p>
+      <p class="quiet"><code>${host}:${port}</code>${serial && html` · <code>${serial}</code>`}</p>
+      ${detail && html`<p class="quiet" lang="en">${detail} ${remedy}</p>`}
+    </div>
+    ${may && html`<button type="button" class="button" onClick=${() => connect(sighting)}>${t("find.connect")}</button>`}
+    ${access === "kept" && html`<a class="button" href=${href("devices", device)}>${device}</a>`}
+  </li>`;
 }

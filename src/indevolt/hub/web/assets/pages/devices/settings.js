@@ -101,7 +101,7 @@ function Row({ device, setting, control, changes }) {
     <${Value} of=${of} words=${setting.name === "mode" ? "mode" : "word"} />
     ${
       control
-        ? html`<button type="button" class="button" onClick=${change}>${t("devices.change")}<span class="unseen"> ${text}</span>${!mayControl.value && html`<${Icon} name="lock" size=${14} />`}</button>`
+        ? html`<button type="button" class="button" onClick=${change}><span>${t("devices.change")}</span><span class="unseen"> ${text}</span><${Icon} name="edit" size=${20} />${!mayControl.value && html`<${Icon} name="lock" size=${14} />`}</button>`
         : html`<span class="setting-lock"><${Icon} name="lock" size=${18} /><span class="unseen">${t("devices.readonly")}</span></span>`
     }
   </li>`;

@@ -8,6 +8,7 @@ import { SITE, today } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
 import { Spark } from "../../parts/spark.js";
+import { Price } from "./price.js";
 
 const HOURS = 6;
 const DRAWN = ["solar_power", "house_power", "grid_power", "battery_power", "battery_soc"];
@@ -31,6 +32,7 @@ export function Today() {
       <${Stat} icon="battery" label=${t("now.discharged")} value=${energy("energy_discharge")} spark=${recent?.battery_soc} colour="battery" high=${100}
         more=${t("now.charged", { energy: energy("energy_charge") })} />
       <${Money} />
+      <${Price} />
     </div>
   </section>`;
 }
