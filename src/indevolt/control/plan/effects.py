@@ -42,10 +42,15 @@ class Effects:
     wear: Numbers  # slots, choices, scenarios: the part of ``cost`` that is wear
 
 
-def effects_of(problem: Problem) -> Effects:
-    """Return the effects of every choice that a problem has."""
+def effects_of(problem: Problem, *, steps: int = 0) -> Effects:
+    """Return the effects of every choice that a problem has.
+
+    Args:
+        problem: with its slots, scenarios and battery.
+        steps: more powers to choose from, evenly up to the limits: for one that knows its future, and so need not follow it.
+    """
     battery = problem.battery
-    choices, allowed = _choices(problem)
+    choices, allowed = _choices(problem, steps)
     hours = np.array([slot.hours for slot in problem.slots])
     load_w = np.array([scenario.load_w for scenario in problem.scenarios]).T
     pv_w = np.array([scenario.pv_w for scenario in problem.scenarios]).T
@@ -122,7 +127,7 @@ def _power(choice: Choice, net_w: Numbers, most_in_w: Numbers, most_out_w: Numbe
             assert_never(choice.action)
 
 
-def _choices(problem: Problem) -> tuple[tuple[Choice, ...], Flags]:
+def _choices(problem: Problem, steps: int) -> tuple[tuple[Choice, ...], Flags]:
     """Return all choices, and which of them each slot has: a pinned one has its pin, and what only pins ask for is theirs alone."""
     battery, loss = problem.battery, problem.battery.loss
     least_lost_w = math.sqrt(loss.fixed_w / loss.quadratic_per_w) if loss.quadratic_per_w else math.inf
@@ -131,6 +136,9 @@ def _choices(problem: Problem) -> tuple[tuple[Choice, ...], Flags]:
         found += [Choice(Action.CHARGE, power_w) for power_w in _powers(battery.charge_w, least_lost_w, battery.minimum_w)]
     if problem.battery_to_grid:
         found += [Choice(Action.DISCHARGE, power_w) for power_w in _powers(battery.discharge_w, least_lost_w, battery.minimum_w)]
+    shares = [(step + 0.5) / steps for step in range(steps)]
+    found += [Choice(Action.DISCHARGE, share * battery.discharge_w) for share in shares]
+    found += [Choice(Action.CHARGE, share * battery.charge_w) for share in shares if problem.grid_charging]
     free = len(found)
     found += [Choice(slot.pin.action, slot.pin.power_w) for slot in problem.slots if slot.pin is not None]
     choices = tuple(dict.fromkeys(found))

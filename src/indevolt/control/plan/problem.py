@@ -16,6 +16,8 @@ from indevolt.errors import InvalidInput
 
 LONGEST_SLOT: Final = timedelta(hours=1)
 """Forecasts are no better than that, and a longer slot hides what happens inside it."""
+MISSED_PER_KWH: Final = 5.0
+"""What a kWh short of a target costs in a plan: more than energy ever does, so that it is missed only if it cannot be reached."""
 MOST_SLOTS: Final = 400  # four days of quarter hours; beyond that nothing is known and all of it costs time
 
 

@@ -16,11 +16,10 @@ from typing import Final
 import numpy as np
 
 from indevolt.control.plan.effects import SELF_USE_AT, Effects, Indices, Numbers, moved
-from indevolt.control.plan.problem import BatteryModel, Problem, TerminalValue
+from indevolt.control.plan.problem import MISSED_PER_KWH, BatteryModel, Problem, TerminalValue
 
 LEVELS: Final = 61
 """Steps of a sixtieth: 4 kWh in 67 Wh, what a house takes in a quarter of an hour. Finer ones cost time and plan no better."""
-MISSED_PER_KWH: Final = 5.0  # a target is missed only if it cannot be reached: more than energy ever costs, less than nonsense
 
 
 @dataclass(frozen=True, slots=True, eq=False)
