@@ -342,6 +342,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         from indevolt.hub.forecast.service import serve_forecast  # noqa: PLC0415
 
         yield "forecast", serve_forecast
+    if config.tariff is not None and config.plan.enabled:
+        from indevolt.hub.planner.service import serve_planner  # noqa: PLC0415
+
+        yield "planner", serve_planner
     if config.mqtt is not None:
         from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
 

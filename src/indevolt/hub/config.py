@@ -20,7 +20,7 @@ from pydantic import Field, StringConstraints
 
 from indevolt.errors import InvalidInput
 from indevolt.hub.config_control import ControlConfig
-from indevolt.hub.config_forecast import ForecastConfig
+from indevolt.hub.config_forecast import ForecastConfig, PlanConfig
 from indevolt.hub.config_meters import AnyMeter, meter_rules
 from indevolt.hub.config_section import Broken, Section, repeated
 from indevolt.hub.config_tariff import AnyTariff
@@ -370,6 +370,7 @@ class Config(Section):
     tariff: AnyTariff | None = Field(default=None, description="What energy costs.")
     forecast: ForecastConfig | None = Field(default=None, description="Where the house is, and how its PV plant lies.")
     control: ControlConfig = Field(default_factory=ControlConfig, description="How batteries with control = true are steered.")
+    plan: PlanConfig = Field(default_factory=PlanConfig, description="How plans are made.")
     store: StoreConfig = Field(default_factory=StoreConfig, description="Where history is kept.")
     api: ApiConfig = Field(default_factory=ApiConfig, description="The hub's own API.")
     mqtt: MqttConfig | None = Field(default=None, description="A broker, and Home Assistant behind it.")

@@ -1,4 +1,4 @@
-"""What an owner may say about forecasts: where the house is, how its PV plant lies, and who is asked about the sun.
+"""What an owner may say about forecasts and plans: where the house is, how its PV plant lies, who is asked about the sun.
 
 How the sun and the load are foreseen is in ``forecast`` and in the plan's own pure functions.
 """
@@ -53,4 +53,17 @@ class ForecastConfig(Section):
     )
     url: WebUrl | None = Field(
         default=None, description="Another address of the source, such as a proxy.", examples=["https://proxy.example/forecast"]
+    )
+
+
+class PlanConfig(Section):
+    """How plans are made, once there is a tariff; they are carried out where [control] says automatic = true."""
+
+    enabled: bool = Field(default=True, description="Make plans; it needs the extra control.")
+    horizon_h: Annotated[int, Field(ge=6, le=72)] = Field(default=36, description="How far ahead, in hours.")
+    wear_per_kwh: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.02, description="What a kWh through the battery costs in wear, in the currency of the site."
+    )
+    gate: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Leave plain self-use only for more than this, in a slot and in the currency of the site."
     )

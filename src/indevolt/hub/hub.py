@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import count
+from typing import TypeAlias
 
 from indevolt.clock import Clock
+from indevolt.control.situation import PlanSlot
 from indevolt.errors import NoSuchDevice
 from indevolt.hub.alerts import Alerts
 from indevolt.hub.bus import Bus
@@ -17,6 +19,7 @@ from indevolt.hub.forecast.book import Forecasts
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meters
+from indevolt.hub.planner.planner import Planner
 from indevolt.hub.prices.book import Prices
 from indevolt.hub.roster import Roster
 from indevolt.hub.scout import Scout
@@ -24,6 +27,9 @@ from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
 from indevolt.hub.steer.pause import Pause
 from indevolt.store import Store
+
+PlanAt: TypeAlias = Callable[[datetime], PlanSlot | None]
+"""Gives what a plan wants at an instant (aware); None where it wants nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,12 @@ class Hub:
     meters: Meters = field(default_factory=Meters)
     prices: Prices = field(default_factory=Prices)
     forecast: Forecasts = field(default_factory=Forecasts)  # of the sun
+    planner: Planner = field(default_factory=Planner)
     roster: Roster | None = None  # None: the devices are what they are, as in tests
     scout: Scout | None = None  # None: nobody looks for devices
     site: Site = field(default_factory=Site)
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
+    plans: list[PlanAt] = field(default_factory=list)  # whoever plans adds itself; the first that has a slot counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, prices, records, roster, site, state, steering, summary
+from indevolt.hub.api import control, devices, history, live, plan, prices, records, roster, site, state, steering, summary
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -45,6 +45,7 @@ ROUTERS: Final = (
     history.router,
     control.router,
     prices.router,
+    plan.router,
     records.router,
     live.router,
     state.router,

@@ -1,0 +1,365 @@
+"""The plan: slot by slot what the batteries are to do and why, what that is worth, pins of the owner, and days that are over.
+
+``GET /api/v1/plan`` tells the plan that holds; with ``?reserve=40&dry=1`` the one that would hold with another reserve, and nothing
+is changed by that. ``POST /api/v1/plan/pin`` ``{"slot": START, "mode": "charge"}`` pins a slot, ``"mode": null`` lets it go again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot
+from indevolt.control.plan.problem import Pin
+from indevolt.control.situation import Action
+from indevolt.errors import InvalidInput
+from indevolt.hub.api.asked import End, HubOf, Start, span_of
+from indevolt.hub.api.auth import READERS, Controller
+from indevolt.hub.api.problems import Declined, problems
+from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
+from indevolt.hub.hub import Hub
+from indevolt.hub.journal import Kind
+from indevolt.hub.planner.days import Compared, compared
+from indevolt.hub.planner.planner import TOO_OLD
+from indevolt.hub.prices.records import QUARTER, quarter_of
+
+FARTHEST: Final = timedelta(days=4)  # that a slot may be pinned ahead
+LONGEST_FORECAST: Final = timedelta(days=20)
+
+router = APIRouter(prefix="/api/v1", tags=["plan"], dependencies=READERS)
+
+
+class BandBody(BaseModel):
+    """Where something is expected: below p10 in one of ten cases, above p90 in one of ten."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
+class PlanSlotBody(BaseModel):
+    """A slot of the plan. Powers are expected means in W; money is in the currency of the plan."""
+
+    start: datetime
+    end: datetime
+    mode: Action = Field(description="self_use; hold: store the surplus, give nothing; charge, discharge: with power_w; stop.")
+    power_w: float = Field(description="Of charge and discharge; 0: as much as there is.")
+    reason: str
+    pinned: bool
+    import_price: float
+    export_price: float
+    known: bool = Field(description="Whether the prices are known; else they are guessed.")
+    load_w: BandBody
+    pv_w: BandBody
+    soc_pct: BandBody = Field(description="At its end.")
+    battery_w: float = Field(description="Positive: out of the battery.")
+    grid_w: float = Field(description="Positive: from the grid.")
+    cost: float = Field(description="Of its energy, with wear and standby.")
+    gain: float = Field(description="Over plain self-use in this slot.")
+    stored_value: float = Field(description="What one more kWh in the battery is worth then.")
+
+
+class BalanceBody(BaseModel):
+    """What the horizon is expected to cost. Compare totals: what is left in the battery at the end counts."""
+
+    energy: float = Field(description="Import less export.")
+    wear: float
+    stored: float = Field(description="Value of what is in the battery at the end, less that at the start.")
+    total: float
+
+
+class StoredValueBody(BaseModel):
+    """What one more kWh is worth at a state of charge, after the losses and wear of giving it back."""
+
+    soc_pct: float
+    per_kwh: float
+
+
+class TotalsBody(BaseModel):
+    """The plan against doing without it."""
+
+    planned: BalanceBody
+    self_use: BalanceBody = Field(description="The same battery in plain self-use.")
+    no_battery: BalanceBody = Field(description="Doing nothing.")
+    gain_over_self_use: float
+    saving: float = Field(description="Against having no battery.")
+
+
+class EnergyPlanBody(BaseModel):
+    """The plan, or why there is none."""
+
+    name: str = Field(description="What journal and reasons call it; empty without one.")
+    at: datetime | None
+    because: str = Field(description="Why it was made when it was.")
+    reason: str = Field(description="Why there is none, or none anew; empty while all is well.")
+    dry: bool = Field(description="Whether it only shows what would be.")
+    automatic: bool = Field(description="Whether it is carried out; else it is only shown ([control] automatic).")
+    stale: bool = Field(description="Whether it is too old to be carried out.")
+    simulated: bool = Field(description="Whether prices or batteries are simulated.")
+    currency: str
+    time_zone: str
+    reserve_pct: float
+    soc_pct: float | None = Field(description="Where it begins.")
+    notes: list[str]
+    totals: TotalsBody | None
+    stored_value: list[StoredValueBody]
+    slots: list[PlanSlotBody]
+
+
+class PinAsked(BaseModel):
+    """What is wanted of a slot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slot: AwareDatetime = Field(description="Its start.")
+    end: AwareDatetime | None = Field(default=None, description="For several slots: the end of the last one.")
+    mode: Action | None = Field(description="null: whatever the plan finds best.")
+    power_w: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = Field(
+        default=0.0, description="Of charge and discharge; 0: as much as there is."
+    )
+
+
+class ComparedBody(BaseModel):
+    """A quarter of an hour of a past day. Powers are means in W; null: nobody knows."""
+
+    start: datetime
+    end: datetime
+    mode: str
+    reason: str
+    planned: dict[str, float]
+    actual: dict[str, float | None]
+    import_price: float
+    export_price: float
+    planned_cost: float = Field(description="Of energy alone.")
+    actual_cost: float | None
+
+
+class PlanDayBody(BaseModel):
+    """What was planned for a day, each slot as the plan had it when it began, and what came."""
+
+    day: date
+    currency: str
+    planned_cost: float | None = Field(description="Of the slots whose actual cost is known.")
+    actual_cost: float | None
+    slots: list[ComparedBody]
+
+
+class ForecastSlotBody(BaseModel):
+    """A quarter of an hour; means in W, null where nobody knows."""
+
+    start: datetime
+    pv_w: float | None = Field(description="Foreseen, and put right by what the plant gave before.")
+    foreseen_w: float | None = Field(description="As the source foresees or foresaw it.")
+    clear_w: float | None = Field(description="With a clear sky.")
+    load_w: float | None = Field(description="As the plan expects it; null beyond the plan.")
+
+
+class ForecastBody(BaseModel):
+    """What is foreseen of sun and load."""
+
+    source: str = Field(description="Who foresees the sun; empty without [forecast].")
+    asked_at: datetime | None
+    reason: str
+    trouble: str
+    factors: dict[int, float] = Field(description="By hour of the day (UTC): what the plant gave for what had been foreseen.")
+    slots: list[ForecastSlotBody]
+
+
+@router.get("/plan", response_model=EnergyPlanBody, responses={**NOT_MODIFIED, **problems(422, 503)})
+async def get_plan(
+    request: Request,
+    hub: HubOf,
+    *,
+    reserve: Annotated[float | None, Query(ge=0, le=100, description="With this reserve in %, for a what-if; needs dry.")] = None,
+    dry: Annotated[bool, Query(description="Make a plan only to show it; what holds stays.")] = False,
+) -> Response:
+    """Tell the plan that holds, or with `dry` the one that would."""
+    if reserve is not None and not dry:
+        raise InvalidInput("reserve is a what-if", remedy="Add dry=1; the reserve that holds is reserve_pct of [control].")
+    if not dry:
+        planner = hub.planner
+        body = _body(hub, planner.plan, planner.because, planner.reason, planner.notes, soc_pct=planner.soc_pct)
+        return reply(request, body)
+    return reply(request, await _what_if(hub, reserve))
+
+
+@router.post("/plan/pin", response_model=EnergyPlanBody, responses=problems(403, 422))
+async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
+    """Want something of a slot, whatever it costs, or nothing any more; the plan is made anew at once."""
+    now = hub.clock.now()
+    start, end = quarter_of(asked.slot.astimezone(UTC)), asked.end or asked.slot + QUARTER
+    if not timedelta() < end - start <= FARTHEST or end <= now or end > now + FARTHEST:
+        facts = f"slot {asked.slot.isoformat()} to {end.isoformat()} is over, empty, or beyond {FARTHEST.days} days"
+        raise InvalidInput(facts, remedy="Slots of the plan are quarters of an hour.")
+    pin = None if asked.mode is None else Pin(asked.mode, asked.power_w)
+    hub.planner.pin(start, end, pin)
+    wanted = "let go" if asked.mode is None else f"pinned to {asked.mode}{f' with {asked.power_w:g} W' if asked.power_w else ''}"
+    text = f"plan from {start.isoformat()} to {end.isoformat()} {wanted}"
+    await hub.journal.note(Kind.HUB, text, actor=f"api {caller.name}".strip())
+    planner = hub.planner
+    body = _body(hub, planner.plan, planner.because, planner.reason, planner.notes, soc_pct=planner.soc_pct)
+    return Response(body.model_dump_json(), 202, media_type=JSON)
+
+
+@router.get("/plan/days/{day}", response_model=PlanDayBody, responses={**NOT_MODIFIED, **problems(422, 503)})
+async def get_plan_day(
+    request: Request, hub: HubOf, day: Annotated[date | Literal["today", "yesterday"], Path(description="Like 2026-06-21.")]
+) -> Response:
+    """Tell what was planned for a day, and what came."""
+    today = hub.clock.now().astimezone(hub.config.site.zone).date()
+    which = today if day == "today" else today - timedelta(days=1) if day == "yesterday" else day
+    rows = await compared(hub, which)
+    known = [row for row in rows if row.actual_cost is not None]
+    body = PlanDayBody(
+        day=which,
+        currency=hub.config.site.currency,
+        planned_cost=round(sum(row.planned_cost for row in known), 4) if known else None,
+        actual_cost=round(sum(row.actual_cost or 0.0 for row in known), 4) if known else None,
+        slots=[_compared(row) for row in rows],
+    )
+    return reply(request, body)
+
+
+@router.get("/forecast", response_model=ForecastBody, responses={**NOT_MODIFIED, **problems(422)})
+async def get_forecast(request: Request, hub: HubOf, *, start: Start = None, end: End = None) -> Response:
+    """Tell what is foreseen of sun and load, by default from now on for 36 hours."""
+    forecast, plan = hub.forecast, hub.planner.plan
+    now = quarter_of(hub.clock.now())
+    span = span_of(start or now, end or (start or now) + timedelta(hours=36), now, timedelta(days=1))
+    if span.end - span.start > LONGEST_FORECAST:
+        raise InvalidInput(f"more than {LONGEST_FORECAST.days} days", remedy="Ask for less.")
+    slots: list[ForecastSlotBody] = []
+    at = quarter_of(span.start)
+    while at < span.end:
+        planned = plan.slot_at(at) if plan else None
+        slots.append(
+            ForecastSlotBody(
+                start=at,
+                pv_w=_watts(forecast.pv_w(at)),
+                foreseen_w=_watts(forecast.foreseen_w(at)),
+                clear_w=_watts(forecast.clear_w(at)),
+                load_w=_watts(planned.load_w.p50) if planned else None,
+            )
+        )
+        at += QUARTER
+    body = ForecastBody(
+        source=forecast.source,
+        asked_at=forecast.asked_at,
+        reason="" if forecast.source else "nobody foresees the sun; see [forecast]",
+        trouble=str(forecast.trouble or ""),
+        factors={hour: round(factor, 3) for hour, factor in forecast.factors.items()},
+        slots=slots,
+    )
+    return reply(request, body)
+
+
+async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
+    """Return the plan that would hold.
+
+    Raises:
+        Declined: none can be made.
+    """
+    from indevolt.hub.planner.service import make, soc_of  # noqa: PLC0415 - needs the extra control
+
+    try:
+        from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise Declined(503, hub.planner.reason, kind="no-planner", remedy='pip install "indevolt[control]"') from error
+    try:
+        plan, notes = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
+    except NotKnown as error:
+        raise Declined(503, f"no plan can be made: {error}", kind="no-plan", transient=True) from error
+    body = _body(hub, plan, "asked for", "", notes, soc_pct=soc_of(hub))
+    changes = {"dry": True} | ({} if reserve_pct is None else {"reserve_pct": reserve_pct})
+    return body.model_copy(update=changes)
+
+
+def _body(
+    hub: Hub, plan: Plan | None, because: str, reason: str, notes: tuple[str, ...], *, soc_pct: float | None
+) -> EnergyPlanBody:
+    return EnergyPlanBody(
+        name=plan.name if plan else "",
+        at=plan.at if plan else None,
+        because=because if plan else "",
+        reason=reason,
+        dry=False,
+        automatic=hub.config.control.automatic,
+        stale=plan is not None and hub.clock.now() - plan.at >= TOO_OLD,
+        simulated=hub.prices.simulated or any(keeper.simulated for keeper in hub.keepers.values()),
+        currency=plan.currency if plan else hub.config.site.currency,
+        time_zone=hub.config.site.time_zone,
+        reserve_pct=hub.config.control.reserve_pct,
+        soc_pct=None if soc_pct is None else round(soc_pct, 1),
+        notes=[*notes, *(plan.notes if plan else ())],
+        totals=_totals(plan) if plan else None,
+        stored_value=[StoredValueBody(soc_pct=each.soc_pct, per_kwh=round(each.per_kwh, 4)) for each in plan.stored_value]
+        if plan
+        else [],
+        slots=[_slot(slot) for slot in plan.slots] if plan else [],
+    )
+
+
+def _slot(slot: PlannedSlot) -> PlanSlotBody:
+    return PlanSlotBody(
+        start=slot.start,
+        end=slot.end,
+        mode=slot.action,
+        power_w=round(slot.power_w),
+        reason=slot.reason,
+        pinned=slot.pinned,
+        import_price=slot.import_per_kwh,
+        export_price=slot.export_per_kwh,
+        known=slot.published,
+        load_w=_band(slot.load_w, 0),
+        pv_w=_band(slot.pv_w, 0),
+        soc_pct=_band(slot.soc_pct, 1),
+        battery_w=round(slot.battery_w),
+        grid_w=round(slot.grid_w),
+        cost=round(slot.cost, 5),
+        gain=round(slot.gain, 5),
+        stored_value=round(slot.stored_value_per_kwh, 4),
+    )
+
+
+def _totals(plan: Plan) -> TotalsBody:
+    return TotalsBody(
+        planned=_balance(plan.planned),
+        self_use=_balance(plan.self_use),
+        no_battery=_balance(plan.no_battery),
+        gain_over_self_use=round(plan.gain_over_self_use, 4),
+        saving=round(plan.saving, 4),
+    )
+
+
+def _balance(balance: Balance) -> BalanceBody:
+    return BalanceBody(
+        energy=round(balance.energy, 4), wear=round(balance.wear, 4), stored=round(balance.stored, 4), total=round(balance.total, 4)
+    )
+
+
+def _band(band: Band, digits: int) -> BandBody:
+    return BandBody(p10=round(band.p10, digits), p50=round(band.p50, digits), p90=round(band.p90, digits))
+
+
+def _compared(row: Compared) -> ComparedBody:
+    return ComparedBody(
+        start=row.start,
+        end=row.end,
+        mode=row.action,
+        reason=row.reason,
+        planned=dict(row.planned),
+        actual={name: None if value is None else round(value, 1) for name, value in row.actual.items()},
+        import_price=row.import_price,
+        export_price=row.export_price,
+        planned_cost=round(row.planned_cost, 5),
+        actual_cost=None if row.actual_cost is None else round(row.actual_cost, 5),
+    )
+
+
+def _watts(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

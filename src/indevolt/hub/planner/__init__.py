@@ -1,0 +1,11 @@
+"""The current plan: made of prices, forecasts and the state of the batteries, made anew when the world turns out otherwise.
+
+::
+
+    service ── plans each quarter of an hour and on surprise, keeps plans, compares yesterday's with what happened
+      ├── problem   what the hub knows, as a problem that ``control.plan`` solves
+      ├── days      plans of past days, and what became of them
+      └── planner   the plan that holds, pins, and why there is none (no numpy)
+
+Not here: solving (``control.plan``), and doing what was planned (``steer``).
+"""

@@ -1,0 +1,261 @@
+"""What the hub knows, as a problem that ``control.plan`` solves: the batteries as one, prices, and scenarios of sun and load.
+
+Gathering asks the store; making the problem of it is pure. What is not known is told: a plan without prices or charge is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indevolt.battery import Quality
+from indevolt.control.plan.forecast import load_paths
+from indevolt.control.plan.problem import BatteryModel, Pin, Problem, Scenario, Slot
+from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT
+from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.prices.records import QUARTER, Priced, quarter_of
+from indevolt.hub.site.quantities import SITE
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+HISTORY_DAYS: Final = 14
+LOAD_DAYS: Final = 7  # analogue days of load; with three sorts of weather 21 scenarios
+PER_DAY: Final = 96
+GLOOMY_TO_BRIGHT: Final = ((0.55, 0.3), (1.0, 0.4), (1.25, 0.3))
+"""Factors on a forecast of the sun, and how likely they are, while this site's own days are too few: a spread of a quarter."""
+LEAST_DAYS: Final = 6
+_AWAKE_PACK_W: Final = 2.0  # of standby for each extension pack (control.md, section 0)
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a plan is made from."""
+
+    at: datetime
+    battery: BatteryModel
+    prices: Sequence[Priced]  # quarters without a gap, from the one that runs
+    pv_w: Sequence[float]  # foreseen of each of them
+    load_history_w: Sequence[float | None]  # quarters, oldest first, the last one has just ended
+    sun_days: Sequence[float]  # of past days: what the plant gave for what had been foreseen
+    control: ControlConfig
+    pins: Mapping[datetime, Pin]
+    currency: str
+    gate: float
+    notes: tuple[str, ...] = ()
+
+
+class NotKnown(Exception):
+    """What a plan cannot do without is not known; the text says what."""
+
+
+async def facts_of(hub: Hub, now: datetime) -> Facts:
+    """Gather what a plan is made from.
+
+    Raises:
+        NotKnown: charge or prices.
+        IndevoltError: the store is away.
+    """
+    battery = battery_of(hub.keepers.values(), hub.config.control, wear_per_kwh=hub.config.plan.wear_per_kwh)
+    start = quarter_of(now)
+    prices = quarters_of(hub.prices.slots(start, start + timedelta(hours=hub.config.plan.horizon_h)), start)
+    if not prices:
+        raise NotKnown("the price of now is not known")
+    since = start - timedelta(days=HISTORY_DAYS)
+    series = await hub.store.series(SITE, ["house_power", "solar_power"], since, start, step_s=QUARTER.total_seconds())
+    load = _on_grid(series.times, series.columns["house_power"], since, start)
+    sun = _on_grid(series.times, series.columns["solar_power"], since, start)
+    notes: list[str] = []
+    pv_w = _foreseen(hub, prices, sun, notes)
+    if sum(each is not None for each in load) < PER_DAY:
+        notes.append("there is less than a day of history, so that the load is a guess")
+    if not all(each.known for each in prices):
+        notes.append("some prices are guessed from past days")
+    return Facts(
+        at=now,
+        battery=battery,
+        prices=prices,
+        pv_w=pv_w,
+        load_history_w=load,
+        sun_days=_sun_days(hub, sun, since),
+        control=hub.config.control,
+        pins=dict(hub.planner.pins),
+        currency=hub.config.site.currency,
+        gate=hub.config.plan.gate,
+        notes=tuple(notes),
+    )
+
+
+def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
+    """Return the problem; with another reserve, to see what that would change."""
+    control, battery = facts.control, facts.battery
+    if reserve_pct is not None:
+        battery = replace(battery, reserve_pct=min(reserve_pct, battery.ceiling_pct))
+    slots = tuple(
+        Slot(
+            start=each.start,
+            length=each.end - each.start,
+            import_per_kwh=each.rate.import_price,
+            export_per_kwh=each.rate.export_price,
+            published=each.known,
+            pin=facts.pins.get(each.start),
+        )
+        for each in facts.prices
+    )
+    return Problem(
+        slots=slots,
+        scenarios=scenarios_of(facts),
+        battery=battery,
+        currency=facts.currency,
+        battery_to_grid=control.battery_to_grid,
+        grid_charging=control.grid_charging,
+        feed_in_cap_w=math.inf if control.feed_in_limit_w is None else control.feed_in_limit_w,
+        gate=facts.gate,
+    )
+
+
+def scenarios_of(facts: Facts) -> tuple[Scenario, ...]:
+    """Return every way of load with every sort of weather."""
+    count = len(facts.prices)
+    paths, likely = load_paths(filled(facts.load_history_w), count, PER_DAY, days=LOAD_DAYS)
+    pv_w = np.asarray(facts.pv_w, dtype=np.float64)
+    return tuple(
+        Scenario(tuple(path.tolist()), tuple((pv_w * factor).tolist()), float(weight * chance), regime)
+        for regime, (factor, chance) in enumerate(weather_of(facts.sun_days))
+        for path, weight in zip(paths, likely, strict=True)
+    )
+
+
+def weather_of(sun_days: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Return sorts of weather, from gloomy to bright: a factor on the forecast, and how likely it is."""
+    if len(sun_days) < LEAST_DAYS:
+        return GLOOMY_TO_BRIGHT
+    thirds = np.array_split(np.sort(np.asarray(sun_days, dtype=np.float64)), 3)
+    return tuple((float(third.mean()), len(third) / len(sun_days)) for third in thirds)
+
+
+def battery_of(keepers: Iterable[Keeper], control: ControlConfig, *, wear_per_kwh: float) -> BatteryModel:
+    """Return all batteries as one.
+
+    Raises:
+        NotKnown: there is none whose charge and capacity are known.
+    """
+    capacity_wh = stored_wh = charge_w = discharge_w = asleep_w = 0.0
+    floor_pct = max(LEAST_SOC_PCT, min(control.reserve_pct, 99.0))
+    ceiling_pct = control.ceiling_pct
+    units = 0
+    for keeper in keepers:
+        known = keeper.snapshot()
+        live = {name: sample.value for name, sample in known.items() if sample.quality in (Quality.LIVE, Quality.HELD)}
+        if keeper.link is not Link.ONLINE or keeper.device is None or live.get("cluster_role") == "slave":
+            continue
+        capacity, soc = live.get("rated_capacity"), live.get("battery_soc")
+        if not isinstance(capacity, int | float) or not isinstance(soc, int | float):
+            raise NotKnown(f"charge or capacity of {keeper.id} is not known")
+        limits = keeper.device.limits_in(known)
+        units += 1
+        capacity_wh += capacity
+        stored_wh += capacity * soc / 100
+        charge_w += limits.charge.value
+        discharge_w += limits.discharge.value
+        asleep_w += 7.0 + _AWAKE_PACK_W * max(0, (keeper.config.modules or keeper.device.modules or 1) - 1)
+        backup = live.get("backup_soc")
+        if isinstance(backup, int | float):
+            floor_pct = max(floor_pct, backup + ABOVE_BACKUP_PCT)
+    if not units or capacity_wh <= 0:
+        raise NotKnown("there is no battery that answers")
+    if control.output_limit_w is not None:
+        discharge_w = min(discharge_w, control.output_limit_w)
+    return BatteryModel(
+        capacity_wh=capacity_wh,
+        soc_pct=min(100.0, max(0.0, stored_wh / capacity_wh * 100)),
+        charge_w=charge_w,
+        discharge_w=discharge_w,
+        floor_pct=min(floor_pct, ceiling_pct),
+        reserve_pct=min(max(LEAST_SOC_PCT, control.reserve_pct), ceiling_pct),
+        ceiling_pct=ceiling_pct,
+        asleep_w=asleep_w,
+        awake_w=max(20.0 * units, asleep_w),
+        minimum_w=50.0,
+        wear_per_kwh=wear_per_kwh,
+    )
+
+
+def quarters_of(prices: Iterable[Priced], start: datetime) -> tuple[Priced, ...]:
+    """Return stretches in quarters of an hour, from a start up to the first gap."""
+    found: list[Priced] = []
+    at = start
+    for each in prices:
+        if each.start != at:
+            break
+        while at < each.end:
+            found.append(replace(each, start=at, end=at + QUARTER))
+            at += QUARTER
+    return tuple(found)
+
+
+def filled(history: Sequence[float | None]) -> Numbers:
+    """Return a history without gaps: short ones are bridged, what lies before the first value is left out."""
+    values = np.array([math.nan if each is None else each for each in history], dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) == 0:
+        return np.zeros(0)
+    values = values[known[0] :]
+    known -= known[0]
+    return np.asarray(np.interp(np.arange(len(values)), known, values[known]), dtype=np.float64)
+
+
+def _on_grid(times: Sequence[datetime], column: Sequence[object], since: datetime, until: datetime) -> list[float | None]:
+    """Return a column on a grid of quarters."""
+    known = {at: float(value) for at, value in zip(times, column, strict=True) if isinstance(value, int | float)}
+    count = int((until - since) / QUARTER)
+    return [known.get(since + number * QUARTER) for number in range(count)]
+
+
+def _foreseen(hub: Hub, prices: Sequence[Priced], sun: Sequence[float | None], notes: list[str]) -> list[float]:
+    """Return what is foreseen of the sun; without a forecast what the same time of day had before."""
+    told = [hub.forecast.pv_w(each.start) for each in prices]
+    if any(each is not None for each in told):
+        if any(each is None for each in told):
+            notes.append("the forecast of the sun ends before the prices do; beyond, it is that of the day before")
+        return [_or_before(told, number) for number in range(len(told))]
+    notes.append("there is no forecast of the sun ([forecast]); it is taken to be as in the last days")
+    return [_mean(sun[-back] for back in range(PER_DAY - number % PER_DAY, len(sun) + 1, PER_DAY)) for number in range(len(prices))]
+
+
+def _or_before(told: Sequence[float | None], number: int) -> float:
+    while number >= 0:
+        value = told[number]
+        if value is not None:
+            return value
+        number -= PER_DAY
+    return 0.0
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [each for each in values if each is not None]
+    return sum(known) / len(known) if known else 0.0
+
+
+def _sun_days(hub: Hub, sun: Sequence[float | None], since: datetime) -> list[float]:
+    """Return for each past day what the plant gave for what had been foreseen."""
+    found = []
+    for day in range(len(sun) // PER_DAY):
+        given_wh = foreseen_wh = 0.0
+        for number in range(day * PER_DAY, (day + 1) * PER_DAY):
+            foreseen_w, given_w = hub.forecast.pv_w(since + number * QUARTER), sun[number]
+            if foreseen_w is not None and given_w is not None:
+                foreseen_wh += foreseen_w / 4
+                given_wh += given_w / 4
+        if foreseen_wh > 0.3 * hub.forecast.peak_w:  # a third of an hour of full power, as on a dull day of winter
+            found.append(given_wh / foreseen_wh)
+    return found
