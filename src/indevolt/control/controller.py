@@ -26,6 +26,7 @@ QUANTILES: Final = (0.05, 0.95)
 SWITCH_S: Final = 300.0  # between the device's own loop and commands, but for safety (control.md, section 5, rule 13)
 DOUBT_PERIODS: Final = 3  # a meter that answers and says the same for so long, ...
 DOUBT_S: Final = 4.0  # ... and no less, is asked a question: does it see a little less discharge?
+NOTABLE_W: Final = 12.0  # less than the deadband is no difference to be explained
 QUESTION_W: Final = 20.0  # above the resolution of a meter, below what matters
 
 
@@ -63,6 +64,10 @@ class Controller:
             self._observer.sent(unit, at_s, power_w)
         self._steady.sent(at_s, sum(each or 0.0 for each in self._commanded.values()))
 
+    def commanded(self, unit: str) -> float | None:
+        """Return what a unit took last; None: nothing, or that its own loop decides."""
+        return self._commanded[unit]
+
     def expect(self, step_w: float) -> None:
         """Take note of a load that is known to switch now: a car that begins to charge, an appliance of our own."""
         self._observer.expect(step_w)
@@ -79,6 +84,8 @@ class Controller:
         if power is not None:
             wish = self._wish(situation, settled, power)
             power = self._question(situation, self._steady.consider(situation.at_s, wish), wish)
+            if abs(power - wish.power_w) >= NOTABLE_W:
+                settled = replace(settled, reasons=(*settled.reasons, _waits(wish.power_w)))
             urgent = not wish.low_w <= self._steady.commanded_w <= wish.high_w
         self._saturated = settled.wanted_w is not None and not settled.low_w < settled.wanted_w < settled.high_w
         return Decision(
@@ -115,7 +122,7 @@ class Controller:
     def _unit(self, situation: Situation, unit: UnitState) -> UnitState:
         if unit.name not in self._commanded:
             return replace(unit, controlled=False)
-        unit = replace(unit, commanded_w=self._commanded[unit.name])
+        unit = replace(unit, commanded_w=self._commanded[unit.name], dynamics=self._observer.dynamics[unit.name])
         learnt = self._observer.limit_w(unit.name, situation.at_s)
         if not learnt:
             return unit
@@ -233,6 +240,11 @@ def _is_at(watts: int, bound: Bound) -> bool:
         math.trunc(bound.low_w) if math.isfinite(bound.low_w) else None,
         math.trunc(bound.high_w) if math.isfinite(bound.high_w) else None,
     )
+
+
+def _waits(power_w: float) -> Reason:
+    text = f"{power_w:+.0f} W are due, once that has lasted, makes a difference, and is not too soon after the last command"
+    return Reason(Rank.SELF_USE, "steady", text, Weight.BINDING)
 
 
 def _note(text: str) -> Reason:

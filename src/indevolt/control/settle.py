@@ -52,6 +52,8 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
         if (wish := proposal.preference) is not None and wish is not preference:
             reasons.append(_wished(of, proposal.strategy, wish, Weight.OUTRANKED))
     reasons.insert(0, _wished(rank, strategy, preference, Weight.CHOSEN))
+    # A soft bound of higher rank holds against a hard one of lower rank.
+    hard_low, hard_high = min(hard_low, low), max(hard_high, high)
     power = _power(situation, preference, wanted, low, high)
     follows = preference.power_w is None or _moves_with_house(reasons, power)
     return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))

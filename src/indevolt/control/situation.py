@@ -91,6 +91,19 @@ class MeterSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Dynamics:
+    """How the power at the meter follows a command: from commissioning, found again while running (control.md, section 1.2)."""
+
+    dead_s: float = 1.5  # from sending until anything moves
+    slew_w_per_s: float = 400.0
+    start_s: float = 1.5  # more, from standby
+    swap_s: float = 3.0  # more, between the two directions
+    gain: float = 0.95  # watts at the meter for a watt commanded: 0.91 was captured (protocol.md, section 12), 1 if it means AC
+    margin_s: float = 2.0  # how wrong all of these may be together
+    identified: bool = False  # measured on this unit, not assumed
+
+
+@dataclass(frozen=True, slots=True)
 class UnitState:
     """One unit, or one cluster behind its master."""
 
@@ -108,6 +121,7 @@ class UnitState:
     role: Role = Role.ALONE
     commanded_w: float | None = None  # what we last sent and was accepted; None: nothing that still holds
     calibrating: bool = False  # the device fills itself up, or recharges its reserve, on its own account
+    dynamics: Dynamics = Dynamics()
 
     @property
     def stored_wh(self) -> float | None:
@@ -387,19 +401,3 @@ class Decision:
     def order(self, unit: str) -> UnitOrder | None:
         """Return the order for one unit."""
         return next((order for order in self.orders if order.unit == unit), None)
-
-
-# ---- how a unit answers ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Dynamics:
-    """How the power at the meter follows a command: given by commissioning, found again while running (control.md, section 1.2)."""
-
-    dead_s: float = 1.5  # from sending until anything moves
-    slew_w_per_s: float = 400.0
-    start_s: float = 1.5  # more, from standby
-    swap_s: float = 3.0  # more, between the two directions
-    gain: float = 0.95  # watts at the meter for a watt commanded: 0.91 was captured (protocol.md, section 12), 1 if it means AC
-    margin_s: float = 2.0  # how wrong all of these may be together
-    identified: bool = False  # measured on this unit, not assumed

@@ -63,7 +63,7 @@ class Steady:
         self._want_way = 0  # the direction that is wished for and not yet had, ...
         self._want_wh = 0.0  # ... and how much of it
         self._missed_ws = 0.0  # by what is commanded, against what is wished
-        self._asked_s = -math.inf
+        self._asked_s: float | None = None
 
     def sent(self, at_s: float, power_w: float) -> None:
         """Take note of what was commanded."""
@@ -76,7 +76,7 @@ class Steady:
     def consider(self, at_s: float, wish: Wish) -> float:
         """Return the power that should be commanded now; what is commanded already means: send nothing."""
         now = self.commanded_w
-        seconds = min(max(at_s - self._asked_s, 0.0), LONGEST_S)
+        seconds = 0.0 if self._asked_s is None else min(max(at_s - self._asked_s, 0.0), LONGEST_S)
         self._asked_s = at_s
         target = self._aim(at_s, seconds, wish)
         if not wish.low_w <= now <= wish.high_w:

@@ -11,12 +11,13 @@ from typing import Final
 from indevolt.battery import Limit
 from indevolt.control.identify import GAIN_LEAST
 from indevolt.control.reach import reach, together
-from indevolt.control.situation import Bound, Proposal, Situation
+from indevolt.control.situation import Bound, Dynamics, Proposal, Situation
 
 NAME: Final = "safety"
 LATE_S: Final = 10.0  # a meter is late at three of its periods, no sooner than this (section 1.9) ...
 LATEST_S: Final = 14.0  # ... and no later: a meter of 10 s and 3 s of delay is just in time
-ZERO_S: Final = 16.0  # by then nothing is commanded any more: with 4 s for dead time and slope it is over before 20 s
+BLIND_S: Final = 16.0  # from then on nobody sees the house
+OVER_S: Final = 20.0  # and by then what follows the house has come to rest, whatever dead time and slope that takes
 SLACK_W: Final = 50.0  # of what moves with the load: the least power of a device, and above the noise of a house
 
 
@@ -41,35 +42,43 @@ def _bounds(situation: Situation) -> Iterator[Bound]:
 
 
 def _by_meter(situation: Situation) -> Iterator[Bound]:
-    """Let go of what follows the house when nobody sees the house any more."""
-    left, why, otherwise = sight(situation)
-    if left >= 1:
-        return
-    sent = [unit.commanded_w or 0.0 for unit in situation.usable]
-    if not situation.caps.battery_to_grid:
-        most = sum(unit.limits.discharge.value for unit in situation.usable)
-        yield Bound.at_most(min(max(0.0, sum(sent)), left * most), f"{why}: discharge ends", otherwise)
-    if not situation.caps.grid_charging:
-        most = sum(unit.limits.charge.value for unit in situation.usable)
-        yield Bound.at_least(max(min(0.0, sum(sent)), -left * most), f"{why}: charging ends", otherwise)
+    """Let go of what follows the house, as long as there is time for it, when nobody sees the house any more."""
+    blind, why, otherwise = sight(situation)
+    age, caps, usable = situation.meter_age_s, situation.caps, situation.usable
+    most = 0.0 if blind else sum(_lets_go_w(unit.dynamics, age) for unit in usable)
+    sent = sum(unit.commanded_w or 0.0 for unit in usable)
+    late = situation.meter is None or age > late_s(situation.meter.period_s)
+    if not caps.battery_to_grid and (late or most < sum(unit.limits.discharge.value for unit in usable)):
+        why = why or f"the meter has shown nothing new for {age:.0f} s, and no more can be let go in time"
+        yield Bound.at_most(min(most, max(0.0, sent)) if late else most, f"{why}: discharge ends", otherwise)
+    if not caps.grid_charging and late:
+        yield Bound.at_least(max(-most, min(0.0, sent)), f"{why}: charging ends", otherwise)
 
 
-def sight(situation: Situation) -> tuple[float, str, str]:
-    """Return how far the meter is to be trusted, from 1 to 0, why not more, and what would help."""
+def late_s(period_s: float) -> float:
+    """Return the age at which a meter is late: then nothing increases any more."""
+    return min(max(3 * period_s, LATE_S), LATEST_S)
+
+
+def _lets_go_w(dynamics: Dynamics, age_s: float) -> float:
+    """Return from how much a unit can still come to rest in time."""
+    return dynamics.slew_w_per_s * max(0.0, OVER_S - age_s - dynamics.dead_s - dynamics.margin_s)
+
+
+def sight(situation: Situation) -> tuple[bool, str, str]:
+    """Return whether nobody sees the house, why (also why that is near), and what would help."""
     meter, age = situation.meter, situation.meter_age_s
     if meter is None:
-        return 0.0, "there is no meter", "configure a meter of the grid connection"
+        return True, "there is no meter", "configure a meter of the grid connection"
     if not meter.proven:
-        return 0.0, "the sign of the meter is not proven", "indevolt commission tests it"
+        return True, "the sign of the meter is not proven", "indevolt commission tests it"
     if situation.net_load is None:
-        return 0.0, "the load is not known yet", "the meter has to tell something"
+        return True, "the load is not known yet", "the meter has to tell something"
     if age < 0:
-        return 0.0, "the meter's samples are of the future", "its clock has to be right"
-    late = min(max(3 * meter.period_s, LATE_S), LATEST_S)
-    if age <= late:
-        return 1.0, "", ""
-    left = max(0.0, (ZERO_S - age) / (ZERO_S - late))
-    return left, f"the meter has shown nothing new for {age:.0f} s", "the meter has to answer"
+        return True, "the meter's samples are of the future", "its clock has to be right"
+    if age <= late_s(meter.period_s):
+        return False, "", ""
+    return age >= BLIND_S, f"the meter has shown nothing new for {age:.0f} s", "the meter has to answer"
 
 
 def _by_load(situation: Situation) -> Iterator[Bound]:
@@ -78,7 +87,7 @@ def _by_load(situation: Situation) -> Iterator[Bound]:
     What is wished follows the load, and so is damped; what may not be passed even for a moment is a little more.
     """
     caps, load = situation.caps, situation.net_load
-    if load is None or sight(situation)[0] <= 0:
+    if load is None or sight(situation)[0]:
         return
     if not caps.battery_to_grid:
         why, otherwise = "stored energy does not go to the grid here", "caps.battery_to_grid, where law and contract allow it"

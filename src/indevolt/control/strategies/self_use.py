@@ -14,9 +14,9 @@ def propose(situation: Situation) -> Proposal:
     """Return that the house is to be followed; rest where nobody can see the house."""
     if situation.tier is Tier.NATIVE:
         return Proposal(NAME, (), Preference(None, "the device follows its own meter"))
-    trust, why, otherwise = sight(situation)
+    blind, why, otherwise = sight(situation)
     load = situation.net_load
-    if load is None or trust <= 0:
+    if load is None or blind:
         return Proposal(NAME, (), Preference(0.0, f"{why}: rest", otherwise))
     chatter = ", which switches on and off too fast to follow" if load.chattering else ""
     reason = f"the house takes {load.power_w:.0f} W beyond its PV{chatter}"

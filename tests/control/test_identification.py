@@ -1,0 +1,38 @@
+"""Dead time and gain, found while running: in a simulated home, from nothing but the meter and what was sent."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from control_scene import Home
+
+from indevolt.control.situation import Dynamics
+
+
+def kettles(second: float) -> float:
+    """A kilowatt more or less every twenty seconds, and the noise of a house."""
+    return 500 + 1000 * (int(second) // 20 % 2) + random.Random(int(second)).uniform(-10, 10)
+
+
+@pytest.mark.parametrize("assumed_s", [1.5, 3.0])
+@pytest.mark.parametrize("true_s", [0.5, 1.5, 3.0, 5.0])
+def test_a_dead_time_that_was_assumed_wrong_is_found(assumed_s: float, true_s: float) -> None:
+    home = Home(kettles, dead_s=true_s, dynamics=Dynamics(dead_s=assumed_s))
+    home.run(600)
+    found = home.controller.dynamics["battery"]
+    assert found.identified
+    assert found.dead_s == pytest.approx(true_s, abs=0.5)
+
+
+def test_the_gain_is_found_too() -> None:
+    home = Home(kettles, dynamics=Dynamics(gain=1.0))
+    home.run(900)
+    assert home.controller.dynamics["battery"].gain == pytest.approx(0.93, abs=0.03)  # of the simulated converter at 1 kW
+
+
+def test_nothing_is_believed_of_a_quiet_house() -> None:
+    home = Home(lambda _: 400)
+    home.run(600)
+    assert not home.controller.dynamics["battery"].identified
+    assert home.controller.dynamics["battery"] == Dynamics()
