@@ -44,16 +44,24 @@ class Broker:
         user: who may connect, with ``password``; else everybody.
         password: of that user.
         certificate: speak TLS with this certificate and key, in one file.
+        vouched_by: let in only whoever has a certificate of this authority.
     """
 
     def __init__(
-        self, folder: Path, *, user: str | None = None, password: str | None = None, certificate: Path | None = None
+        self,
+        folder: Path,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        certificate: Path | None = None,
+        vouched_by: Path | None = None,
     ) -> None:
         self.port = free_port()
         self._folder = folder
         self._user = user
         self._password = password
         self._certificate = certificate
+        self._vouched_by = vouched_by
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -68,6 +76,8 @@ class Broker:
             lines += ["allow_anonymous false", f"password_file {passwords}"]
         if self._certificate is not None:
             lines += [f"certfile {self._certificate}", f"keyfile {self._certificate}"]
+        if self._vouched_by is not None:
+            lines += [f"cafile {self._vouched_by}", "require_certificate true"]
         config = self._folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         self._process = subprocess.Popen([find("mosquitto"), "-c", str(config)], stderr=subprocess.PIPE, text=True)

@@ -299,6 +299,12 @@ class MqttConfig(Section):
     ca_file: FilePath | None = Field(
         default=None, description="Certificates to trust (PEM); else those that this machine trusts.", examples=["ca.pem"]
     )
+    cert: FilePath | None = Field(
+        default=None, description="Certificate of the hub (PEM), for a broker that asks for one.", examples=["hub.pem"]
+    )
+    key: FilePath | None = Field(
+        default=None, description="Its private key, where it is not in the same file.", examples=["hub.key"]
+    )
     topic: Topic = Field(default=APP, description="What all topics of the hub begin with.")
     discovery_prefix: Topic = Field(default="homeassistant", description="Where Home Assistant looks for discovery.")
     discovery: bool = Field(default=True, description="Tell Home Assistant of every entity.")
@@ -311,8 +317,11 @@ class MqttConfig(Section):
         """A password belongs to a user, a certificate to TLS."""
         if self.password is not None and self.user is None:
             yield ("password",), "it means nothing without user"
-        if self.ca_file is not None and not self.tls:
-            yield ("ca_file",), "it means nothing without tls = true"
+        for field in ("ca_file", "cert", "key"):
+            if getattr(self, field) is not None and not self.tls:
+                yield (field,), "it means nothing without tls = true"
+        if self.key is not None and self.cert is None:
+            yield ("key",), "it means nothing without cert"
 
 
 class InfluxConfig(Section):

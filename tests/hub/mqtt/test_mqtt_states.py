@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trustme
 from mqtthome import CELLAR, CONFIGS, ROOT, mqtt_home
 
+from indevolt.errors import InvalidInput
 from indevolt.hub.alerts import CALM_S, What
+from indevolt.hub.config import MqttConfig
+from indevolt.hub.mqtt.trust import trust
 from mosquitto import DEADLINE_S, Broker, listening
 
 POWER = f"{CELLAR}/state/power"
@@ -188,8 +193,40 @@ async def test_tls_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
             await listener.until_told(f"{ROOT}/status", "online")
 
 
-# paho leaves the socket of a failed handshake to the garbage collector
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+async def test_a_certificate_of_the_hubs_own_for_a_broker_that_asks_for_one(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "broker.pem"))
+    own = authority.issue_cert("hub.example")
+    own.private_key_pem.write_to_path(str(tmp_path / "hub.key"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "hub.pem"))
+    tls = {"tls": True, "ca_file": tmp_path / "ca.pem"}
+    with Broker(tmp_path, certificate=tmp_path / "broker.pem", vouched_by=tmp_path / "ca.pem") as broker:
+        async with mqtt_home(broker, mqtt={**tls, "cert": tmp_path / "hub.pem", "key": tmp_path / "hub.key"}) as home:
+            await home.until_bridged()
+        nobody = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        async with asyncio.timeout(DEADLINE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", broker.port, ssl=nobody)
+            with pytest.raises(ssl.SSLError), closing(writer):  # whoever has no certificate is not let in
+                await reader.read()
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "hub.pem").write_text("no certificate")
+    with pytest.raises(InvalidInput, match=r"hub\.pem") as refused:
+        trust(MqttConfig(host="127.0.0.1", tls=True, cert=tmp_path / "hub.pem"))
+    assert "PEM" in refused.value.remedy
+
+
+async def test_a_broker_that_never_speaks_tls_is_given_up_before_the_hub_would_wait_for_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute_broker = Broker(tmp_path)
+        mute_broker.port = mute.getsockname()[1]
+        async with mqtt_home(mute_broker, mqtt={"tls": True}) as home, asyncio.timeout(20):  # paho alone would wait for 30 s
+            while "timed out" not in home.hub.services.get("mqtt", ""):
+                await home.pass_time(0.1)
+
+
 async def test_a_broker_with_a_certificate_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
     authority, stranger = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

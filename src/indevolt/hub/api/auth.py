@@ -17,8 +17,8 @@ from starlette.requests import Request
 
 from indevolt.clock import Clock
 from indevolt.hub.api.problems import Declined
-from indevolt.hub.api.rates import Rates
 from indevolt.hub.config import TokenConfig
+from indevolt.hub.rates import Rates
 from indevolt.hub.tokens import Role, name_in, verify_token
 
 LONGEST_TOKEN: Final = 200  # characters: above any that we make

@@ -19,7 +19,7 @@ from indevolt.clock import Clock
 from indevolt.errors import IndevoltError
 from indevolt.hub.api.auth import Caller, too_many
 from indevolt.hub.api.problems import Declined
-from indevolt.hub.api.rates import Rates
+from indevolt.hub.rates import Rates
 
 KEPT_S: Final = 24 * 3600.0
 MOST_KEPT: Final = 10_000  # answers of some hundred bytes

@@ -15,9 +15,9 @@ import orjson
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Value
 from indevolt.errors import IndevoltError, InvalidInput, ReadOnly
-from indevolt.hub.api.rates import Rates
 from indevolt.hub.journal import Kind
 from indevolt.hub.mqtt.topics import Asked, Topics, plain, plain_all
+from indevolt.hub.rates import Rates
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub

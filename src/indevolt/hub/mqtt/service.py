@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,6 @@ import orjson
 
 from indevolt.battery import Quality, Reading
 from indevolt.catalogue import Model
-from indevolt.errors import InvalidInput
 from indevolt.hub.config import MqttConfig
 from indevolt.hub.events import Alert, Event, LinkChanged, Noted, Tier, Update
 from indevolt.hub.journal import Kind
@@ -28,6 +26,7 @@ from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.commands import LEAVE_S, Orders
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities
 from indevolt.hub.mqtt.topics import OFFLINE, ONLINE, TIERS, Topics, alerts_payload, state_payload, told_names
+from indevolt.hub.mqtt.trust import trust
 from indevolt.hub.site.quantities import SITE, SITE_UNITS
 from indevolt.hub.site.service import look
 
@@ -76,7 +75,7 @@ class _Bridge:
         self._hub = hub
         self._config = config
         self._announcer = Announcer(hub.config.hub.name, config.discovery_prefix, self.topics)
-        self._tls = _trust(config) if config.tls else None
+        self._tls = trust(config)
         self._client: aiomqtt.Client | None = None
         self._reached_s: float | None = None  # when the last session had told everything
         self._failures = 0  # sessions in a row that did not last
@@ -371,13 +370,6 @@ def _unit(keeper: Keeper, model: Model) -> Unit:
 def _period_s(keeper: Keeper, tier: Tier) -> float:
     poll = keeper.config.poll
     return {Tier.PACKS: poll.packs_s, Tier.SETTINGS: poll.settings_s}.get(tier, poll.power_s)
-
-
-def _trust(config: MqttConfig) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=config.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidInput(f"mqtt.ca_file: {config.ca_file} cannot be used: {error}") from error
 
 
 def _heed_cancelling() -> None:

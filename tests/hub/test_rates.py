@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from indevolt.hub.api.rates import MOST_BUCKETS, Rates
+from indevolt.hub.rates import MOST_BUCKETS, Rates
 
 
 def test_a_burst_is_allowed_and_then_a_steady_rate() -> None:
