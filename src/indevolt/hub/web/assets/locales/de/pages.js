@@ -1,16 +1,17 @@
-// de, pages that are not built yet, and the settings of this browser.
+// Deutsch: Seiten, die es noch nicht gibt, und die Einstellungen dieses Browsers.
 
+/** @type {import("../../lib/messages.d.ts").Pages} */
 export default {
-  "pages.unbuilt": "This page is not built yet",
-  "pages.history": "The history is kept all the same, and can be had through the API.",
-  "pages.plan": "Nothing is planned by the hub as yet.",
-  "pages.journal": "The journal is kept all the same, and can be had through the API.",
-  "pages.settings": "What the hub was set up with is in its configuration file.",
-  "settings.here": "This browser",
-  "settings.language": "Language",
-  "settings.auto": "As the browser",
-  "settings.theme": "Appearance",
-  "settings.motion": "Motion",
+  "pages.unbuilt": "Diese Seite gibt es noch nicht",
+  "pages.history": "Der Verlauf wird trotzdem geführt und ist über die API zu haben.",
+  "pages.plan": "Noch plant der Hub nichts.",
+  "pages.journal": "Das Journal wird trotzdem geführt und ist über die API zu haben.",
+  "pages.settings": "Womit der Hub eingerichtet wurde, steht in seiner Konfigurationsdatei.",
+  "settings.here": "Dieser Browser",
+  "settings.language": "Sprache",
+  "settings.auto": "Wie der Browser",
+  "settings.theme": "Darstellung",
+  "settings.motion": "Bewegung",
   "settings.token": "{name}: {role}",
-  "settings.notoken": "None: what this machine may see without one",
+  "settings.notoken": "Keines: was dieser Rechner ohne eines sehen darf",
 };

@@ -1,16 +1,17 @@
-// fr, pages that are not built yet, and the settings of this browser.
+// Français : les pages qui n’existent pas encore, et les réglages de ce navigateur.
 
+/** @type {import("../../lib/messages.d.ts").Pages} */
 export default {
-  "pages.unbuilt": "This page is not built yet",
-  "pages.history": "The history is kept all the same, and can be had through the API.",
-  "pages.plan": "Nothing is planned by the hub as yet.",
-  "pages.journal": "The journal is kept all the same, and can be had through the API.",
-  "pages.settings": "What the hub was set up with is in its configuration file.",
-  "settings.here": "This browser",
-  "settings.language": "Language",
-  "settings.auto": "As the browser",
-  "settings.theme": "Appearance",
-  "settings.motion": "Motion",
-  "settings.token": "{name}: {role}",
-  "settings.notoken": "None: what this machine may see without one",
+  "pages.unbuilt": "Cette page n’existe pas encore",
+  "pages.history": "L’historique est tenu malgré tout et s’obtient par l’API.",
+  "pages.plan": "Le hub ne prévoit encore rien.",
+  "pages.journal": "Le journal est tenu malgré tout et s’obtient par l’API.",
+  "pages.settings": "Ce avec quoi le hub a été configuré est dans son fichier de configuration.",
+  "settings.here": "Ce navigateur",
+  "settings.language": "Langue",
+  "settings.auto": "Comme le navigateur",
+  "settings.theme": "Apparence",
+  "settings.motion": "Mouvement",
+  "settings.token": "{name} : {role}",
+  "settings.notoken": "Aucun : ce que cette machine peut voir sans jeton",
 };

@@ -1,16 +1,17 @@
-// nl, pages that are not built yet, and the settings of this browser.
+// Nederlands: pagina's die er nog niet zijn, en de instellingen van deze browser.
 
+/** @type {import("../../lib/messages.d.ts").Pages} */
 export default {
-  "pages.unbuilt": "This page is not built yet",
-  "pages.history": "The history is kept all the same, and can be had through the API.",
-  "pages.plan": "Nothing is planned by the hub as yet.",
-  "pages.journal": "The journal is kept all the same, and can be had through the API.",
-  "pages.settings": "What the hub was set up with is in its configuration file.",
-  "settings.here": "This browser",
-  "settings.language": "Language",
-  "settings.auto": "As the browser",
-  "settings.theme": "Appearance",
-  "settings.motion": "Motion",
+  "pages.unbuilt": "Deze pagina is er nog niet",
+  "pages.history": "Het verloop wordt toch bijgehouden en is via de API te krijgen.",
+  "pages.plan": "De hub plant nog niets.",
+  "pages.journal": "Het logboek wordt toch bijgehouden en is via de API te krijgen.",
+  "pages.settings": "Waarmee de hub is ingericht, staat in zijn configuratiebestand.",
+  "settings.here": "Deze browser",
+  "settings.language": "Taal",
+  "settings.auto": "Zoals de browser",
+  "settings.theme": "Weergave",
+  "settings.motion": "Beweging",
   "settings.token": "{name}: {role}",
-  "settings.notoken": "None: what this machine may see without one",
+  "settings.notoken": "Geen: wat deze computer zonder mag zien",
 };
