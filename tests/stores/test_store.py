@@ -272,6 +272,34 @@ async def test_readings_that_come_one_by_one_are_rolled_up_as_well(store: Store)
     await same_answers(store, plain)
 
 
+async def test_any_number_of_words_and_switches_comes_back(opening: Opening) -> None:
+    chance = random.Random(5)
+    words = [tuple(f"word{number}" for number in range(1 + each)) for each in range(30)]
+    columns = [Column(f"state{each}", "", 0, ColumnKind.WORD, of_state) for each, of_state in enumerate(words)]
+    columns += [Column(f"switch{each}", "", 0, ColumnKind.SWITCH) for each in range(10)]
+    table = Table("states", tuple(columns))
+    told: list[StoredReading] = []
+    for second in range(0, 600, 5):
+        every: dict[str, Any] = {f"state{each}": chance.choice(of_state) for each, of_state in enumerate(words)}
+        every |= {f"switch{each}": chance.random() < 0.5 for each in range(10)}
+        some = {name: every[name] for name in chance.sample(sorted(every), chance.choice([0, 1, 7, 40]))}
+        told.append(reading(after(second), table="states", **some))
+    names = [column.name for column in columns]
+
+    async def columns_of(store: Store) -> list[list[object]]:
+        series = await store.series("cellar", names, START, after(600))
+        last = await store.series("cellar", names, START, after(600), step_s=300)
+        return [list(each.columns[name]) for each in (series, last) for name in names]
+
+    store = await opening((table,))
+    await store.append(told)
+    expected = [[each.values.get(name) for each in told] for name in names]
+    found = await columns_of(store)
+    assert found[: len(names)] == expected
+    await store.maintain(after(3 * 86400))  # which seals them, where there is such a thing
+    assert await columns_of(store) == found
+
+
 async def test_a_reading_resent_after_its_day_was_sealed_is_ignored_too(store: Store) -> None:
     await store.append([reading(after(each * 60), battery_power=each) for each in range(10)])
     await store.maintain(after(3 * 86400))
@@ -402,12 +430,14 @@ async def test_readings_past_their_time_are_deleted_and_their_rollups_stay(openi
         assert store.health()["lost"] == 1
 
 
-async def test_a_family_may_gain_quantities_words_and_digits(opening: Opening, kind: str) -> None:
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_a_family_may_gain_quantities_words_and_digits(opening: Opening, kind: str, sealed: bool) -> None:
     if kind == "memory":
         pytest.skip("forgets, as it says")
     store = await opening()
     await store.append([reading(after(0), battery_soc=55.5, battery_state="standby")])
-    await store.maintain(after(3 * 86400))
+    if sealed:
+        await store.maintain(after(3 * 86400))
     await store.close()
     grown = Table(
         "gen2_power",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter, mul
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from indevolt.battery import Value
 from indevolt.errors import InvalidInput
@@ -52,13 +52,29 @@ Row: TypeAlias = tuple[int | None, ...]
 """Whole numbers, in the order of a shape's places or of a table's; None is unknown."""
 
 
+class Bits(NamedTuple):
+    """A part of a whole number that several words and switches share: 0 is unknown, and 1 stands for the index 0."""
+
+    column: str
+    shift: int
+    width: int
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a quantity is kept: ``number`` within its table, for good, and the name of its column in SQL."""
+    """Where a quantity is kept: ``number`` within its table, for good, and the name of its column in SQL.
+
+    In the rows of readings it may be in ``bits`` instead: the first ones now, the others in older rows.
+    """
 
     number: int
     sql: str
     column: Column
+    bits: tuple[Bits, ...] = ()
+
+    def sharing(self, bits: Bits) -> Place:
+        """Return the same place with its numbers in bits from now on."""
+        return replace(self, bits=(bits, *self.bits))
 
     @property
     def scale(self) -> float:
@@ -94,7 +110,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """Which quantities readings have. The order of ``names``, ``places`` and rows is ours: what needs no scaling comes first."""
+    """Which quantities readings have.
+
+    The order of ``names``, ``places`` and rows is ours: what shares a column comes together and first, what needs scaling last.
+    """
 
     layout: Layout
     names: tuple[str, ...]
@@ -108,7 +127,9 @@ class Shape:
     @staticmethod
     def of(layout: Layout, names: Iterable[str]) -> Shape:
         """Return the shape of readings with these quantities."""
-        places = sorted((layout.place(name) for name in names), key=lambda place: place.scale != 1.0)
+        places = sorted(
+            map(layout.place, names), key=lambda place: (place.scale != 1.0, place.bits[0].column if place.bits else "~")
+        )
         kinds = [place.column.kind for place in places]
         words = tuple(
             (at, {word: index for index, word in enumerate(place.column.words)})

@@ -5,11 +5,12 @@ Taking a reading in costs next to nothing, because a reading that has the same q
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import repeat
 from operator import truediv
+
+import orjson
 
 from indevolt.store.contract import Last, Stored
 from indevolt.store.history import Columns, Rows
@@ -60,11 +61,11 @@ class Head:
 
     def dump(self) -> str:
         """Return it as text, for the next start."""
-        return json.dumps(self.numbers(), separators=(",", ":"))
+        return orjson.dumps(self.numbers()).decode()
 
     def load(self, text: str) -> None:
         """Begin with what :meth:`dump` returned at the last run."""
-        self._older = {name: (at_ms, number) for name, (at_ms, number) in json.loads(text).items()}
+        self._older = {name: (at_ms, number) for name, (at_ms, number) in orjson.loads(text).items()}
         self._latest = (max((at_ms for at_ms, _ in self._older.values()), default=0), None, ())
 
     def wanted(self, rolled_ms: int) -> Rows:

@@ -18,8 +18,9 @@ from indevolt.store.feed import Feed
 from indevolt.store.layout import Kept, Layout, Layouts
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import Level
-from indevolt.store.sqlite_file import is_damage, move_aside, opened, prepare_tables, raise_if_damaged, transaction
+from indevolt.store.sqlite_file import is_damage, move_aside, opened, raise_if_damaged, transaction
 from indevolt.store.sqlite_rows import Writer, fetch
+from indevolt.store.sqlite_tables import prepare_tables
 
 SPARE_PAGES: Final = 2000  # free pages that stay in the file at most: 8 MB, about a day of a few devices before it is sealed
 _HORIZON: Final = "store.horizon."

@@ -5,21 +5,17 @@ Nothing that was kept is ever deleted here: a damaged file gets another name, an
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from indevolt.errors import IndevoltError, StoreDamaged, StoreUnavailable
-from indevolt.store.contract import Column, ColumnKind, Table
-from indevolt.store.layout import Layout, Layouts, Place, settled
-from indevolt.store.rollup import LEVELS, Level, fields
 
 APPLICATION: Final = 0x494E4456  # "INDV" in the file's head, so that nobody else's database is touched
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"SQLite format 3\x00"
 SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")  # a broken file with another ending may be anything, so it stays where it is
 BUSY_S: Final = 10.0  # longer than any commit of ours; another process only ever reads or backs up
@@ -38,7 +34,8 @@ CREATE TABLE journal (
 CREATE INDEX journal_at ON journal (at);
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_UPDATES: Final = {1: _FIRST}  # version of the schema: what makes it out of the one before
+_SHARED: Final = "ALTER TABLE quantity ADD COLUMN bits TEXT NOT NULL DEFAULT '[]'"
+_UPDATES: Final = {1: _FIRST, 2: _SHARED}  # version of the schema: what makes it out of the one before
 
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAY_PASS: Final = {
@@ -218,56 +215,3 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # some errors have undone it already
             connection.execute("ROLLBACK")
         raise
-
-
-# ---- tables ----------------------------------------------------------------------------------------------------------
-
-
-def prepare_tables(connection: sqlite3.Connection, tables: Sequence[Table]) -> Layouts:
-    """Add tables and columns that are new, and return how all that are named now are kept."""
-    layouts = []
-    with transaction(connection):
-        for table in tables:
-            known = _known(connection, table.name)
-            layout, news = settled(table, known)
-            for place in news:
-                column = place.column
-                connection.execute(
-                    "INSERT OR REPLACE INTO quantity VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        table.name,
-                        place.number,
-                        place.sql,
-                        column.name,
-                        column.unit,
-                        column.digits,
-                        column.kind,
-                        json.dumps(column.words),
-                    ),
-                )
-            for level in LEVELS:
-                _add_columns(connection, layout, level)
-            layouts.append(layout)
-    return Layouts(layouts)
-
-
-def _known(connection: sqlite3.Connection, table: str) -> list[Place]:
-    """Return the places that a table has in the file."""
-    rows = connection.execute(
-        'SELECT number, sql, name, unit, digits, kind, words FROM quantity WHERE "table" = ? ORDER BY number', (table,)
-    )
-    return [
-        Place(number, sql, Column(name, unit, digits, ColumnKind(kind), tuple(json.loads(words))))
-        for number, sql, name, unit, digits, kind, words in rows
-    ]
-
-
-def _add_columns(connection: sqlite3.Connection, layout: Layout, level: Level) -> None:
-    name, wanted = f'"{level.prefix}_{layout.name}"', fields(layout, level)
-    # All at once, as SQLite reads the whole schema again for each column that is added later: seconds in all.
-    columns = "".join(f', "{sql}" INTEGER' for sql in wanted)
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (_key INTEGER PRIMARY KEY{columns})")
-    have = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
-    for sql in wanted:
-        if sql not in have:
-            connection.execute(f'ALTER TABLE {name} ADD COLUMN "{sql}" INTEGER')

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +20,7 @@ from indevolt.store.layout import Kept, Row, Shape
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import DAY_MS, LEVELS, Level, combined, fields, rolled, rolled_whole
 from indevolt.store.sealed import length, seal, unseal
+from indevolt.store.sqlite_tables import insert, selected, write_rollups
 
 TIME_BITS: Final = 42  # milliseconds since 1970, up to the year 2109
 TIME_MASK: Final = (1 << TIME_BITS) - 1
@@ -61,9 +62,9 @@ _Found = tuple[list[int], list[list[int | None]]]
 
 def _loose(connection: sqlite3.Connection, feed: Feed, rows: Rows) -> _Found:
     """Return what is in rows still."""
-    names = "".join(f', "{name}"' for name in rows.fields)
     found = connection.execute(
-        f"SELECT _key & {TIME_MASK}{names} FROM {table_of(rows.level, rows.layout)} WHERE _key >= ? AND _key < ? ORDER BY _key",
+        f"SELECT _key & {TIME_MASK}{selected(rows)} FROM {table_of(rows.level, rows.layout)} "
+        "WHERE _key >= ? AND _key < ? ORDER BY _key",
         (key_of(feed, rows.start_ms), key_of(feed, min(rows.end_ms, TIME_MASK))),
     ).fetchall()
     if not found:
@@ -189,9 +190,7 @@ class Writer:
         """Return the statement that keeps a reading unless it is there already."""
         text = self._inserts.get(shape)
         if text is None:
-            names = "".join(f', "{place.sql}"' for place in shape.places)
-            marks = ", ?" * len(shape.places)
-            text = f"INSERT OR IGNORE INTO {table_of(Level.RAW, shape.layout)} (_key{names}) VALUES (?{marks})"
+            text = insert(shape)
             if len(self._inserts) < 1024:  # shapes that come once only are not worth remembering
                 self._inserts[shape] = text
         return text
@@ -204,12 +203,12 @@ class Writer:
             self._replace(connection, feed, Level.FIVE, names, [row])
         else:
             fives = rolled(feed.layout, fetch_rows(connection, feed, Level.RAW, feed.rolled_ms, upto_ms))
-            self._replace(connection, feed, Level.FIVE, fields(feed.layout, Level.FIVE), fives)
+            self._replace(connection, feed, Level.FIVE, tuple(fields(feed.layout, Level.FIVE)), fives)
         self._begin_whole_rows(feed, upto_ms, [each for each in newer if each.at_ms >= upto_ms])
         start_ms, end_ms = Level.HOUR.floor(feed.rolled_ms), Level.HOUR.floor(upto_ms)
         if start_ms < end_ms:
             hours = combined(feed.layout, fetch_rows(connection, feed, Level.FIVE, start_ms, end_ms))
-            self._replace(connection, feed, Level.HOUR, fields(feed.layout, Level.HOUR), hours)
+            self._replace(connection, feed, Level.HOUR, tuple(fields(feed.layout, Level.HOUR)), hours)
         head = self._newest.head(feed.device, feed.layout).dump()
         connection.execute("UPDATE feed SET rolled = ?, newest = ? WHERE id = ?", (upto_ms, head, feed.id))
 
@@ -226,15 +225,12 @@ class Writer:
             for start_ms in sorted({level.floor(each) for each in starts_ms}):
                 if start_ms + level.span_ms <= level.floor(feed.rolled_ms):
                     rows = fetch_rows(connection, feed, source, start_ms, start_ms + level.span_ms)
-                    self._replace(connection, feed, level, fields(feed.layout, level), make(feed.layout, rows))
+                    self._replace(connection, feed, level, tuple(fields(feed.layout, level)), make(feed.layout, rows))
 
     @staticmethod
-    def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, names: Collection[str], rows: Sequence[Row]) -> None:
-        listed, marks = '", "'.join(names), ", ?" * len(names)
-        connection.executemany(
-            f'INSERT OR REPLACE INTO {table_of(level, feed.layout)} (_key, "{listed}") VALUES (?{marks})',
-            [(key_of(feed, row[0] or 0), *row[1:]) for row in rows],
-        )
+    def _replace(connection: sqlite3.Connection, feed: Feed, level: Level, names: Sequence[str], rows: Iterable[Row]) -> None:
+        found = ((key_of(feed, row[0] or 0), dict(zip(names, row[1:], strict=True))) for row in rows)
+        write_rollups(connection, feed.layout, level, found)
 
 
 # ---- ageing ----------------------------------------------------------------------------------------------------------
