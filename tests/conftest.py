@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ _SEARCH = settings(
 )
 settings.register_profile("search", _SEARCH)
 settings.register_profile("ci", _SEARCH, derandomize=True)
+_TESTS = count()
 settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 
@@ -31,13 +33,12 @@ def lacking(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep leases out of the home of whoever runs the tests, also those of programs that tests start."""
+@pytest.fixture(autouse=True)
+def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep leases out of the home of whoever runs the tests, and of other tests; also those of programs that a test starts."""
     before = os.environ.get("INDEVOLT_LEASES")
-    folder = tmp_path_factory.mktemp("leases")
-    os.environ["INDEVOLT_LEASES"] = str(folder)
-    yield folder
+    os.environ["INDEVOLT_LEASES"] = str(tmp_path_factory.getbasetemp() / "leases" / str(next(_TESTS)))
+    yield
     if before is None:
         del os.environ["INDEVOLT_LEASES"]
     else:

@@ -13,6 +13,8 @@ from indevolt.device.lock import lease_folder
 from indevolt.hub.config_section import Broken, Section
 from indevolt.hub.config_values import AnyPath
 
+Watts = Annotated[float, Field(ge=0, le=1_000_000)]
+
 
 class ControlConfig(Section):
     """How batteries with control = true are steered."""
@@ -21,6 +23,33 @@ class ControlConfig(Section):
         default=5.0, description="Never discharge below; the reserve that is set in the device holds as well, and 2 % more."
     )
     ceiling_pct: Annotated[float, Field(ge=10, le=100)] = Field(default=100.0, description="Never charge above.")
+    automatic: bool = Field(
+        default=False,
+        description="Let strategies decide as well: zero export, the plan, peak shaving. Else only people do, by overrides.",
+    )
+    grid_target_w: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=5.0, description="What zero export aims at, at the meter; positive is taken from the grid."
+    )
+    hard_zero: bool = Field(
+        default=False, description="Export is worse than its price: stay below a load that switches on and off."
+    )
+    battery_to_grid: bool = Field(
+        default=False,
+        description="Stored energy may go to the grid, where law and contract allow it; else discharge ends at the load.",
+    )
+    grid_charging: bool = Field(default=True, description="Energy of the grid may be stored.")
+    output_limit_w: Watts | None = Field(
+        default=None, description="What all units together may give, as in Germany 800 W of a plug-in unit.", examples=[800.0]
+    )
+    feed_in_limit_w: Watts | None = Field(default=None, description="What may be given to the grid at most.", examples=[0.0])
+    grid_import_limit_w: Watts | None = Field(
+        default=None, description="What may be taken from the grid at most, by fuse or contract.", examples=[11_000.0]
+    )
+    peak_import_w: Watts | None = Field(default=None, description="Discharge to keep import below this.", examples=[4000.0])
+    soak_below_per_kwh: Annotated[float, Field(ge=-10, le=10)] | None = Field(
+        default=None, description="Charge from the grid while a kWh costs less than this.", examples=[0.0]
+    )
+    spare_charger: bool = Field(default=False, description="Do not discharge into the car; it needs a meter of its own.")
     leases: AnyPath = Field(
         default_factory=lease_folder,
         description="Folder for locks and for what is put back at the end; scripts and the watchdog need the same.",

@@ -5,6 +5,7 @@ It is kept in the store, so that it outlives a restart of the hub, and never its
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ class Pause:
     """Until when nothing decides by itself."""
 
     def __init__(self) -> None:
+        self.changed: Callable[[], None] = lambda: None  # whom it concerns
         self._until: datetime | None = None
         self._until_s = float("-inf")  # on the monotonic clock: a wall clock set back does not lengthen it
 
@@ -34,6 +36,7 @@ class Pause:
         """Pause until then, or go on now."""
         was = self.until(hub)
         self._take(hub, until)
+        self.changed()
         with suppress(IndevoltError):  # the store says so itself
             await hub.store.put(_KEY, until.isoformat() if until is not None else "")
         if (was, until) != (None, None):

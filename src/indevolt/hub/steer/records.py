@@ -6,7 +6,7 @@ An override is kept as JSON in the store, so that it outlives a restart of the h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -101,6 +101,11 @@ class Override:
                 return soc_pct is not None and soc_pct <= max(target_pct, room.floor_pct)
         return False
 
+    def why(self) -> str:
+        """Return it in words."""
+        text = f"{said(self.command)}, as {self.by} asked, until {self.until:%Y-%m-%d %H:%M} UTC"
+        return f"{text}: {self.reason}" if self.reason else text
+
     def text(self) -> str:
         """Return it as the store keeps it."""
         return orjson.dumps(
@@ -150,11 +155,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be done now, or None for nothing; with everything that led to it."""
+    """What is to be done now, and everything that led to it."""
 
     owner: Owner
     command: Command
     why: str
     until: datetime | None = None
-    reasons: tuple[Told, ...] = field(default_factory=tuple)
-    urgent: bool = False
+    reasons: tuple[Told, ...] = ()
+    notes: tuple[str, ...] = ()  # what keeps it from being more
+    urgent: bool = False  # safety wants it, so no budget keeps it from being written

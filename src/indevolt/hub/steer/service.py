@@ -1,4 +1,4 @@
-"""The service that steers: one :class:`UnitSteering` for each unit that its owner lets this hub control, and the pause for all."""
+"""The service that steers: one :class:`UnitSteering` for each unit that its owner lets this hub control, and their helm."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from indevolt.control.ledger import Room
-from indevolt.hub.events import LinkChanged, Tier, Update
+from indevolt.hub.events import LinkChanged, MeterSample, Tier, Update
+from indevolt.hub.steer.helm import Helm
 from indevolt.hub.steer.unit import UnitSteering
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
 
-def steer(hub: Hub) -> tuple[UnitSteering, ...]:
+def steer(hub: Hub, helm: Helm) -> tuple[UnitSteering, ...]:
     """Give every unit that may be controlled, and has none, its steering, and return them.
 
     From then on nothing is written past it.
@@ -26,25 +27,32 @@ def steer(hub: Hub) -> tuple[UnitSteering, ...]:
         if keeper.config.control and (keeper.steering is None or keeper.steering.ended)
     )
     for unit in units:
+        unit.changed, unit.sent = helm.wake, helm.sent
         unit.keeper.steering = unit
     return units
 
 
 async def serve_steering(hub: Hub) -> None:
     """Steer until cancelled; then everything is put back as it was before."""
-    units = list(steer(hub))
+    helm = Helm(hub)
+    units = list(steer(hub, helm))
+    hub.pause.changed = helm.wake
     await hub.pause.recall(hub)
     try:
         async with asyncio.TaskGroup() as group:
             for unit in units:
                 unit.task = group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
-            with hub.bus.subscribe(Update, LinkChanged, size=64) as events:
+            group.create_task(helm.run(), name="helm")
+            with hub.bus.subscribe(Update, MeterSample, LinkChanged, size=64) as events:
                 async for event in events:
                     match event:
+                        case MeterSample():
+                            helm.wake()
                         case Update(tier=Tier.POWER) | LinkChanged():
                             _wake(hub, event.device)
+                            helm.wake()
                     if isinstance(event, LinkChanged):
-                        for unit in steer(hub):  # a device that was connected since
+                        for unit in steer(hub, helm):  # a device that was connected since
                             units.append(unit)
                             unit.task = group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
     finally:

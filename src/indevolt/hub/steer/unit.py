@@ -1,7 +1,7 @@
 """One steered unit: what people want of it, what is decided, and the lease through which all of that gets to the device.
 
 Everything that this hub writes to a controlled unit passes here, so nothing is written behind the lease: overrides, settings and
-what strategies decide. What they decide is put in :attr:`UnitSteering.decided`; an override of a person outranks it.
+what strategies decide. What is wished is decided in ``helm``.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value
 from indevolt.clock import Clock
 from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
+from indevolt.control.situation import Decision
 from indevolt.device import Device
 from indevolt.device.device import Plan
 from indevolt.device.lease import Lease, bounded_plan, room_of
@@ -27,7 +29,8 @@ from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidIn
 from indevolt.hub.events import Steered
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import Keeper, Link
-from indevolt.hub.steer.records import Override, Owner, Step, Wish, said
+from indevolt.hub.steer.records import Override, Owner, Step, Wish, said, word_of
+from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -69,7 +72,10 @@ class UnitSteering:
         self.room = room
         self.override: Override | None = None
         self.replaced: Override | None = None
-        self.decided: Wish | None = None
+        self.wish: Wish | None = None
+        self.decision: Decision | None = None
+        self.changed: Callable[[], None] = self.wake  # tells the helm
+        self.sent: Callable[[str, Command | None], None] = lambda _, __: None  # likewise, of what was sent
         self.lease: Lease | None = None
         self.trouble: IndevoltError | None = None
         self.ended = False
@@ -83,31 +89,25 @@ class UnitSteering:
         self._chores: deque[_Chore] = deque()
         self._first: dict[str, asyncio.Future[Outcome | None]] = {}
         self._until_s = float("inf")  # end of the override on the monotonic clock: a wall clock set back does not lengthen it
-        self._told: tuple[Owner, Command | None] | None = None
+        self._told: tuple[Owner, str, str] | None = None
         self._heard: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._actor = "hub"
         self._again_s = 0.0
+        self._owes = True  # perhaps an earlier run left something to be put back
 
     # ---- what is known -------------------------------------------------------------------------------------------------------
-
-    @property
-    def wish(self) -> Wish | None:
-        """What is to be done now; None for nothing."""
-        override = self.override
-        if override is None:
-            decided = self.decided
-            stays = decided is None or decided.owner is Owner.SAFETY or self.paused_until is None
-            return decided if stays else None
-        why = f"{said(override.command)}, as {override.by} asked, until {override.until:%Y-%m-%d %H:%M} UTC"
-        return Wish(Owner.USER, override.command, why if not override.reason else f"{why}: {override.reason}", override.until)
 
     @property
     def owner(self) -> Owner:
         """Who decides now."""
         if self.lease is not None and self.lease.yielded is not None:
             return Owner.FOREIGN
-        wish = self.wish
-        return Owner.DEVICE if wish is None else wish.owner
+        return Owner.DEVICE if self.wish is None else self.wish.owner
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the override ends, by a clock that is never set."""
+        return self._until_s - self._clock.monotonic()
 
     @property
     def paused_until(self) -> datetime | None:
@@ -159,11 +159,17 @@ class UnitSteering:
         if not now < until <= now + LONGEST:
             raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M} UTC is out of range", remedy="After now, and within 24 h.")
         override = Override(uuid.uuid4().hex, command, now, until, actor, reason)
+        known = self.keeper.snapshot(("battery_soc", "backup_soc"))
+        if override.reached(known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None)):
+            raise InvalidInput(
+                f"soc_pct: the battery is at {known.number('battery_soc'):g} % already", remedy="Choose another target."
+            )
         first = self._first[override.id] = asyncio.get_running_loop().create_future()
         self.replaced, previous = self.override, self.override
         await self._set(override)
-        self._tell(Step.ASKED, f"{said(command)} until {until:%Y-%m-%d %H:%M} UTC", override.id)
-        await self._decide("asked for", by=actor, before=previous)
+        text = f"{said(command)} until {until:%Y-%m-%d %H:%M} UTC"
+        self._tell(Step.ASKED, text, override.id)
+        await self._note(f"{actor} asked: {text}", by=actor, reason=reason, override=override.id)
         try:
             outcome = await asyncio.shield(first)
         except IndevoltError:
@@ -181,7 +187,7 @@ class UnitSteering:
             return
         back = replaced if undo and replaced is not None and replaced.until > self._clock.now() else None
         self.replaced = None
-        await self._over(override, f"{actor} took it back", back)
+        await self._over(override, f"{actor} took it back", back, by=actor)
 
     async def command(self, command: Command, *, actor: str, reason: str = "") -> Outcome:
         """Carry out a command of a person that has no end: moving the battery lasts 24 h, a mode for good.
@@ -240,19 +246,18 @@ class UnitSteering:
         await self._recall()
         while True:
             await self._expire()
-            if not self._needed() or self.keeper.device is None or self.keeper.link is not Link.ONLINE:
+            needed = self.wish is not None or self._chores or self._owes
+            if not needed or self.keeper.device is None or self.keeper.link is not Link.ONLINE:
                 await self._pause(TEND_S)
                 continue
             try:
                 await self._hold(self.keeper.device)
-                self.trouble = None
             except IndevoltError as error:
+                self._owes = True
                 await self._fail(error)
                 await self._pause(self._again())
-
-    def _needed(self) -> bool:
-        """Whether there is anything to do: to command, to write, or to put back what an earlier run left."""
-        return self.wish is not None or bool(self._chores) or self.record().snapshot is not None
+            else:
+                self._owes, self.trouble = False, None
 
     async def _hold(self, device: Device) -> None:
         """Hold the lease as long as there is something to do."""
@@ -265,6 +270,7 @@ class UnitSteering:
                 await self._steer(self.lease)
         finally:
             self.lease = None
+            self.sent(self.keeper.id, None)
             await self._write_down()
 
     async def _steer(self, lease: Lease) -> None:
@@ -290,10 +296,12 @@ class UnitSteering:
             if wish.command == lease.wanted and lease.sent is not None:
                 await lease.tend()
                 return TEND_S
-            self._actor = override.by if override is not None else "hub"
-            outcome = await lease.command(
-                wish.command, reason=wish.why, safety=wish.urgent, tell=lambda stage: self._progress(override, stage)
-            )
+            if override is None or override.id not in self._first:
+                outcome = await lease.adjust(wish.command, reason=wish.why)
+            else:  # somebody waits for the proof
+                self._actor = override.by
+                tell = partial(self._progress, override)
+                outcome = await lease.command(wish.command, reason=wish.why, safety=wish.urgent, tell=tell)
         except BudgetSpent as error:
             self.trouble = error
             self._begin(override, None)
@@ -309,11 +317,18 @@ class UnitSteering:
             return self._again()
         finally:
             self._actor = "hub"
-        self.outcome, self.trouble = outcome, None
-        await self.keeper.learn(outcome.shown)
+        return await self._came(lease, wish, override, outcome)
+
+    async def _came(self, lease: Lease, wish: Wish, override: Override | None, outcome: Outcome) -> float:
+        """Take note of what came of a command."""
+        self.outcome = outcome = replace(outcome, notes=tuple(dict.fromkeys((*wish.notes, *outcome.notes))))
+        if outcome.stage is not Stage.REFUSED:
+            self.sent(self.keeper.id, lease.sent or wish.command)
         self._begin(override, outcome)
-        if outcome.stage in (Stage.CONFIRMED, Stage.EFFECTIVE):
-            self._again_s = 0.0
+        if outcome.shown:  # else it was an adjustment, and the readings that follow show it
+            await self.keeper.learn(outcome.shown)
+        if outcome.proven or (outcome.stage is Stage.ACCEPTED and not outcome.shown):
+            self.trouble, self._again_s = None, 0.0
             return TEND_S
         lease.sent = None  # so that it is sent again
         return self._again()
@@ -321,7 +336,7 @@ class UnitSteering:
     async def _do(self, lease: Lease, chore: _Chore) -> None:
         """Write a setting for good."""
         if chore.name == MODE and self.override is not None:
-            await self._over(self.override, f"{chore.actor} chose a mode", None)
+            await self._over(self.override, f"{chore.actor} chose a mode", None, by=chore.actor)
         leaving = chore.name == MODE and self.keeper.latest.value(MODE) == REALTIME  # into the device's own hands: always allowed
         self._actor = chore.actor
         try:
@@ -363,27 +378,33 @@ class UnitSteering:
         override = self.override
         if override is None:
             return
-        known = self.keeper.snapshot()
-        if self._clock.now() >= override.until or self._clock.monotonic() >= self._until_s:
+        known = self.keeper.snapshot(("battery_soc", "backup_soc"))
+        soc_pct, room = known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None)
+        if self._clock.now() >= override.until or self.left_s <= 0:
             await self._over(override, "its time has passed", None)
-        elif override.id not in self._first and override.reached(known.number("battery_soc"), room_of(self.room, known, None)):
-            await self._over(override, f"the charge is at {known.number('battery_soc'):g} %", None)
+        elif override.reached(soc_pct, room):
+            await self._over(override, f"the charge is at {soc_pct:g} %", None)
 
-    async def _over(self, override: Override, why: str, following: Override | None) -> None:
+    async def _over(self, override: Override, why: str, following: Override | None, *, by: str = "hub") -> None:
+        """End an override, and go on with the following one, or with none."""
         if self.override is None or self.override.id != override.id:
             return
         await self._set(following)
-        self._tell(Step.ENDED, f"{said(override.command)} is over: {why}", override.id)
+        text = f"{said(override.command)} is over: {why}"
+        await self._note(text, by=by, override=override.id)
+        self._tell(Step.ENDED, text, override.id)
         first = self._first.get(override.id)
         if first is not None and not first.done():
             first.set_result(None)
-        await self._decide(why, by=override.by, before=override)
 
     async def _set(self, override: Override | None) -> None:
         self.override = override
         left_s = (override.until - self._clock.now()).total_seconds() if override is not None else float("inf")
         self._until_s = self._clock.monotonic() + left_s
+        if override is None:
+            self.wish = None  # until others decide
         self._wake.set()
+        self.changed()
         with suppress(IndevoltError):  # the store says so itself
             await self._hub.store.put(self._key, "" if override is None else override.text())
 
@@ -394,7 +415,7 @@ class UnitSteering:
             override = Override.of_text(text) if text else None
             if override is not None and override.until > self._clock.now():
                 await self._set(override)
-                await self._decide("it was asked for before the hub was started anew", by=override.by, before=None)
+                await self._note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
             elif override is not None:
                 await self._hub.store.put(self._key, "")
 
@@ -404,25 +425,27 @@ class UnitSteering:
 
     # ---- telling -------------------------------------------------------------------------------------------------------------
 
-    async def _decide(self, why: str, *, by: str, before: Override | None) -> None:
-        """Write down who decides now, if that has changed."""
-        wish = self.wish
-        told = (self.owner, wish.command if wish else None)
+    async def decide(self, wish: Wish | None, decision: Decision | None) -> None:
+        """Take what is decided; who decides is written down when that changes, and what, in outline."""
+        if wish is not None and self.override is None and wish.owner is Owner.USER:
+            return  # it ended in between
+        self.decision = decision
+        if wish is None or self.wish is None or wish.command != self.wish.command:
+            self._wake.set()
+        self.wish = wish
+        told = (self.owner, word_of(wish.command) if wish else "", self.override.id if self.override else "")
         if told == self._told:
             return
         was, self._told, self.since = self._told, told, self._clock.now()
-        text = wish.why if wish else "nothing is held any more; the device decides"
-        facts = {"why": why, "owner": told[0].value, "before": was and was[0].value, "until": wish.until if wish else None}
-        facts["was"] = said(before.command) if before is not None else ""
-        await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, actor=by, **_plain(facts))
+        if was is None and wish is None:
+            return
+        text = wish.why if wish else "nothing is commanded any more; the device decides"
+        reasons = [f"{each.by}: {each.text} ({each.weight})" for each in wish.reasons] if wish else []
+        await self._note(text, owner=told[0].value, before=was[0].value if was else "", command=told[1], reasons=reasons)
         self._tell(Step.CHANGED, text)
 
-    async def decide(self, wish: Wish | None, why: str) -> None:
-        """Take what strategies have decided."""
-        if wish != self.decided:
-            self.decided = wish
-            self._wake.set()
-            await self._decide(why, by="hub", before=None)
+    async def _note(self, text: str, *, by: str = "hub", **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
+        await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, actor=by, **facts)
 
     def _progress(self, override: Override | None, stage: Stage) -> None:
         if override is not None and stage in (Stage.ACCEPTED, Stage.CONFIRMED, Stage.EFFECTIVE):
@@ -434,8 +457,7 @@ class UnitSteering:
 
     async def _fail(self, error: IndevoltError) -> None:
         if str(error) != str(self.trouble):
-            text = f"cannot steer: {error}"
-            await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, remedy=error.remedy, error=str(error))
+            await self._note(f"cannot steer: {error}", remedy=error.remedy)
             self._tell(Step.FAILED, str(error))
         self.trouble = error
         while self._chores:
@@ -462,7 +484,7 @@ class UnitSteering:
             if step in ("restored", "not restored"):
                 self._tell(Step.RESTORED if step == "restored" else Step.FAILED, _sentence(step, facts))
             elif step == "foreign":
-                await self._decide("somebody else wrote", by="foreign", before=None)
+                self._tell(Step.CHANGED, _sentence(step, facts))
 
     # ---- waiting -------------------------------------------------------------------------------------------------------------
 
@@ -475,15 +497,7 @@ class UnitSteering:
 
     async def _pause(self, seconds: float) -> None:
         """Wait for so long, for the end of an override, or until something changes."""
-        left_s = min(seconds, self._until_s - self._clock.monotonic())
-        sleeping = asyncio.ensure_future(self._clock.sleep(max(0.0, left_s)))
-        waking = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            waking.cancel()
-            await asyncio.gather(sleeping, waking, return_exceptions=True)
+        await soon(self._clock.sleep(max(0.0, min(seconds, self.left_s))), self._wake)
         self._wake.clear()
 
 

@@ -1,0 +1,193 @@
+"""Where it is decided what each unit is to do: strategies are heard whenever something changes, and what they say becomes wishes.
+
+An override decides for its own unit only; all others are one battery, if the owner lets strategies decide. How a wish gets to its
+device, and what came of it, is the business of ``unit``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
+from indevolt.control.controller import Controller
+from indevolt.control.situation import Decision, Dynamics, Rank, Tier, Weight
+from indevolt.hub.journal import Kind
+from indevolt.hub.steer.records import Owner, Told, Wish, said
+from indevolt.hub.steer.situation import situation
+from indevolt.hub.steer.waiting import soon
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+    from indevolt.hub.steer.unit import UnitSteering
+
+BUSY_S: Final = 1.0  # between two decisions while something is commanded, beside those after each reading
+IDLE_S: Final = 10.0  # ... and while nothing is
+LEAST_S: Final = 0.2  # a burst of readings is one change
+JUMP_S: Final = 30.0  # that the wall clock may differ from the monotonic one between two decisions; more is a jump
+DOUBT_S: Final = 120.0  # for which plans wait after one, so that prices and forecasts are those of the new time
+ASSUMED: Final = Dynamics()
+OWNERS: Final = {
+    Rank.SAFETY: Owner.SAFETY,
+    Rank.OWNER: Owner.USER,
+    Rank.FLEET: Owner.FLEET,
+    Rank.PLAN: Owner.PLAN,
+    Rank.SELF_USE: Owner.SELF_USE,
+}
+
+
+class Helm:
+    """Decides for all steered units of a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._changed = asyncio.Event()
+        self._controllers: dict[tuple[str, ...], Controller] = {}
+        self._dynamics: dict[str, Dynamics] = {}
+        self._clocks: tuple[float, float] | None = None  # wall and monotonic, at the last decision
+        self._doubt_until_s = float("-inf")
+
+    def wake(self) -> None:
+        """Decide again soon, as something has changed."""
+        self._changed.set()
+
+    @property
+    def units(self) -> tuple[UnitSteering, ...]:
+        """The units that are steered now."""
+        found = (keeper.steering for keeper in self._hub.keepers.values())
+        return tuple(unit for unit in found if unit is not None and not unit.ended)
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        while True:
+            self._changed.clear()
+            await self.decide()
+            await self._hub.clock.sleep(LEAST_S)
+            busy = any(unit.lease is not None for unit in self.units)
+            await soon(self._hub.clock.sleep(BUSY_S if busy else IDLE_S), self._changed)
+
+    async def decide(self) -> None:
+        """Decide for every unit now."""
+        await self._watch_the_clock()
+        units = self.units
+        overridden = [(unit,) for unit in units if unit.override is not None]
+        automatic = self._hub.config.control.automatic and self._hub.pause.until(self._hub) is None
+        rest = tuple(unit for unit in units if unit.override is None)
+        groups: list[tuple[UnitSteering, ...]] = [*overridden, *([rest] if rest and automatic else [])]
+        self._keep_controllers(groups)
+        for group in groups:
+            await self._decide(group)
+        for unit in rest if not automatic else ():
+            await unit.decide(None, None)
+
+    def sent(self, unit: str, command: Command | None) -> None:
+        """Take note of what a unit was told; None: it was given back to itself."""
+        for names, controller in self._controllers.items():
+            if unit in names:
+                controller.sent(unit, self._hub.clock.monotonic(), signed(command))
+
+    async def _decide(self, group: tuple[UnitSteering, ...]) -> None:
+        override = group[0].override is not None
+        controller = self._controllers[_names(group)]
+        trusted = self._hub.clock.monotonic() >= self._doubt_until_s
+        decision = controller.decide(situation(self._hub, group, override=override, clock_trusted=trusted))
+        for unit in group:
+            await unit.decide(wish_for_override(unit, decision) if override else wish_for_all(unit, decision), decision)
+
+    def _keep_controllers(self, groups: Sequence[tuple[UnitSteering, ...]]) -> None:
+        """Have one controller for each group; what was learnt of units goes on."""
+        wanted = {_names(group): group for group in groups}
+        for names in [names for names in self._controllers if names not in wanted]:
+            self._dynamics.update(self._controllers.pop(names).dynamics)
+        for names, group in wanted.items():
+            if names not in self._controllers:
+                ranks = (Rank.SAFETY, Rank.OWNER) if group[0].override is not None else tuple(Rank)
+                controller = Controller({name: self._dynamics.get(name, ASSUMED) for name in names}, ranks=ranks)
+                self._controllers[names] = controller
+                for unit in group:
+                    if unit.lease is not None and unit.lease.sent is not None:
+                        controller.sent(unit.keeper.id, self._hub.clock.monotonic(), signed(unit.lease.sent))
+
+    async def _watch_the_clock(self) -> None:
+        """Let plans wait for a while when the wall clock jumped; ends of overrides go by another clock as well."""
+        wall_s, now_s = self._hub.clock.now().timestamp(), self._hub.clock.monotonic()
+        before, self._clocks = self._clocks, (wall_s, now_s)
+        if before is None:
+            return
+        jump_s = (wall_s - before[0]) - (now_s - before[1])
+        if abs(jump_s) >= JUMP_S:
+            self._doubt_until_s = now_s + DOUBT_S
+            text = (
+                f"the clock jumped by {jump_s:+.0f} s; plans wait {DOUBT_S:.0f} s, and overrides end after the time that was left"
+            )
+            await self._hub.journal.note(Kind.DECISION, text, jump_s=round(jump_s, 1))
+
+
+def wish_for_override(unit: UnitSteering, decision: Decision) -> Wish | None:
+    """Return what comes of an override; where safety allows less than was asked for, it says so."""
+    made = unit.override
+    if made is None:
+        return None
+    why = made.why()
+    order = decision.order(unit.keeper.id)
+    if order is None:  # nobody may command it: the device itself says why
+        return Wish(Owner.USER, made.command, why, made.until)
+    command = SelfUse() if order.power_w is None else order.command
+    reasons = _told(decision)
+    if type(made.command) is type(command) and _power(made.command) == _power(command):
+        return Wish(Owner.USER, made.command, why, made.until, reasons)
+    if (
+        type(made.command) is type(command)
+        and isinstance(command, Charge | Discharge)
+        and isinstance(made.command, Charge | Discharge)
+    ):
+        limited: Command = type(command)(command.power_w, made.command.soc_pct)
+    else:
+        limited = command
+    binding = [*(reason.text for reason in decision.binding), *order.notes]
+    notes = (f"now {said(limited)}, as {'; '.join(dict.fromkeys(binding))}",) if binding else ()
+    owner = Owner.SAFETY if isinstance(limited, Hold) and not isinstance(made.command, Hold) else Owner.USER
+    return Wish(owner, limited, "; ".join((why, *notes)), made.until, reasons, notes=notes, urgent=decision.urgent)
+
+
+def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
+    """Return what strategies want of a unit; None where the device does the same by itself, or nobody can tell."""
+    order, chosen = decision.order(unit.keeper.id), decision.chosen
+    if order is None or order.power_w is None or chosen is None:
+        return None
+    strongest = next((reason for reason in decision.binding), None)
+    follows = chosen.rank is Rank.SELF_USE
+    if follows and decision.wanted_w == 0.0 and strongest is None and decision.tier is Tier.REALTIME and unit.lease is None:
+        return None  # there is nothing to see the house by: it is left as it is
+    decider = chosen
+    if strongest is not None and (decision.power_w == 0.0 or (follows and decision.tier is not Tier.REALTIME)):
+        decider = strongest
+    why = decider.text if decider is chosen else f"{chosen.text}; but {decider.text}"
+    return Wish(OWNERS[decider.rank], order.command, why, None, _told(decision), notes=order.notes, urgent=decision.urgent)
+
+
+def signed(command: Command | None) -> float | None:
+    """Return the battery power that a command means, positive when discharging; None where the device itself decides."""
+    match command:
+        case Discharge(power_w=power_w):
+            return float(power_w)
+        case Charge(power_w=power_w):
+            return -float(power_w)
+        case Hold():
+            return 0.0
+    return None
+
+
+def _names(group: Sequence[UnitSteering]) -> tuple[str, ...]:
+    return tuple(unit.keeper.id for unit in group)
+
+
+def _power(command: Command) -> int | None:
+    return getattr(command, "power_w", None)
+
+
+def _told(decision: Decision) -> tuple[Told, ...]:
+    weights = list(Weight)
+    ranked = sorted(decision.reasons, key=lambda reason: weights.index(reason.weight))
+    return tuple(Told(reason.rank.value, reason.text, reason.weight.value, reason.otherwise) for reason in ranked)

@@ -1,0 +1,203 @@
+"""What strategies may know, out of what the hub knows: units, meter, prices and the owner's rules. Nothing is asked of a device.
+
+Unknown stays unknown: what is not live is left out, and ``control`` makes nothing of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from indevolt.battery import Charge, Command, Discharge, Hold, Limit, Limits, Quality, Reading, Schedule, SelfUse
+from indevolt.catalogue import LIMITING, Product
+from indevolt.control import situation as control
+from indevolt.control.situation import Action, Caps, Goals, MeterSample, PlanSlot, Role, Seen, Situation, Tier, UnitState
+from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.derive import ac_power
+from indevolt.hub.keeper import Keeper, Link
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+    from indevolt.hub.steer.unit import UnitSteering
+
+ACTIONS: Final[dict[type[Command], Action]] = {
+    SelfUse: Action.SELF_USE,
+    Schedule: Action.SELF_USE,
+    Hold: Action.STOP,
+    Charge: Action.CHARGE,
+    Discharge: Action.DISCHARGE,
+}
+CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
+_TEMPERATURES: Final = (
+    "main_temperature",
+    "battery_temperature",
+    *(f"pack{number}_{what}" for number in range(1, 6) for what in ("min_cell_temperature", "temperature")),
+)
+_KNOWN: Final = (
+    *("battery_soc", "battery_power", "rated_capacity", "mode", "cluster_role", "system_state", *LIMITING),
+    *("ac_power", "ac_output_power", "ac_input_power", *_TEMPERATURES),
+)
+_ROLES: Final = {"master": Role.MASTER, "slave": Role.SLAVE}
+
+
+def unit_state(unit: UnitSteering, now_s: float) -> UnitState:
+    """Return what is known of a unit."""
+    keeper = unit.keeper
+    known = _live(keeper.snapshot(_KNOWN))
+    temperatures = [celsius for name in _TEMPERATURES if (celsius := known.number(name)) is not None]
+    coldest = min(temperatures, default=None)
+    mode = known.value("mode")
+    return UnitState(
+        name=keeper.id,
+        limits=_limits(keeper, known, coldest),
+        soc_pct=_seen(keeper, known, "battery_soc", now_s),
+        capacity_wh=known.number("rated_capacity"),
+        battery_w=_seen(keeper, known, "battery_power", now_s),
+        ac_w=_ac(keeper, known, now_s),
+        mode=mode if isinstance(mode, str) else None,
+        backup_pct=known.number("backup_soc"),
+        temperature_c=coldest,
+        online=keeper.link is Link.ONLINE and keeper.device is not None,
+        role=_ROLES.get(str(known.value("cluster_role")), Role.ALONE),
+        calibrating=known.value("system_state") in CALIBRATING,
+    )
+
+
+def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, clock_trusted: bool) -> Situation:
+    """Return what strategies may know when they decide for these units.
+
+    Args:
+        hub: what it knows.
+        units: those that are commanded as one battery.
+        override: a person decides for them, so that no plan does.
+        clock_trusted: the wall clock has not jumped just now.
+    """
+    now, now_s = hub.clock.now(), hub.clock.monotonic()
+    config, price = hub.config.control, hub.price_at(now)
+    states = tuple(unit_state(unit, now_s) for unit in units)
+    return Situation(
+        at=now,
+        at_s=now_s,
+        units=states,
+        meter=grid_sample(hub, units, now_s),
+        unit_pv_w=sum(_pv_w(unit.keeper) for unit in units),
+        price=control.Price(price.import_per_kwh, price.export_per_kwh or 0.0) if price else None,
+        slot=None if override else slot_at(hub),
+        overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
+        goals=goals_of(config),
+        caps=caps_of(config),
+        tier=tier_of(units),
+        clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
+    )
+
+
+def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
+    """Return how these units follow the house: by their own loop where each has a meter that it knows."""
+    own = all(unit.keeper.latest.value("meter_connected") is True for unit in units)
+    return Tier.NATIVE if own else Tier.REALTIME
+
+
+def grid_sample(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> MeterSample | None:
+    """Return what the meter at the grid connection showed last: one of the hub's own, else one that a unit reads."""
+    meter = hub.meters.grid
+    if meter is not None and (sample := meter.sample()) is not None:
+        return sample
+    for unit in units:
+        keeper = unit.keeper
+        known = _live(keeper.snapshot(("meter_power",)))
+        seen = _seen(keeper, known, "meter_power", now_s)
+        if seen is not None:
+            # The sign of its own meter is the one that the device's own loop goes by.
+            return MeterSample(seen.value, seen.at_s, keeper.config.poll.power_s)
+    return None
+
+
+def slot_at(hub: Hub) -> PlanSlot | None:
+    """Return what the plan wants now."""
+    return next((slot for plan in hub.plans if (slot := plan(hub.clock.now())) is not None), None)
+
+
+def goals_of(config: ControlConfig) -> Goals:
+    """Return what the owner wants."""
+    return Goals(
+        reserve_pct=config.reserve_pct,
+        ceiling_pct=config.ceiling_pct,
+        grid_target_w=config.grid_target_w,
+        hard_zero=config.hard_zero,
+        peak_import_w=config.peak_import_w,
+        soak_below_per_kwh=config.soak_below_per_kwh,
+        spare_charger=config.spare_charger,
+    )
+
+
+def caps_of(config: ControlConfig) -> Caps:
+    """Return what law, circuit and contract allow."""
+
+    def cap(value: float | None, cause: str) -> Limit | None:
+        return None if value is None else Limit(value, "W", cause)
+
+    return Caps(
+        output=cap(config.output_limit_w, "output_limit_w of [control]"),
+        feed_in=cap(config.feed_in_limit_w, "feed_in_limit_w of [control]"),
+        grid_import=cap(config.grid_import_limit_w, "grid_import_limit_w of [control]"),
+        battery_to_grid=config.battery_to_grid,
+        grid_charging=config.grid_charging,
+    )
+
+
+def derated(limits: Limits, product: Product | None, temperature_c: float | None, modules: int | None) -> Limits:
+    """Return what battery modules of this temperature leave of limits (protocol.md, section 15; control.md, section 0)."""
+    if product is None or temperature_c is None or not product.derating:
+        return limits
+    row = next((row for row in product.derating if temperature_c <= row.upto_c), None)
+    charge_w, discharge_w = (0.0, 0.0) if row is None else (row.charge_w, row.discharge_w)
+    count = modules or 1
+    cause = f"battery modules at {temperature_c:g} °C"
+    charge, discharge = _lower(limits.charge, count * charge_w, cause), _lower(limits.discharge, count * discharge_w, cause)
+    return replace(limits, charge=charge, discharge=discharge)
+
+
+def _lower(limit: Limit, value: float, cause: str) -> Limit:
+    return replace(limit, value=value, cause=cause) if value < limit.value else limit
+
+
+def _limits(keeper: Keeper, known: Reading, temperature_c: float | None) -> Limits:
+    device = keeper.device
+    if device is None:
+        nothing = Limit(0.0, "W", "the device has not been reached")
+        return Limits(nothing, nothing, Limit(5.0, "%", "unknown"), Limit(100.0, "%", "unknown"))
+    limits = device.limits_in(known)
+    cluster = known.value("cluster_role") == "master"
+    return limits if cluster else derated(limits, device.product, temperature_c, keeper.config.modules or device.modules)
+
+
+def _live(reading: Reading) -> Reading:
+    """Return the part of a reading that is of now."""
+    samples = {name: sample for name, sample in reading.items() if sample.quality in (Quality.LIVE, Quality.HELD)}
+    return replace(reading, samples=samples)
+
+
+def _pv_w(keeper: Keeper) -> float:
+    value = keeper.latest.value("solar_power")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _seen(keeper: Keeper, known: Reading, name: str, now_s: float) -> Seen | None:
+    value, age_s = known.number(name), keeper.latest.age_s(name)
+    return None if value is None or age_s is None else Seen(value, now_s - age_s)
+
+
+def _ac(keeper: Keeper, known: Reading, now_s: float) -> Seen | None:
+    value = ac_power(known.number)
+    age_s = keeper.latest.age_s("ac_power") or keeper.latest.age_s("ac_output_power")
+    return None if value is None or age_s is None else Seen(value, now_s - age_s)
+
+
+def _override(unit: UnitSteering, hub: Hub) -> control.Override | None:
+    made = unit.override
+    if made is None:
+        return None
+    until = min(made.until, hub.clock.now() + timedelta(seconds=max(0.0, unit.left_s)))
+    power_w = float(getattr(made.command, "power_w", 0))
+    return control.Override(ACTIONS[type(made.command)], until, made.by, power_w, getattr(made.command, "soc_pct", None))
