@@ -85,7 +85,7 @@ def create_app(
     app = _routes((page_router(), *extra_routers))
     app.state.hub = hub
     app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
-    app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute)
+    app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute, hub.store)
     app.state.waiting = Counter()
     app.add_middleware(
         Gate,
