@@ -20,6 +20,7 @@ LEARNT_FROM: Final = timedelta(days=14)
 DOUBT_WH_PER_W: Final = 12.0  # foreseen for each watt of the plant, until what came of it is half believed: two days of summer
 HOURLY_DOUBT: Final = 1 / 8  # of that, for what is peculiar to an hour
 LEAST, MOST = 0.02, 2.0  # of corrections: beyond, the configuration is wrong
+_REMEMBERED: Final = 4000  # quarters of a clear sky: a month and more
 _PARTS: Final = 3  # of a quarter that a clear sky is looked at in
 
 
@@ -32,11 +33,13 @@ class Forecasts:
         self.asked_at: datetime | None = None
         self.trouble: IndevoltError | None = None
         self.factors: Mapping[int, float] = {}  # by hour of the day, UTC
+        self._clear: dict[datetime, float] = {}  # worked out before
         self._told: dict[datetime, float] = {}  # what a service foresaw; past quarters stay as they were foreseen
 
     def begin(self, config: ForecastConfig) -> None:
         """Have a place from now on."""
         self.config = config
+        self._clear.clear()
 
     @property
     def source(self) -> str:
@@ -126,14 +129,18 @@ class Forecasts:
             del self._told[start]
 
     def _clear_w(self, start: datetime) -> float:
-        assert self.config is not None  # noqa: S101 - asked for by those who looked
+        known_w = self._clear.get(start)
+        if known_w is not None or self.config is None:
+            return known_w or 0.0
         total_w = 0.0
         for part in range(_PARTS):
             sun = clearsky.sun_at(start + QUARTER * ((part + 0.5) / _PARTS), self.config.latitude_deg, self.config.longitude_deg)
             light = clearsky.light_of(sun)
             for plane in self.config.planes:
                 total_w += plane.peak_w * clearsky.on_plane(sun, light, plane.tilt_deg, plane.azimuth_deg) / 1000
-        return total_w / _PARTS * clearsky.YIELD
+        if len(self._clear) >= _REMEMBERED:
+            self._clear.clear()
+        return self._clear.setdefault(start, total_w / _PARTS * clearsky.YIELD)
 
 
 def _ratio(given_wh: float, foreseen_wh: float, doubt_wh: float, otherwise: float) -> float:
