@@ -24,7 +24,11 @@ Visit: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
 
 HEIGHT: Final = {320: 640, 360: 780, 768: 1024, 1440: 900}
 PATIENCE_MS: Final = 20_000  # of a test that fails; one that succeeds never waits
-UNREACHED: Final = "Failed to load resource"  # what a browser says by itself of any answer that is an error
+SAID_BY_ITSELF: Final = (
+    "Failed to load resource",
+    "has been blocked by CORS policy",
+    "Framing ",
+)  # of an answer that is an error, or refused
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,6 +105,6 @@ def visit(browser: Browser) -> Visit:
 
 
 def _complaint(message: ConsoleMessage, *, troubled: bool) -> list[str]:
-    if message.type not in ("error", "warning") or (troubled and UNREACHED in message.text):
+    if message.type not in ("error", "warning") or (troubled and any(each in message.text for each in SAID_BY_ITSELF)):
         return []
     return [f"{message.type}: {message.text}"]

@@ -27,7 +27,7 @@ SPEED: Final = 60.0
 
 
 @cache
-def owner() -> TokenConfig:
+def _owner() -> TokenConfig:
     """Return the one who may do everything, whose token is :data:`TOKEN`."""
     return TokenConfig(name="owner", role=Role.ADMIN, hash=Secret(hash_token(TOKEN)))
 
@@ -39,6 +39,7 @@ class Scene:
     url: str
     hub: Hub
     devices: dict[str, VirtualDevice]
+    batteries: dict[str, Simulator]  # what is behind them; empty for the demo
     page: AsyncExitStack  # what serves the page; closing it is what a hub that ends looks like to a browser
 
 
@@ -48,12 +49,12 @@ async def demo_house(*, speed: float = SPEED) -> AsyncIterator[Scene]:
     house = load(shipped("demo"), name="demo")
     async with demo.running(house, port=0, hub_port=0, discovery=False, speed=speed) as it, AsyncExitStack() as page:
         await demo.settled(it)
-        url = await _page_of(page, it.hub, tokens=(owner(),))
-        yield Scene(url, it.hub, dict(it.home.units), page)
+        url = await _page_of(page, it.hub)
+        yield Scene(url, it.hub, dict(it.home.units), {}, page)
 
 
 @asynccontextmanager
-async def house_of(units: int, *, control: bool = True, tokens: tuple[TokenConfig, ...] = ()) -> AsyncIterator[Scene]:
+async def house_of(units: int, *, control: bool = True) -> AsyncIterator[Scene]:
     """Run a hub over so many batteries, each behind a real port; with none it is a hub at its first start.
 
     Each house takes 700 W and has 300 W of sun.
@@ -61,11 +62,13 @@ async def house_of(units: int, *, control: bool = True, tokens: tuple[TokenConfi
     clock = FastClock(SystemClock(), SPEED)
     async with AsyncExitStack() as stack:
         devices: dict[str, VirtualDevice] = {}
+        batteries: dict[str, Simulator] = {}
         for number in range(1, units + 1):
             house = steady_house(Surroundings(700, (300,)))
-            battery = Simulator("powerflex2000", clock=clock, house=house, modules=2)
-            device = VirtualDevice(battery, HOST, 0, discovery_port=None)
-            devices[f"unit-{number}"] = await stack.enter_async_context(device)
+            name = f"unit-{number}"
+            batteries[name] = Simulator("powerflex2000", clock=clock, house=house, modules=2)
+            device = VirtualDevice(batteries[name], HOST, 0, discovery_port=None)
+            devices[name] = await stack.enter_async_context(device)
         config = Config(
             hub=HubConfig(name="a-hub"),
             site=SiteConfig(name="A house", time_zone="UTC"),
@@ -77,11 +80,11 @@ async def house_of(units: int, *, control: bool = True, tokens: tuple[TokenConfi
         )
         hub = await stack.enter_async_context(running_hub(config, clock=clock, bridges={}, look=_nothing))
         page = await stack.enter_async_context(AsyncExitStack())
-        yield Scene(await _page_of(page, hub, tokens=tokens), hub, devices, page)
+        yield Scene(await _page_of(page, hub), hub, devices, batteries, page)
 
 
-async def _page_of(page: AsyncExitStack, hub: Hub, *, tokens: tuple[TokenConfig, ...]) -> str:
-    there = replace(hub, config=hub.config.model_copy(update={"api": ApiConfig(port=0, tokens=tokens)}))
+async def _page_of(page: AsyncExitStack, hub: Hub) -> str:
+    there = replace(hub, config=hub.config.model_copy(update={"api": ApiConfig(port=0, tokens=(_owner(),))}))
     return await page.enter_async_context(served(there, create_app(there)))
 
 

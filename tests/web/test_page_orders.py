@@ -1,0 +1,123 @@
+"""Orders from the page: from a click to what the device shows, and back; by keyboard alone; never from a page of somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from .conftest import Visit
+from .looking import violations
+from .scenes import TOKEN, Scene, house_of
+
+
+def mode(scene: Scene) -> object:
+    """Return the mode that the device itself is in."""
+    return scene.batteries["unit-1"].get("mode")
+
+
+async def test_charging_is_previewed_proven_step_by_step_and_undone(visit: Visit, pictures: Path) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        assert mode(scene) == "self_use"
+        await page.get_by_role("button", name="Charge now").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.locator(".plan")).to_contain_text("Real-time control")  # what would be written
+        assert mode(scene) == "self_use"
+        assert await violations(page) == []
+        await page.screenshot(path=pictures / "order-preview.png")
+        await dialog.get_by_role("button", name=re.compile("^Charge")).click()
+        await expect(dialog.locator(".step[data-state=done]", has_text="effective")).to_be_visible()
+        assert mode(scene) == "realtime"
+        assert float(str(scene.batteries["unit-1"].get("battery_power"))) < 0
+        await page.screenshot(path=pictures / "order-effective.png")
+        await dialog.get_by_role("button", name="Undo").click()
+        await expect(page.locator(".pill", has_text="Self-consumption")).to_be_visible()
+        assert mode(scene) == "self_use"
+
+
+async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        await expect(page.get_by_role("button", name="Hold")).to_be_visible()
+        await page.keyboard.press("3")
+        await expect(page.locator("main")).to_have_attribute("data-page", "devices")
+        await page.keyboard.press("1")
+        await expect(page.locator("main")).to_have_attribute("data-page", "now")
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).not_to_be_visible()
+        for _ in range(40):
+            await page.keyboard.press("Tab")
+            if "Hold" in await page.evaluate("document.activeElement.textContent"):
+                break
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        for _ in range(40):
+            if re.match("Hold", await page.evaluate("document.activeElement.textContent")):
+                break
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".step[data-state=done]", has_text="confirmed").first).to_be_visible()
+        assert mode(scene) == "realtime"
+
+
+async def test_a_page_of_somebody_else_in_the_same_browser_commands_nothing(visit: Visit) -> None:
+    async with house_of(1) as scene, elsewhere() as url, visit(url, token=None, troubled=True) as page:
+        told: list[str] = await page.evaluate(
+            """async ([hub, token]) => {
+              const told = [];
+              const json = { "Content-Type": "application/json" };
+              const body = JSON.stringify({ command: "charge", power_w: 500, minutes: 30 });
+              const path = `${hub}/api/v1/devices/unit-1/overrides`;
+              const ways = [
+                ["plain", { method: "POST", mode: "no-cors", body }],
+                ["json", { method: "POST", headers: json, body }],
+                ["token", { method: "POST", headers: { ...json, Authorization: `Bearer ${token}` }, body }],
+                ["read", { method: "GET", headers: {} }],
+              ];
+              for (const [name, how] of ways) {
+                try {
+                  const answer = await fetch(name === "read" ? `${hub}/api/v1/site` : path, how);
+                  told.push(`${name}: ${answer.type} ${answer.status}`);
+                } catch (error) {
+                  told.push(`${name}: refused`);
+                }
+              }
+              const form = document.createElement("form");
+              Object.assign(form, { method: "POST", action: path, target: "frame", enctype: "text/plain" });
+              const frame = document.createElement("iframe");
+              frame.name = "frame";
+              document.body.append(frame, form);
+              const loaded = new Promise((done) => (frame.onload = done));
+              form.submit();
+              await Promise.race([loaded, new Promise((done) => setTimeout(done, 2000))]);
+              return told;
+            }""",
+            [scene.url.rstrip("/"), TOKEN],
+        )
+        assert [each for each in told if "200" in each or "202" in each] == []
+        assert mode(scene) == "self_use"
+        assert [entry for entry in await scene.hub.store.entries(limit=1000) if entry.kind == "write"] == []
+
+
+@asynccontextmanager
+async def elsewhere() -> AsyncIterator[str]:
+    """Serve a page of somebody else, which a browser holds for another origin than the hub's."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<!doctype html><title>else</title><body>"
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
