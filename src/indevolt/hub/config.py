@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, PrivateAttr, StringConstraints
 
 from indevolt.errors import InvalidInput
 from indevolt.hub.config_control import ControlConfig
@@ -385,6 +385,18 @@ class Config(Section):
     mqtt: MqttConfig | None = Field(default=None, description="A broker, and Home Assistant behind it.")
     influx: InfluxConfig | None = Field(default=None, description="A receiver of InfluxDB's line protocol.")
     notify: NotifyConfig = Field(default_factory=NotifyConfig, description="Who is told when something breaks.")
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from; None for one that a program made."""
+        return self._file
+
+    def read_from(self, file: Path) -> Self:
+        """Remember the file that it was read from, and return it."""
+        self._file = file
+        return self
 
     @property
     def store_path(self) -> Path:

@@ -74,7 +74,7 @@ def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Confi
     """
     if path is None:
         return Config()
-    return load_text(_text_of(path), name=str(path), origin=Origin(path.absolute().parent, environ))
+    return load_text(_text_of(path), name=str(path), origin=Origin(path.absolute().parent, environ)).read_from(path.absolute())
 
 
 def bare_secrets(path: Path) -> tuple[str, ...]:

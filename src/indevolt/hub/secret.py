@@ -56,12 +56,17 @@ def is_file(path: Path) -> bool:
 
 
 class Secret:
-    """A text that is not shown: printing, logging or dumping it gives ``***``."""
+    """A text that is not shown: printing, logging or dumping it gives ``***``.
 
-    __slots__ = ("_text",)
+    ``variable`` or ``file`` is where it was taken from; both are empty where it stands in the configuration itself.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_text", "file", "variable")
+
+    def __init__(self, text: str, *, variable: str = "", file: str = "") -> None:
         self._text = text
+        self.variable = variable
+        self.file = file
 
     def reveal(self) -> str:
         """Return the secret itself, for whoever needs it to open something."""
@@ -104,9 +109,9 @@ def _read(raw: object, info: core_schema.ValidationInfo) -> Secret:
         case str() if raw:
             return Secret(raw)
         case {"env": str(name), **rest} if not rest:
-            return Secret(_of_variable(name, origin.environ))
+            return Secret(_of_variable(name, origin.environ), variable=name)
         case {"file": str(name), **rest} if name and not rest:
-            return Secret(_of_file(origin.path(name), origin.environ.get(_CREDENTIALS, "")))
+            return Secret(_of_file(origin.path(name), origin.environ.get(_CREDENTIALS, "")), file=str(origin.path(name)))
     raise InvalidInput(f"this is no secret; allowed: {FORMS}")
 
 

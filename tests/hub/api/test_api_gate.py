@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from api.apihome import DEVICE, ApiHome, api_home, tokens
+from indevolt.hub.api import create_app, served
 from indevolt.hub.api.gate import MOST_BODY, Gate
 from indevolt.hub.tokens import Role
 
@@ -85,6 +86,22 @@ async def test_the_configuration_is_shown_without_secrets(it: ApiHome) -> None:
     assert answer.json["config"]["api"]["tokens"][0]["hash"] == "***"
     assert b"scrypt" not in answer.body
     assert all(token.encode() not in answer.body for token in tokens().values())
+    values = {each["path"]: each for each in answer.json["values"]}
+    assert (values["devices[1].name"]["source"], values["api.host"]["source"]) == ("program", "default")
+
+
+async def test_admins_see_who_may_do_what_and_when_each_token_was_used(it: ApiHome) -> None:
+    await it.ask(DEVICE, role=Role.CONTROL)
+    answer = await it.ask("/api/v1/tokens", role=Role.ADMIN)
+    told = {each["name"]: each["last_used"] for each in answer.json["tokens"]}
+    assert told["read"] is None
+    assert told["control"].startswith("2026-06-21T10:0")
+    assert b"scrypt" not in answer.body
+    assert (await it.ask("/api/v1/tokens", role=Role.CONTROL)).status == 403
+    async with served(it.hub, create_app(it.hub)) as url:  # as after a restart
+        anew = ApiHome(it.hub, it.clock, it.simulator, url, it.session, it.app)
+        answer = await anew.ask("/api/v1/tokens", role=Role.ADMIN)
+        assert {each["name"]: each["last_used"] for each in answer.json["tokens"]}["control"] == told["control"]
 
 
 # ---- from where ------------------------------------------------------------------------------------------------------------------

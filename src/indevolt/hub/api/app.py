@@ -87,10 +87,11 @@ def create_app(
     app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
     app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute, hub.store)
     app.state.waiting = Counter()
+    app.state.tokens = Tokens(hub.config.api.tokens, hub.clock, hub.store)
     app.add_middleware(
         Gate,
         config=hub.config.api,
-        tokens=Tokens(hub.config.api.tokens, hub.clock),
+        tokens=app.state.tokens,
         names=own_names(),
         public=public_paths(),
         answer_s=answer_s,

@@ -9,19 +9,24 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from indevolt.clock import Clock
+from indevolt.errors import IndevoltError
 from indevolt.hub.api.problems import Declined
 from indevolt.hub.config import TokenConfig
 from indevolt.hub.rates import Rates
 from indevolt.hub.tokens import Role, name_in, verify_token
+from indevolt.store import Store
 
 LONGEST_TOKEN: Final = 200  # characters: above any that we make
+KEEP_USE_S: Final = 600.0  # between two notes of one token in the store
 WRONG_PER_MINUTE: Final = 10  # wrong tokens of one peer; a person mistypes twice, a guesser gets nowhere
 HOW_TO: Final = "Send `Authorization: Bearer TOKEN`; `indevolt hub token NAME --role ROLE` makes a token."
 
@@ -42,8 +47,12 @@ class Caller:
 class Tokens:
     """Tells callers by their tokens."""
 
-    def __init__(self, tokens: Sequence[TokenConfig], clock: Clock) -> None:
+    def __init__(self, tokens: Sequence[TokenConfig], clock: Clock, store: Store) -> None:
         self._tokens = {token.name: token for token in tokens}
+        self._store = store
+        self._used: dict[str, datetime] = {}
+        self._kept_s: dict[str, float] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
         self._clock = clock
         self._known: dict[bytes, Caller] = {}
         self._wrong = Rates(WRONG_PER_MINUTE, burst=WRONG_PER_MINUTE)
@@ -69,8 +78,32 @@ class Tokens:
             raise unauthorized("the header Authorization holds no bearer token")
         token = token.strip()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        known = self._known.get(digest)
-        return known or await self._verify(token, digest, peer)
+        known = self._known.get(digest) or await self._verify(token, digest, peer)
+        self._note_use(known.name)
+        return known
+
+    async def last_used(self, name: str) -> datetime | None:
+        """Return when a token was last used; None for never, and where nobody knows."""
+        if name in self._used:
+            return self._used[name]
+        with suppress(IndevoltError):  # the store says so itself
+            if text := await self._store.get(f"token:{name}"):
+                return datetime.fromisoformat(text)
+        return None
+
+    def _note_use(self, name: str) -> None:
+        """Remember that a token was used, now and then in the store as well, which nobody waits for."""
+        self._used[name] = self._clock.now()
+        now_s = self._clock.monotonic()
+        if now_s - self._kept_s.get(name, -KEEP_USE_S) >= KEEP_USE_S:
+            self._kept_s[name] = now_s
+            task = asyncio.create_task(self._keep_use(name))
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+
+    async def _keep_use(self, name: str) -> None:
+        with suppress(IndevoltError):
+            await self._store.put(f"token:{name}", self._used[name].isoformat())
 
     async def _verify(self, token: str, digest: bytes, peer: str) -> Caller:
         wait_s = self._wrong.wait_s(peer, self._clock.monotonic())

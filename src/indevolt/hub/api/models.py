@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from indevolt.battery import Quality, Stage
+from indevolt.hub.config_sources import Source
 from indevolt.hub.events import Tier
 from indevolt.hub.keeper import Link, Origin
 from indevolt.hub.tokens import Role
@@ -310,10 +311,41 @@ class MetaBody(BaseModel):
     caller: CallerBody
 
 
+class ConfigValueBody(BaseModel):
+    """One value of the configuration, and where it comes from."""
+
+    path: str = Field(description="Where it stands, or would stand, in the file, such as `api.port` or `devices[0].host`.")
+    value: Any = Field(description="Secrets and hashes are stars.")
+    source: Source = Field(
+        description=(
+            "file; environment or secret_file: a secret that the file only names; program: said by what started the hub; default: "
+            "not in the file."
+        )
+    )
+    detail: str = Field(description="Name of the variable, or path of the secret's file.")
+
+
 class ConfigBody(BaseModel):
     """The configuration, with stars in place of secrets."""
 
-    config: dict[str, Any]
+    file: str = Field(description="Which file was read; empty: none, so that defaults hold.")
+    config: dict[str, Any] = Field(description="As the file has it, defaults filled in.")
+    values: list[ConfigValueBody] = Field(description="The same, value by value.")
+
+
+class TokenBody(BaseModel):
+    """A token that opens the API; neither it nor its hash is told."""
+
+    name: str
+    role: Role
+    last_used: datetime | None = Field(description="Within ten minutes; null: never, as far as is known.")
+
+
+class TokenList(BaseModel):
+    """The tokens of the configuration."""
+
+    tokens: list[TokenBody]
+    how_to: str = Field(description="How to make one, and how to take one away.")
 
 
 class Alive(BaseModel):

@@ -11,16 +11,30 @@ from starlette.responses import Response
 
 import indevolt
 from indevolt.hub.api.asked import HubOf
-from indevolt.hub.api.auth import ADMINS, READERS, Caller, Reader
+from indevolt.hub.api.auth import ADMINS, READERS, Caller, Reader, Tokens
 from indevolt.hub.api.live import Feed
-from indevolt.hub.api.models import Alive, CallerBody, ConfigBody, HubHealth, MetaBody
+from indevolt.hub.api.models import (
+    Alive,
+    CallerBody,
+    ConfigBody,
+    ConfigValueBody,
+    HubHealth,
+    MetaBody,
+    TokenBody,
+    TokenList,
+)
 from indevolt.hub.api.problems import Declined, problems
 from indevolt.hub.api.records import active
 from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
+from indevolt.hub.config_sources import said
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link
 
 API_VERSION = "1.0"
+TOKENS_HOW_TO = (
+    "`indevolt hub token NAME --role ROLE` makes a token and prints what goes into [[api.tokens]] of the configuration; taking "
+    "those lines out, and starting the hub anew, takes it away."
+)
 
 router = APIRouter(tags=["hub"])
 
@@ -64,9 +78,22 @@ async def get_meta(request: Request, hub: HubOf, caller: Reader) -> Response:
 
 @router.get("/api/v1/config", response_model=ConfigBody, responses=NOT_MODIFIED, tags=["admin"], dependencies=ADMINS)
 async def get_config(request: Request, hub: HubOf) -> Response:
-    """Tell how the hub was set up; secrets and hashes are stars."""
+    """Tell how the hub was set up, and of each value where it comes from; secrets and hashes are stars."""
     shown: dict[str, Any] = hub.config.model_dump(mode="json", by_alias=True)
-    return reply(request, ConfigBody(config=shown))
+    values = [
+        ConfigValueBody(path=each.path, value=each.value, source=each.source, detail=each.detail) for each in said(hub.config)
+    ]
+    return reply(request, ConfigBody(file=str(hub.config.file or ""), config=shown, values=values))
+
+
+@router.get("/api/v1/tokens", response_model=TokenList, responses=NOT_MODIFIED, tags=["admin"], dependencies=ADMINS)
+async def list_tokens(request: Request, hub: HubOf) -> Response:
+    """List who may do what, and when each token was last used."""
+    tokens: Tokens = request.app.state.tokens
+    found = [
+        TokenBody(name=each.name, role=each.role, last_used=await tokens.last_used(each.name)) for each in hub.config.api.tokens
+    ]
+    return reply(request, TokenList(tokens=found, how_to=TOKENS_HOW_TO))
 
 
 def meta_body(hub: Hub, caller: Caller) -> MetaBody:
