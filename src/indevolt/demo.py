@@ -14,11 +14,14 @@ from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
-from indevolt.hub.app import running as running_hub
+from indevolt.hub.app import Service, running as running_hub
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
+from indevolt.hub.config_forecast import ForecastConfig, PlaneConfig
 from indevolt.hub.config_tariff import SimulatedTariff
 from indevolt.hub.events import Update
+from indevolt.hub.forecast.service import serve_forecast
 from indevolt.hub.hub import Hub
+from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices.service import serve_prices
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator.play import ReadLines, no_files
@@ -27,7 +30,7 @@ from indevolt.virtual_home import VirtualHome, stage
 
 HOST: Final = "127.0.0.1"
 HUB_PORT: Final = ApiConfig().port
-BRIDGES: Final = {"prices": serve_prices}
+PLANNED_UP_TO: Final = 600.0  # times as fast as real: at that, a plan is made every one and a half seconds
 READ_EVERY_S: Final = 0.25  # real seconds between two readings of a unit, and no less than the vendor's 5 s of the home's time
 
 
@@ -74,7 +77,7 @@ async def running(
         home = await _open_home(stack, scenario, read_lines, port=port, speed=speed, clock=clock, discovery=discovery)
         config = _configuration(home, speed, control=control)
         own_time = home.play.site.clock
-        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=BRIDGES))
+        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed)))
         url = await _open_api(stack, hub, hub_port)
         yield Demo(home, hub, url, speed)
 
@@ -116,8 +119,29 @@ def _configuration(home: VirtualHome, speed: float, *, control: bool) -> Config:
             for name, unit in home.units.items()
         ),
         tariff=SimulatedTariff(kind="simulated", surcharge=0.155, vat_pct=19.0, export_price=0.08),  # about as in Germany
+        forecast=_sun_of(home.play.scenario),
         store=StoreConfig(kind="memory"),
     )
+
+
+def _sun_of(scenario: Scenario) -> ForecastConfig:
+    """Return where the home is and how its modules lie, as an owner would say it."""
+    planes = [(sum(unit.pv_w), 30.0, 180.0) for unit in scenario.units]  # as the scenario lays them
+    if scenario.roof is not None:
+        planes.append((scenario.roof.peak_w, scenario.roof.tilt_deg, scenario.roof.azimuth_deg))
+    return ForecastConfig(
+        latitude_deg=scenario.sky.latitude_deg,
+        longitude_deg=scenario.sky.longitude_deg,
+        planes=tuple(
+            PlaneConfig(peak_w=peak_w, tilt_deg=tilt, azimuth_deg=azimuth) for peak_w, tilt, azimuth in planes if peak_w >= 10
+        ),
+    )
+
+
+def _bridges(speed: float) -> dict[str, Service]:
+    """Return what runs beside the hub's own parts."""
+    planning: dict[str, Service] = {"planner": serve_planner} if speed <= PLANNED_UP_TO else {}
+    return {"prices": serve_prices, "forecast": serve_forecast, **planning}
 
 
 async def _open_api(stack: AsyncExitStack, hub: Hub, port: int | None) -> str:

@@ -1,0 +1,157 @@
+"""The plan, pins, what-ifs, past days and forecasts through the real API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+from api.apihome import token_configs, tokens
+
+from indevolt.hub.api import create_app, served
+from indevolt.hub.config import ApiConfig
+from indevolt.hub.prices.records import QUARTER, quarter_of
+from indevolt.hub.tokens import Role
+from planner.planhome import PlanHome, plan_home
+
+
+@dataclass
+class Client:
+    home: PlanHome
+    url: str
+    session: aiohttp.ClientSession
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        async with self.session.get(self.url + path) as answer:
+            assert answer.status == status, await answer.text()
+            return await answer.json(content_type=None)
+
+    async def post(self, path: str, body: Any, *, role: Role = Role.CONTROL, status: int = 202) -> Any:
+        headers = {"Authorization": f"Bearer {tokens()[role]}"}
+        async with self.session.post(self.url + path, json=body, headers=headers) as answer:
+            assert answer.status == status, await answer.text()
+            return await answer.json(content_type=None)
+
+
+@asynccontextmanager
+async def client(**home: Any) -> AsyncIterator[Client]:
+    async with plan_home(**home) as it:
+        hub = replace(it.hub, config=it.hub.config.model_copy(update={"api": ApiConfig(port=0, tokens=token_configs())}))
+        async with served(hub, create_app(hub)) as url, aiohttp.ClientSession() as session:
+            yield Client(it, url, session)
+
+
+async def test_the_plan_is_told_slot_by_slot_with_what_it_is_worth() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        body = await it.get("/api/v1/plan")
+        assert (body["reason"], body["dry"], body["automatic"], body["stale"], body["simulated"]) == ("", False, False, False, True)
+        assert body["name"].startswith("plan of 2026-06-21 10:0")
+        assert (body["currency"], body["time_zone"], body["reserve_pct"]) == ("EUR", "Europe/Berlin", 5.0)
+        assert len(body["slots"]) == 48
+        first = body["slots"][0]
+        assert first["start"] == quarter_of(it.home.hub.clock.now()).isoformat().replace("+00:00", "Z")
+        assert first["reason"]
+        assert set(first["soc_pct"]) == {"p10", "p50", "p90"}
+        assert first["mode"] in ("self_use", "hold", "charge", "discharge", "stop")
+        totals = body["totals"]
+        assert totals["planned"]["total"] <= totals["self_use"]["total"] <= totals["no_battery"]["total"]
+        assert totals["saving"] > 0
+        assert len(body["stored_value"]) > 5
+
+
+async def test_without_a_tariff_the_reason_is_told_instead_of_a_plan() -> None:
+    async with client(tariff=None) as it:
+        body = await it.get("/api/v1/plan")
+        assert (body["slots"], body["totals"], body["at"]) == ([], None, None)
+        assert body["reason"] == "no plan is made: no tariff is configured; see [tariff]"
+        problem = await it.get("/api/v1/plan?dry=1", status=503)
+        assert problem["detail"] == "no plan can be made: the price of now is not known"
+
+
+async def test_a_what_if_changes_nothing() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        holds = await it.get("/api/v1/plan")
+        careful = await it.get("/api/v1/plan?reserve=80&dry=1")
+        assert (careful["dry"], careful["reserve_pct"]) == (True, 80.0)
+        least = [min(slot["soc_pct"]["p50"] for slot in body["slots"]) for body in (holds, careful)]
+        assert least[1] > least[0]
+        assert await it.get("/api/v1/plan") == holds
+        refused = await it.get("/api/v1/plan?reserve=80", status=422)
+        assert "Add dry=1" in refused["remedy"]
+
+
+def pinned(it: Client) -> int:
+    plan = it.home.hub.planner.plan
+    return sum(slot.pinned for slot in plan.slots) if plan else 0
+
+
+async def test_an_owner_pins_a_slot_and_lets_it_go() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        start = quarter_of(it.home.hub.clock.now()) + timedelta(hours=2)
+        asked = {"slot": start.isoformat(), "end": (start + 2 * QUARTER).isoformat(), "mode": "charge", "power_w": 600}
+        await it.post("/api/v1/plan/pin", asked)
+        await it.home.until(lambda: pinned(it) == 2)
+        slots = (await it.get("/api/v1/plan"))["slots"]
+        assert [(slot["mode"], slot["power_w"]) for slot in slots if slot["pinned"]] == [("charge", 600), ("charge", 600)]
+        await it.post("/api/v1/plan/pin", {"slot": start.isoformat(), "mode": None})
+        await it.home.until(lambda: pinned(it) == 1)
+        told = [text for text in await it.home.journal() if text.startswith("plan from")]
+        assert [text.split(":00+00:00 ")[-1] for text in told] == ["pinned to charge with 600 W", "let go"]
+
+
+async def test_who_may_only_read_pins_nothing_and_what_is_over_cannot_be_pinned() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        now = it.home.hub.clock.now()
+        ahead = {"slot": (now + timedelta(hours=1)).isoformat(), "mode": "hold"}
+        await it.post("/api/v1/plan/pin", ahead, role=Role.READ, status=403)
+        wrong: list[dict[str, Any]] = [
+            {"slot": (now - timedelta(hours=1)).isoformat(), "mode": "hold"},
+            {"slot": (now + timedelta(days=9)).isoformat(), "mode": "hold"},
+            {"slot": (now + timedelta(hours=2)).isoformat(), "end": (now + timedelta(hours=1)).isoformat(), "mode": "hold"},
+            {**ahead, "mode": "fly"},
+            {**ahead, "power_w": -1},
+            {**ahead, "colour": "red"},
+            {"slot": "2026-06-21T12:00:00", "mode": "hold"},
+        ]
+        for body in wrong:
+            await it.post("/api/v1/plan/pin", body, status=422)
+        assert it.home.hub.planner.pins == {}
+
+
+async def test_a_day_is_told_with_what_was_planned_and_what_came() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        await it.home.it.pass_time(1)
+        body = await it.get("/api/v1/plan/days/today")
+        assert (body["day"], len(body["slots"]), body["actual_cost"]) == ("2026-06-21", 1, None)
+        assert body["slots"][0]["actual"]["grid_w"] is None
+        assert (await it.get("/api/v1/plan/days/yesterday"))["slots"] == []
+        assert (await it.get("/api/v1/plan/days/2026-06-21")) == body
+        await it.get("/api/v1/plan/days/someday", status=422)
+
+
+async def test_forecasts_are_told_by_quarters() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        body = await it.get("/api/v1/forecast")
+        assert (body["source"], body["reason"], body["trouble"]) == ("clear_sky", "", "")
+        assert len(body["slots"]) == 144
+        first, last = body["slots"][0], body["slots"][-1]
+        assert first["pv_w"] == first["foreseen_w"] == first["clear_w"] > 300
+        assert first["load_w"] > 200
+        assert last["load_w"] is None, "beyond the plan nobody says"
+        await it.get("/api/v1/forecast?start=2026-01-01T00:00:00Z&end=2026-06-21T00:00:00Z", status=422)
+
+
+async def test_without_a_place_no_sun_is_foreseen() -> None:
+    async with client(forecast=None) as it:
+        body = await it.get("/api/v1/forecast")
+        assert body["reason"] == "nobody foresees the sun; see [forecast]"
+        assert {slot["pv_w"] for slot in body["slots"]} == {None}
