@@ -28,6 +28,7 @@ check: $(READY) ## lint, format, types, layers, generated docs: everything but t
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/test_layers.py tests/test_source_rules.py
 	$(PY) docs/generate.py --check
+	$(PY) packaging/check_page.py
 
 docs: $(READY) ## write the generated reference pages anew
 	$(PY) docs/generate.py

@@ -78,7 +78,7 @@ PACKAGES = (
 def main() -> int:
     """Refresh, or check."""
     if "--check" in sys.argv[1:]:
-        return _check()
+        return check()
     FOLDER.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         listed = [_take(package, _packed(package, Path(folder))) for package in PACKAGES]
@@ -86,7 +86,7 @@ def main() -> int:
     return 0
 
 
-def _check() -> int:
+def check() -> int:
     """Compare the files with what was written when they were taken, and that with the pins."""
     listed = json.loads(LIST.read_text("utf-8"))
     wrong = (

@@ -1,6 +1,7 @@
 // What the page says: messages by language, with plurals, and numbers, dates and money as the language writes them.
 
 import { signal } from "./html.js";
+import { fill } from "./icu.js";
 import { language } from "./prefs.js";
 
 /** @typedef {import("./messages.d.ts").Key} Key */
@@ -58,7 +59,7 @@ export async function speak() {
  */
 export function t(key, values) {
   const text = shown.value.messages[key];
-  return text === undefined ? key : text.includes("{") ? fill(text, values ?? {}) : text;
+  return text === undefined ? key : text.includes("{") ? fill(text, values ?? {}, WORDS) : text;
 }
 
 /**
@@ -71,63 +72,6 @@ export function word(prefix, word) {
 
 /** Whether there is a message. @param {string} key */
 export const has = (key) => key in shown.value.messages;
-
-/**
- * Fill in a message: {name}, {n, plural, =0 {none} one {# unit} other {# units}}, {x, select, a {...} other {...}}.
- * @param {string} text @param {Record<string, string | number>} values
- * @returns {string}
- */
-export function fill(text, values) {
-  let out = "";
-  let at = 0;
-  while (at < text.length) {
-    const open = text.indexOf("{", at);
-    if (open < 0) return out + text.slice(at);
-    out += text.slice(at, open);
-    const close = matching(text, open);
-    out += argument(text.slice(open + 1, close), values);
-    at = close + 1;
-  }
-  return out;
-}
-
-/** @param {string} inner @param {Record<string, string | number>} values */
-function argument(inner, values) {
-  const found = /^\s*(\w+)\s*(?:,\s*(plural|select)\s*,(.*))?$/s.exec(inner);
-  if (!found) return `{${inner}}`;
-  const [, name, kind, rest] = found;
-  const value = values[name];
-  if (!kind) return typeof value === "number" ? count(value) : String(value ?? "");
-  const forms = formsIn(rest);
-  const form =
-    kind === "plural"
-      ? (forms.get(`=${value}`) ?? forms.get(pluralOf(Number(value))) ?? forms.get("other"))
-      : (forms.get(String(value)) ?? forms.get("other"));
-  return fill(kind === "plural" ? (form ?? "").replaceAll("#", count(Number(value))) : (form ?? ""), values);
-}
-
-/** @param {string} text @returns {Map<string, string>} */
-function formsIn(text) {
-  const forms = new Map();
-  let at = 0;
-  for (;;) {
-    const open = text.indexOf("{", at);
-    if (open < 0) return forms;
-    const close = matching(text, open);
-    forms.set(text.slice(at, open).trim(), text.slice(open + 1, close));
-    at = close + 1;
-  }
-}
-
-/** @param {string} text @param {number} open */
-function matching(text, open) {
-  let depth = 0;
-  for (let at = open; at < text.length; at += 1) {
-    if (text[at] === "{") depth += 1;
-    else if (text[at] === "}" && (depth -= 1) === 0) return at;
-  }
-  return text.length;
-}
 
 // ---- numbers, dates, money -----------------------------------------------------------------------------------------------------------
 
@@ -142,8 +86,11 @@ function format(key, make) {
   return it;
 }
 
-/** @param {number} n */
-const pluralOf = (n) => format("plural", (locale) => new Intl.PluralRules(locale)).select(n);
+/** What filling in a message needs of a language. @type {import("./icu.js").Words} */
+const WORDS = {
+  count: (n) => count(n),
+  plural: (n) => format("plural", (locale) => new Intl.PluralRules(locale)).select(n),
+};
 
 /** @param {number} value @param {number} [digits] after the point @param {boolean} [sign] */
 export function count(value, digits = 0, sign = false) {
