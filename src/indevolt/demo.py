@@ -15,7 +15,7 @@ from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
 from indevolt.hub.app import Service, running as running_hub
-from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig, TokenConfig
 from indevolt.hub.config_forecast import ForecastConfig, PlaneConfig
 from indevolt.hub.config_tariff import SimulatedTariff
 from indevolt.hub.events import Update
@@ -23,6 +23,8 @@ from indevolt.hub.forecast.service import serve_forecast
 from indevolt.hub.hub import Hub
 from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices.service import serve_prices
+from indevolt.hub.secret import Secret
+from indevolt.hub.tokens import Role, hash_token, make_token
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator.play import ReadLines, no_files
 from indevolt.simulator.scenario.records import Scenario
@@ -42,6 +44,12 @@ class Demo:
     hub: Hub
     url: str
     speed: float  # how many times faster than real the home's time passes
+    token: str = ""  # opens everything the hub can do; made anew each time
+
+    @property
+    def page(self) -> str:
+        """Where the hub's page is, with the token behind the #, which a browser sends to nobody."""
+        return f"{self.url}/#token={self.token}"
 
 
 @asynccontextmanager
@@ -75,11 +83,12 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         home = await _open_home(stack, scenario, read_lines, port=port, speed=speed, clock=clock, discovery=discovery)
-        config = _configuration(home, speed, control=control)
+        token = make_token("demo")
+        config = _configuration(home, speed, control=control, token=token)
         own_time = home.play.site.clock
         hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed)))
         url = await _open_api(stack, hub, hub_port)
-        yield Demo(home, hub, url, speed)
+        yield Demo(home, hub, url, speed, token)
 
 
 async def _open_home(
@@ -109,10 +118,11 @@ async def _open_home(
     raise AssertionError("there is always something to try")
 
 
-def _configuration(home: VirtualHome, speed: float, *, control: bool) -> Config:
+def _configuration(home: VirtualHome, speed: float, *, control: bool, token: str) -> Config:
     poll = PollConfig(power_s=max(5.0, READ_EVERY_S * speed), packs_s=max(60.0, 20 * READ_EVERY_S * speed))
     return Config(
         hub=HubConfig(name="indevolt-demo"),
+        api=ApiConfig(tokens=(TokenConfig(name="demo", role=Role.ADMIN, hash=Secret(hash_token(token))),)),
         site=SiteConfig(name=home.play.scenario.title, time_zone="UTC"),
         devices=tuple(
             DeviceConfig(name=name, host=HOST, port=unit.port, control=control, poll=poll, simulated=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+from http.client import HTTPConnection
 from typing import Any
 
 from indevolt.simulator import Simulator
@@ -34,6 +36,21 @@ def test_it_is_json_for_programs(closed_port: int) -> None:
     shown: dict[str, Any] = json.loads(ran.stdout)
     assert shown["simulated"] is True
     assert all("battery_soc" in unit for unit in shown["units"].values())
+
+
+def test_its_page_may_do_everything_by_the_token_in_its_address(closed_port: int) -> None:
+    words = [*PROGRAM, "demo", "--no-discovery", "--port", str(closed_port), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            shown: dict[str, Any] = json.loads(process.stdout.readline())
+            connection = HTTPConnection(shown["url"].removeprefix("http://"), timeout=10)
+            connection.request("GET", "/api/v1/meta", headers={"Authorization": f"Bearer {shown['token']}"})
+            assert json.load(connection.getresponse())["caller"] == {"name": "demo", "role": "admin"}
+            connection.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate()
 
 
 def test_it_says_when_the_port_that_was_asked_for_is_taken(virtual: Virtual) -> None:

@@ -89,7 +89,7 @@ def demo_command(
         async with running(chosen, port=port, hub_port=hub_port, discovery=discovery, speed=speed, clock=clock) as demo:
             await settled(demo)
             if open_page or (open_page is None and count is None and not as_json and _has_desktop()):
-                webbrowser.open(demo.url)
+                webbrowser.open(demo.page)
             console = screen()
             if as_json:
                 await _repeat(count, lambda: print_json_line(_record(demo)))
@@ -175,7 +175,7 @@ def _told(demo: Demo) -> Iterator[str]:
     first = next(iter(units.values()))
     yield f"{demo.home.play.scenario.title}: {len(units)} unit{'s' if len(units) > 1 else ''} and a meter, with a hub"
     yield f"Everything is simulated; its time passes {demo.speed:g} times as fast. Ctrl-C stops it. Three things to try next:"
-    yield f"  {demo.url}/api/v1/devices"
+    yield f"  {demo.page}"
     yield f"  indevolt watch {first.host}:{first.port} --fast --every 1"
     yield f"  indevolt charge {first.host}:{first.port} --power 500"
 
@@ -193,6 +193,7 @@ def _record(demo: Demo) -> dict[str, object]:
         "at": demo.home.at.isoformat(),
         "simulated": True,
         "url": demo.url,
+        "token": demo.token,
         "units": {
             name: {each: sample.value for each in _SHOWN if (sample := keeper.latest.sample(each)) is not None}
             for name, keeper in demo.hub.keepers.items()
