@@ -5,11 +5,24 @@ For `indevolt hub check` and for the hub's first lines. Nothing secret is told, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final, assert_never
 from urllib.parse import urlsplit
 
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, GatewayConfig, TlsConfig
+from indevolt.hub.config_meters import (
+    BatteryMeter,
+    HomeAssistantMeter,
+    HomeWizardMeter,
+    MeterConfig,
+    OpenDataMeter,
+    PushMeter,
+    ReplayMeter,
+    ShellyMeter,
+    TasmotaMeter,
+    TopicMeter,
+)
 from indevolt.hub.config_values import is_loopback
 from indevolt.hub.tokens import Role
 
@@ -29,13 +42,38 @@ class Plan:
 def plan(config: Config) -> Plan:
     """Return what a configuration will do."""
     return Plan(
-        tuple(map(_device, config.devices)) or ("none is listed: it looks for devices on this network, and only reads",),
+        (*_devices(config), *map(_meter, config.meters)),
         tuple(_writers(config)),
         tuple(_listens(config)),
         tuple(_keeps(config)),
         tuple(_sends(config)) or ("nowhere",),
         tuple(_notes(config)),
     )
+
+
+def _devices(config: Config) -> Iterator[str]:
+    yield from map(_device, config.devices)
+    if not config.devices:
+        yield "none is listed: it looks for devices on this network, and only reads"
+
+
+def _meter(meter: MeterConfig) -> str:
+    """Return where a meter is asked or heard."""
+    match meter:
+        case ShellyMeter() | HomeWizardMeter() | TasmotaMeter() | OpenDataMeter():
+            place = f"{meter.host}{f':{meter.port}' if meter.port else ''}"
+            how = f"asked at {place} every {meter.every_s:g} s"
+        case TopicMeter() | HomeAssistantMeter():
+            how = f"heard of through {'the broker of [mqtt]' if meter.host is None else f'the broker at {meter.host}'}"
+        case PushMeter():
+            how = f"heard at UDP port {meter.port} of {meter.listen}"
+        case BatteryMeter():
+            how = f"as {meter.device} reads it"
+        case ReplayMeter():
+            how = f"replayed from {meter.file}"
+        case _:
+            assert_never(meter)
+    return f"meter {meter.name} ({meter.role}, {meter.kind}): {how}{', its sign turned round' if meter.invert else ''}"
 
 
 def _device(device: DeviceConfig) -> str:
@@ -117,9 +155,31 @@ def _sends(config: Config) -> Iterator[str]:
     if config.influx is not None:
         url = urlsplit(config.influx.url)
         yield f"line protocol to {url.scheme}://{url.netloc}{url.path}, every {config.influx.every_s:g} s"
+    tariff, forecast = config.tariff, config.forecast
+    if tariff is not None and (host := _asked(tariff.kind, getattr(tariff, "url", None), _PRICES)):
+        yield f"asks {host} for prices{', with a token' if getattr(tariff, 'token', None) else ''}"
+    if forecast is not None and forecast.planes and (host := _asked(forecast.source, forecast.url, _WEATHER)):
+        yield f"asks {host} for the sun; it learns where the house is and how its modules lie"
     if config.notify.urls:
         kinds = ", ".join(url.reveal().partition(":")[0] for url in config.notify.urls)  # what is behind it may hold a password
         yield f"notifications to {len(config.notify.urls)} receiver{'s' if len(config.notify.urls) > 1 else ''} ({kinds})"
+
+
+_PRICES: Final[Mapping[str, str]] = {
+    "awattar": "aWATTar",
+    "energy_charts": "Energy-Charts",
+    "entsoe": "the ENTSO-E transparency platform",
+    "tibber": "Tibber",
+    "octopus": "Octopus Energy",
+}
+_WEATHER: Final[Mapping[str, str]] = {"open_meteo": "Open-Meteo", "forecast_solar": "Forecast.Solar"}
+
+
+def _asked(kind: str, url: str | None, names: Mapping[str, str]) -> str:
+    """Return who on the web is asked; empty where nobody is."""
+    if kind not in names:
+        return ""
+    return f"{urlsplit(url).hostname} (as {names[kind]})" if url else names[kind]
 
 
 def _notes(config: Config) -> Iterator[str]:
