@@ -215,8 +215,14 @@ class Gateway:
         finally:
             self._written_s = self._hub.clock.monotonic()
         stage = "accepted" if isinstance(reply, Result) and reply.result else "refused"
-        await note(f"{what}: {stage}", asked=begun.number, stage=stage, step="ended")
+        await note(f"{what}: {stage}", asked=begun.number, stage=stage, step="ended", wanted=self._named(request))
         return reply
+
+    def _named(self, request: AnyRequest) -> dict[str, Any]:
+        """Return the raw values of a write by the names that the catalogue has for them."""
+        by_write = self._keeper.model.by_write if self._keeper.model else {}
+        values = enumerate(request.values[:20], request.point) if isinstance(request, SetData) else ()
+        return {by_write[number].name: value for number, value in values if number in by_write}
 
     def _words(self, request: AnyRequest) -> str:
         """Return a write in words, each value with its name where the catalogue has one."""

@@ -160,3 +160,41 @@ async def test_what_a_client_has_already_is_not_sent_again(it: ApiHome) -> None:
     later = await it.ask(path, headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
     assert later.status == 200
     assert later.headers["etag"] != first.headers["etag"]
+
+
+# ---- packs and settings ----------------------------------------------------------------------------------------------------------
+
+
+async def test_packs_are_told_with_their_cells_and_those_that_are_not_there_say_so(it: ApiHome) -> None:
+    await it.clock.advance(70)
+    packs = {pack["part"]: pack for pack in (await it.ask(f"{DEVICE}/packs")).json["packs"]}
+    assert [name for name, pack in packs.items() if pack["installed"]] == ["main", "pack1"]
+    assert packs["pack1"]["serial"]
+    assert packs["pack1"]["values"]["pack1_soc"]["quality"] == "live"
+    cells = [packs["pack1"]["values"][f"pack1_cell{number}_voltage"]["value"] for number in (1, 2)]
+    assert packs["pack1"]["cell_spread_v"] == pytest.approx(max(cells) - min(cells), abs=1e-4)
+    assert packs["pack2"]["values"] == {}
+    assert packs["pack2"]["cell_spread_v"] is None
+
+
+async def test_points_say_which_pack_they_are_of(it: ApiHome) -> None:
+    points = {point["name"]: point for point in (await it.ask(f"{DEVICE}/points")).json["points"]}
+    assert (points["pack1_soc"]["part"], points["battery_soc"]["part"]) == ("pack1", "")
+
+
+async def test_a_setting_tells_its_last_write_and_how_many_there_were(it: ApiHome) -> None:
+    never = (await it.ask(f"{DEVICE}/settings/backup_soc")).json
+    assert (never["last_write"], never["writes_today"], never["writes_ever"]) == (None, 0, 0)
+    await it.control("settings/backup_soc", {"value": 20, "reason": "storm"}, method="PUT")
+    await it.control("settings/backup_soc", {"value": 25}, method="PUT")
+    it.clock.tick(24 * 3600)
+    await it.clock.advance(30)
+    await it.control("settings/backup_soc", {"value": 30, "reason": "again"}, method="PUT")
+    settings = {each["name"]: each for each in (await it.ask(f"{DEVICE}/settings")).json["settings"]}
+    known = settings["backup_soc"]
+    assert (known["writes_today"], known["writes_ever"]) == (1, 3)
+    assert known["last_write"]["actor"] == "api control"
+    assert (known["last_write"]["stage"], known["last_write"]["reason"]) == ("confirmed", "again")
+    entry = (await it.ask(f"/api/v1/journal?after={known['last_write']['entry'] - 1}&limit=1")).json["entries"][0]
+    assert entry["text"].startswith("backup_soc = 30")
+    assert settings["mode"]["writes_ever"] == 0

@@ -36,6 +36,7 @@ from indevolt.hub.api.problems import (
 from indevolt.hub.api.state import API_VERSION
 from indevolt.hub.api.webfiles import page_router, public_paths
 from indevolt.hub.hub import Hub
+from indevolt.hub.writes import WriteLog
 
 ROUTERS: Final = (
     summary.router,
@@ -87,6 +88,7 @@ def create_app(
     app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
     app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute, hub.store)
     app.state.waiting = Counter()
+    app.state.writes = WriteLog(hub.store, hub.config.site.zone)
     app.state.tokens = Tokens(hub.config.api.tokens, hub.clock, hub.store)
     app.add_middleware(
         Gate,

@@ -7,6 +7,7 @@ the device is 409, and 504 when nobody knows what became of it; both carry the o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query
@@ -18,15 +19,17 @@ from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule
 from indevolt.catalogue import Write
 from indevolt.device import Device
 from indevolt.device.device import Plan
-from indevolt.errors import InvalidInput
-from indevolt.hub.api.asked import KeeperOf
+from indevolt.errors import IndevoltError, InvalidInput
+from indevolt.hub.api.asked import HubOf, KeeperOf
 from indevolt.hub.api.auth import READERS, Caller, Controller
 from indevolt.hub.api.desk import Desk, Work
 from indevolt.hub.api.devices import bounds_of, kind_of, limits_body, not_reached
-from indevolt.hub.api.models import OutcomeBody, PlanBody, SettingBody, SettingList, Step
+from indevolt.hub.api.models import LastWriteBody, OutcomeBody, PlanBody, SettingBody, SettingList, Step
 from indevolt.hub.api.problems import Declared, Declined, problems
 from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
+from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
+from indevolt.hub.writes import WriteLog, Written
 
 MOST_NUMBER: Final = 1e9  # far above any setting, far below where floats lose whole numbers
 
@@ -93,21 +96,22 @@ class DischargeOrder(Asked):
 
 
 @router.get("/settings", response_model=SettingList, responses={**NOT_MODIFIED, **problems(404, 503)})
-async def list_settings(request: Request, keeper: KeeperOf) -> Response:
-    """List what can be read and written, with the present values."""
+async def list_settings(request: Request, hub: HubOf, keeper: KeeperOf) -> Response:
+    """List what can be read and written, with the present values, the last write of each, and how many there were."""
     if keeper.model is None:
         raise not_reached(keeper)
-    settings = [_setting(keeper, name) for name in keeper.settings()]
-    same = repr([(each.name, each.value, each.at, each.quality) for each in settings]).encode()
+    written = await _written(request, hub, keeper)
+    settings = [_setting(keeper, name, written.get(name)) for name in keeper.settings()]
+    same = repr([(each.name, each.value, each.at, each.quality, each.writes_today, each.last_write) for each in settings]).encode()
     return reply(request, SettingList(device=keeper.id, control=keeper.config.control, settings=settings), same=same)
 
 
 @router.get("/settings/{name}", response_model=SettingBody, responses={**NOT_MODIFIED, **problems(404, 503)})
-async def get_setting(request: Request, keeper: KeeperOf, name: SettingName) -> Response:
+async def get_setting(request: Request, hub: HubOf, keeper: KeeperOf, name: SettingName) -> Response:
     """Tell what a setting is."""
     _check_setting(keeper, name)
-    body = _setting(keeper, name)
-    return reply(request, body, same=repr((body.value, body.at, body.quality)).encode())
+    body = _setting(keeper, name, (await _written(request, hub, keeper)).get(name))
+    return reply(request, body, same=repr((body.value, body.at, body.quality, body.writes_today, body.last_write)).encode())
 
 
 @router.put("/settings/{name}", response_model=OutcomeBody | PlanBody, responses=CARRIED)
@@ -256,7 +260,15 @@ def _check_setting(keeper: Keeper, name: str) -> None:
         raise Declined(404, f"{name} is no setting", kind="no-such-setting", remedy=remedy)
 
 
-def _setting(keeper: Keeper, name: str) -> SettingBody:
+async def _written(request: Request, hub: Hub, keeper: Keeper) -> Mapping[str, Written]:
+    """Return the writes of each setting; none while the journal cannot be read."""
+    log: WriteLog = request.app.state.writes
+    with suppress(IndevoltError):  # the store says so itself
+        return await log.of(keeper.id, hub.clock.now())
+    return {}
+
+
+def _setting(keeper: Keeper, name: str, written: Written | None) -> SettingBody:
     assert keeper.model is not None  # noqa: S101 - checked before
     point = keeper.model.points[name]
     sample = keeper.latest.sample(name)
@@ -265,6 +277,7 @@ def _setting(keeper: Keeper, name: str) -> SettingBody:
     age_s = keeper.latest.age_s(name)
     return SettingBody(
         name=name,
+        group=point.group,
         about=point.about,
         value=sample.value if sample else None,
         unit=point.unit,
@@ -276,4 +289,12 @@ def _setting(keeper: Keeper, name: str) -> SettingBody:
         range=point.range_text(),
         low=low,
         high=high,
+        note=point.note,
+        last_write=_last_write(written) if written else None,
+        writes_today=written.today if written else 0,
+        writes_ever=written.ever if written else 0,
     )
+
+
+def _last_write(written: Written) -> LastWriteBody:
+    return LastWriteBody(at=written.at, actor=written.actor, stage=written.stage, reason=written.reason, entry=written.number)

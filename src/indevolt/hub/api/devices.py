@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indevolt.battery import Limit, Limits, Quality, Reading, Sample
-from indevolt.catalogue import Point, effective_limits
+from indevolt.catalogue import Model, Point, effective_limits
 from indevolt.catalogue.codec import Codec, Number, Switch, TimeOfDay, Words
 from indevolt.errors import InvalidInput, Unreachable
 from indevolt.hub.api.asked import NAME, HubOf, KeeperOf, Names, known_devices, known_names
@@ -24,6 +24,8 @@ from indevolt.hub.api.models import (
     HealthBody,
     LimitBody,
     LimitsBody,
+    PackBody,
+    PackList,
     PointBody,
     PointList,
     ReadingBody,
@@ -36,9 +38,11 @@ from indevolt.hub.api.replies import NOT_MODIFIED, page_link, reply
 from indevolt.hub.derive import DERIVED_ABOUT, DERIVED_UNITS
 from indevolt.hub.events import Tier
 from indevolt.hub.keeper import Keeper
+from indevolt.hub.latest import has_value
 from indevolt.hub.tiers import names_of, tables_of
 
 MOST_FRESH: Final = 48  # quantities in one request to a device (protocol.md, section 3.1)
+MAIN: Final = "main"  # the group of the pack inside the main unit
 MOST_WAITING: Final = 16  # askers that may wait for a device; it answers one request a second
 
 router = APIRouter(prefix="/api/v1", tags=["devices"], dependencies=READERS)
@@ -114,6 +118,17 @@ async def list_points(request: Request, keeper: KeeperOf) -> Response:
     return reply(request, PointList(device=keeper.id, family=family, points=points))
 
 
+@router.get("/devices/{device}/packs", response_model=PackList, responses=NOT_MODIFIED | problems(404, 503))
+async def list_packs(request: Request, keeper: KeeperOf) -> Response:
+    """List the battery packs of a device, with all that each tells: charge, health, temperatures, cells."""
+    if keeper.model is None:
+        raise not_reached(keeper)
+    parts = sorted({part_of(point) for point in keeper.model.points.values()})
+    packs = [_pack(keeper, keeper.model, part) for part in parts if part]
+    same = repr([(pack.installed, [(each.value, each.quality) for each in pack.values.values()]) for pack in packs]).encode()
+    return reply(request, PackList(device=keeper.id, packs=packs), same=same)
+
+
 # ---- bodies ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +195,31 @@ def _modules(keeper: Keeper, known: Reading) -> int | None:
     if not presence or len(told) < len(presence):
         return None
     return 1 + sum(quality is not Quality.NOT_INSTALLED for quality in told)
+
+
+def part_of(point: Point) -> str:
+    """Return the pack that a quantity belongs to, the main unit's own among them; empty for the unit as a whole."""
+    return point.part or (MAIN if point.group == MAIN else "")
+
+
+def _pack(keeper: Keeper, model: Model, part: str) -> PackBody:
+    names = [point.name for point in model.points.values() if part_of(point) == part and point.read is not None]
+    known = keeper.latest.samples(names)
+    mark = model.presence.get(part)
+    sample = known.get(mark or f"{part}_sn")
+    installed = True if mark is None else None if sample is None else sample.quality is not Quality.NOT_INSTALLED
+    cells_v = [
+        float(each.value)
+        for name, each in known.items()
+        if "cell" in name and each.unit == "V" and isinstance(each.value, int | float) and has_value(each)
+    ]
+    return PackBody(
+        part=part,
+        installed=installed,
+        serial=str(sample.value) if sample is not None and sample.value is not None else "",
+        values={name: sample_body(keeper, each) for name, each in known.items() if each.quality is not Quality.NOT_INSTALLED},
+        cell_spread_v=round(max(cells_v) - min(cells_v), 4) if len(cells_v) > 1 else None,
+    )
 
 
 def _health(keeper: Keeper) -> HealthBody:
@@ -274,6 +314,7 @@ def _point(point: Point, tier: Tier | None, *, history: bool) -> PointBody:
     return PointBody(
         name=point.name,
         group=point.group,
+        part=part_of(point),
         about=point.about,
         unit=point.unit,
         kind=kind,
@@ -295,6 +336,7 @@ def _derived(name: str, unit: str) -> PointBody:
     return PointBody(
         name=name,
         group="derived",
+        part="",
         about=DERIVED_ABOUT[name],
         unit=unit,
         kind="number",

@@ -162,6 +162,7 @@ class PointBody(BaseModel):
 
     name: str
     group: str
+    part: str = Field(description="The pack it belongs to: main, pack1, ...; empty: the unit as a whole.")
     about: str
     unit: str
     kind: Literal["number", "word", "switch", "time", "text"]
@@ -186,10 +187,21 @@ class PointList(BaseModel):
     points: list[PointBody]
 
 
+class LastWriteBody(BaseModel):
+    """The last write of a setting by this hub, and what became of it."""
+
+    at: datetime
+    actor: str
+    stage: str = Field(description="refused, interrupted, accepted, confirmed, effective.")
+    reason: str
+    entry: int = Field(description="Its number in the journal.")
+
+
 class SettingBody(BaseModel):
     """A quantity that can be read and written, with its present value."""
 
     name: str
+    group: str
     about: str
     value: Scalar | time | datetime | None
     unit: str
@@ -201,6 +213,10 @@ class SettingBody(BaseModel):
     range: str
     low: float | None
     high: float | None
+    note: str = Field(description="Doubts about it, and what sources say differently.")
+    last_write: LastWriteBody | None = Field(description="By this hub; null: never, as far as its journal goes.")
+    writes_today: int = Field(description="Of this hub, that got through to the device; days are those of the site.")
+    writes_ever: int = Field(description="Since the journal begins.")
 
 
 class SettingList(BaseModel):
@@ -209,6 +225,23 @@ class SettingList(BaseModel):
     device: str
     control: bool = Field(description="Whether they can be written here.")
     settings: list[SettingBody]
+
+
+class PackBody(BaseModel):
+    """One battery pack, the main unit's own among them."""
+
+    part: str = Field(description="main, pack1, ...")
+    installed: bool | None = Field(description="null: not known yet.")
+    serial: str = Field(description="Empty while unknown.")
+    values: dict[str, SampleBody] = Field(description="Its quantities, by their full names.")
+    cell_spread_v: float | None = Field(description="Between the highest and the lowest cell voltage that it tells.")
+
+
+class PackList(BaseModel):
+    """The packs of a device."""
+
+    device: str
+    packs: list[PackBody]
 
 
 class HistoryBody(BaseModel):
