@@ -12,7 +12,7 @@ export const PAGES = [
   { name: "now", icon: "now", styled: true, load: () => import("../pages/now.js") },
   { name: "history", icon: "history", styled: true, load: () => import("../pages/history.js") },
   { name: "devices", icon: "devices", styled: true, load: () => import("../pages/devices.js") },
-  { name: "plan", icon: "plan", styled: false, load: () => import("../pages/plan.js") },
+  { name: "plan", icon: "plan", styled: true, load: () => import("../pages/plan.js") },
   { name: "journal", icon: "journal", styled: true, load: () => import("../pages/journal.js") },
   { name: "settings", icon: "settings", styled: false, load: () => import("../pages/settings.js") },
 ];

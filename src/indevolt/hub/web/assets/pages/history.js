@@ -1,6 +1,7 @@
 // The page "history": how a day went, what days and months brought, where energy went and what it cost, beside another time of choice.
 // The address says which: #/history/month/2026-04-01/site.
 
+import { useAsked } from "../lib/asked.js";
 import { html, useSignal } from "../lib/html.js";
 import { hubNow } from "../lib/hubtime.js";
 import { t, when } from "../lib/i18n.js";
@@ -10,7 +11,7 @@ import { Icon } from "../parts/icon.js";
 import { Empty, Trouble } from "../parts/notice.js";
 import { Bars } from "./history/bars.js";
 import { Curves } from "./history/curves.js";
-import { course, energies, useAsked } from "./history/data.js";
+import { course, energies } from "./history/data.js";
 import { namesOf } from "./history/kinds.js";
 import { Download } from "./history/save.js";
 import { PERIODS, compared, dateOf, isDate, spanOf, stepped } from "./history/span.js";

@@ -103,11 +103,11 @@ function Filter({ wanted, text }) {
     }
   };
   return html`<section class="card journal-filter" aria-label=${t("journal.filter")}>
-    <div class="chips" role="group" aria-label=${t("journal.kinds")}>
-      <button type="button" class="chip" aria-pressed=${kinds.length === 0} onClick=${() => change({ kinds: [] })}>${t("journal.all")}</button>
+    <div class="kinds" role="group" aria-label=${t("journal.kinds")}>
+      <button type="button" class="kind" aria-pressed=${kinds.length === 0} onClick=${() => change({ kinds: [] })}>${t("journal.all")}</button>
       ${KINDS.map(({ kind, icon }) => {
         const chosen = kinds.includes(kind);
-        return html`<button type="button" class="chip" key=${kind} aria-pressed=${chosen} onClick=${() => change({ kinds: chosen ? kinds.filter((each) => each !== kind) : [...kinds, kind] })}>
+        return html`<button type="button" class="kind" key=${kind} aria-pressed=${chosen} onClick=${() => change({ kinds: chosen ? kinds.filter((each) => each !== kind) : [...kinds, kind] })}>
           <${Icon} name=${icon} size=${18} />${word("journal.kind", kind)}
         </button>`;
       })}

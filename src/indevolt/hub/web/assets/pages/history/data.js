@@ -1,7 +1,6 @@
 // What the page asks the hub for: how powers went, energies per part of a period, and what they cost.
 
-import { Problem, get } from "../../lib/api.js";
-import { useEffect, useSignal } from "../../lib/html.js";
+import { get } from "../../lib/api.js";
 import { hubNow } from "../../lib/hubtime.js";
 import { SITE } from "../../lib/store.js";
 
@@ -16,7 +15,6 @@ import { SITE } from "../../lib/store.js";
 
 const DAY_STEP_S = 300;
 const RAW_BELOW_S = 2 * 3600; // a span so short is shown reading by reading
-const RENEW_MS = 20_000; // of our time, while the span is not over
 
 /** @param {string} of */
 const path = (of) => (of === SITE ? "site" : `devices/${encodeURIComponent(of)}`);
@@ -52,34 +50,4 @@ export async function energies(of, start, end, period, abort) {
 export async function money(start, end, period, abort) {
   const body = await get("site/money", { start: iso(start), end: iso(end - 1), period }, abort);
   return { ...body, periods: body.periods.map((/** @type {any} */ each) => ({ ...each, start: Date.parse(each.start) })) };
-}
-
-/**
- * What somebody asks for, and what came of it; asked for anew now and then while it can still change.
- * @template T
- * @param {(abort: AbortSignal) => Promise<T>} ask
- * @param {readonly unknown[]} by what it depends on
- * @param {boolean} open whether it can still change
- * @returns {{ value: T | null, problem: Problem | null, busy: boolean }}
- */
-export function useAsked(ask, by, open) {
-  const state = useSignal(/** @type {{ value: T | null, problem: Problem | null, busy: boolean }} */ ({ value: null, problem: null, busy: true }));
-  useEffect(() => {
-    const abort = new AbortController();
-    state.value = { value: null, problem: null, busy: true };
-    const run = async () => {
-      if (document.hidden && state.peek().value !== null) return;
-      try {
-        state.value = { value: await ask(abort.signal), problem: null, busy: false };
-      } catch (error) {
-        if (abort.signal.aborted) return;
-        if (!(error instanceof Problem)) throw error;
-        state.value = { value: state.peek().value, problem: error, busy: false };
-      }
-    };
-    void run();
-    const timer = open ? setInterval(run, RENEW_MS) : undefined;
-    return () => (abort.abort(), clearInterval(timer));
-  }, [...by, open]);
-  return state.value;
 }

@@ -1,11 +1,12 @@
 // What a period brought in all: energies, shares and money, beside another period, and the diagram of where energy went.
 
+import { useAsked } from "../../lib/asked.js";
 import { html } from "../../lib/html.js";
 import { count, money as written, t } from "../../lib/i18n.js";
 import { SITE, meta } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
-import { energies, money, useAsked } from "./data.js";
+import { energies, money } from "./data.js";
 import { layersOf } from "./kinds.js";
 import { Sankey } from "./sankey.js";
 

@@ -13,7 +13,7 @@ export function Facts({ entry }) {
   const { wanted, before, shown } = entry.data;
   const names = wanted && typeof wanted === "object" ? Object.keys(wanted) : [];
   const rest = Object.entries(entry.data).filter(([name, value]) => !(names.length && TOLD_ABOVE.has(name)) && !isEmpty(value));
-  return html`<div class="facts">
+  return html`<div class="entry-facts">
     ${
       names.length > 0 &&
       html`<table>
