@@ -5,7 +5,7 @@ How people are told is in ``notify``; the journal has every alert, its beginning
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from indevolt.hub.derive import BALANCE_AFTER
 from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
 from indevolt.hub.journal import Journal, Kind
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.meters.meter import MeterState
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -50,6 +51,7 @@ class What(StrEnum):
     STORE = "store"
     CLOCK = "clock"
     SERVICE = "service"
+    METER = "meter"
 
 
 MEANING: Final[Mapping[What, str]] = {
@@ -65,6 +67,7 @@ MEANING: Final[Mapping[What, str]] = {
     What.STORE: "History is in trouble",
     What.CLOCK: "The clock of this machine was set",
     What.SERVICE: "A part of the hub failed and is started anew",
+    What.METER: "A meter of the house is not heard of, stands still, or tells what cannot be",
 }
 _PASSING: Final = (What.LIMIT, What.FIRMWARE, What.REPLACED, What.CLOCK)  # news rather than states: they end by themselves
 PASSING_S: Final = 3600.0
@@ -238,11 +241,19 @@ class _Watch:
         await self._alerts.tell(What.STORE, self._store_trouble())
         failing = [f"{name} is {state}" for name, state in self._hub.services.items() if state.startswith("restarting")]
         await self._alerts.tell(What.SERVICE, "; ".join(failing) or None)
+        await self._alerts.tell(What.METER, "; ".join(self._meter_troubles()) or None)
         ahead_s = self._wall_ahead_s()
         if abs(ahead_s - self._ahead_s) > CLOCK_SLACK_S:
             await self._alerts.begin(What.CLOCK, f"the clock of this machine was set by {ahead_s - self._ahead_s:+.0f} s")
         self._ahead_s = ahead_s
         await self._alerts.end_passing()
+
+    def _meter_troubles(self) -> Iterator[str]:
+        now_s = self._hub.clock.monotonic()
+        for meter in self._hub.meters.values():
+            state = meter.state(now_s)
+            if state in (MeterState.STALE, MeterState.FROZEN) or (state is MeterState.WAITING and meter.failures):
+                yield f"meter {meter.name} is {state}{f': {why}' if (why := meter.why(now_s)) else ''}"
 
     def _store_trouble(self) -> str | None:
         """Return what is wrong with history; that it was damaged is news for a while, as nothing can be done about it."""

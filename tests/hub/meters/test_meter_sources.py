@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from kept_house import at_work
 from websource import Asked, WebSource, web_source
 
 from indevolt.clock import ManualClock
+from indevolt.hub.alerts import What, serve_alerts
 from indevolt.hub.config import MqttConfig
 from indevolt.hub.config_meters import (
     HomeAssistantMeter,
@@ -352,3 +354,17 @@ async def test_what_a_test_of_the_sign_showed_outlives_the_hub() -> None:
             assert second is not first
             assert second.proven
         assert "sign of the meter house: right; charged with 300 W, the meter rose by 296 W" in await it.journal()
+
+
+# ---- alerts --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_meter_that_fails_is_an_alert_until_it_is_back_for_a_while() -> None:
+    powers = itertools.count(1)
+    async with ShellyMeter(lambda: Measurement(float(next(powers)))) as shelly:
+        shelly.online = False
+        async with meter_home(house(shelly)) as it, at_work(serve_alerts(it.hub)):
+            await it.until(lambda: ("", What.METER) in it.hub.alerts.active)
+            assert it.hub.alerts.active["", What.METER].text.startswith("meter house is waiting: 127.0.0.1")
+            shelly.online = True
+            await it.until(lambda: not it.hub.alerts.active)

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, plan, prices, records, roster, site, state, steering, summary
+from indevolt.hub.api import control, devices, history, live, meters, plan, prices, records, roster, site, state, steering, summary
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -49,6 +49,7 @@ ROUTERS: Final = (
     plan.router,
     records.router,
     live.router,
+    meters.router,
     state.router,
     steering.router,
 )
