@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from api.apihome import api_home
+
 from indevolt.hub.config_meters import MeterRole, ShellyMeter
 from indevolt.hub.meters.meter import Meter
 from indevolt.hub.meters.told import Told
