@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from importlib.resources import files
 
 import pytest
@@ -26,7 +27,8 @@ async def test_every_file_is_there_with_its_type_and_asks_for_nothing_from_elsew
     for path in web_files():
         answer = await it.ask(path, headers=STRANGER)
         assert answer.status == 200, path
-        assert "'self'" in answer.headers["content-security-policy"]
+        by_itself = path in ("/", "/sw.js") or path.endswith(".svg")
+        assert ("'self'" if by_itself else "'none'") in answer.headers["content-security-policy"]
         assert "http" not in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -35,6 +37,27 @@ async def test_every_file_is_there_with_its_type_and_asks_for_nothing_from_elsew
         suffix = path[path.rfind(".") :] if path != "/" else ".html"
         if suffix in kinds:
             assert answer.headers["content-type"].startswith(kinds[suffix]), path
+
+
+def test_remarks_stay_at_home_and_lines_keep_their_numbers() -> None:
+    for path, file in web_files().items():
+        if not path.endswith(".js"):
+            continue
+        travels = file.bodies[-1].content.decode().splitlines()
+        lines = (files("indevolt.hub") / "web" / path.removeprefix("/")).read_text("utf-8").splitlines()
+        assert len(travels) == len(lines), path
+        assert not [line for line in travels if line.lstrip().startswith("//")], path
+        assert all(sent in (line, "") for line, sent in zip(lines, travels, strict=True)), path
+
+
+async def test_a_large_answer_is_compressed_for_those_who_take_it_and_has_the_same_tag(it: ApiHome) -> None:
+    plain = await it.ask("/api/v1/summary", headers={"Accept-Encoding": "identity"})
+    small = await it.session.get(f"{it.url}/api/v1/summary", headers={"Accept-Encoding": "gzip"}, auto_decompress=False)
+    content = await small.read()
+    assert small.headers["content-encoding"] == "gzip"
+    assert len(content) < len(plain.body) / 4
+    assert json.loads(gzip.decompress(content)).keys() == plain.json.keys()
+    assert "content-encoding" not in (await it.ask("/api/v1/alerts")).headers
 
 
 async def test_who_has_a_file_is_told_so_and_gets_no_body(it: ApiHome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from typing import Final
@@ -14,6 +15,8 @@ from starlette.responses import Response
 from indevolt.hub.api.problems import Declared
 
 JSON: Final = "application/json"
+SMALLEST: Final = 1024  # bytes that are worth compressing: with their headers, they are one packet
+QUICK: Final = 4  # level: a tenth of the size of most answers, in some 0.2 ms
 NOT_MODIFIED: Final[Declared] = {304: {"description": "What `If-None-Match` names is still so; no body"}}
 
 
@@ -31,7 +34,19 @@ def reply(request: Request, body: BaseModel, *, same: bytes | None = None, heade
     told = {**(headers or {}), "etag": tag}
     if has_tag(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, told)
+    if len(content) >= SMALLEST and takes(request, "gzip"):
+        told |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+        content = gzip.compress(content, compresslevel=QUICK, mtime=0)
     return Response(content, 200, told, JSON)
+
+
+def takes(request: Request, encoding: str) -> bool:
+    """Return whether a client takes an encoding of content."""
+    for each in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, weight = each.partition(";")
+        if name.strip() == encoding:
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 def page_link(request: Request, **changes: str | int) -> dict[str, str]:
