@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from wiretap import Wiretap
 
 T = TypeVar("T")
 NAME = "cellar"
+START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 MODE, REALTIME = 47005, 47015
 
 
@@ -52,7 +53,6 @@ class Steered:
         assert self.keeper.steering is not None
         return self.keeper.steering
 
-    @property
     def overridden(self) -> bool:
         return self.unit.override is not None
 
@@ -89,7 +89,7 @@ class Steered:
 
     async def until_released(self) -> None:
         """Wait until no override holds."""
-        while self.overridden:
+        while self.overridden():
             await self.clock.sleep(1)
 
     async def ask(self, command: Command, minutes: float = 60, *, actor: str = "api anna") -> Any:
@@ -107,9 +107,9 @@ class Steered:
 class House:
     """A battery at night, and who steers it."""
 
-    def __init__(self, folder: Path, *, load_w: float = 700.0, **simulator: Any) -> None:
+    def __init__(self, folder: Path, *, load_w: float = 700.0, start: datetime = START, **simulator: Any) -> None:
         self.folder = folder
-        self.clock = ManualClock()
+        self.clock = ManualClock(start)
         night = steady_house(Surroundings(load_w, ()))
         arguments: dict[str, Any] = {
             "clock": self.clock,
@@ -120,7 +120,7 @@ class House:
         }
         self.simulator = Simulator("powerflex2000", **{**arguments, **simulator})
         self.wire = Wiretap(self.simulator)
-        self.store = MemoryStore(clock=self.clock)
+        self.stores: dict[str, MemoryStore] = {}
 
     @property
     def mode(self) -> Any:
@@ -149,7 +149,7 @@ class House:
 
     @asynccontextmanager
     async def hub(self, name: str = "home", *, poll_s: float = 5.0, **control: Any) -> AsyncIterator[Steered]:
-        """Run a hub; at its end it has put back what was before, as far as it could."""
+        """Run a hub; at its end it has put back what was before, as far as it could. Hubs of one name have one store."""
         device = DeviceConfig(name=NAME, host="127.0.0.1", control=True, poll=PollConfig(power_s=poll_s))
         config = Config(
             hub=HubConfig(name=name, data=self.folder),
@@ -157,16 +157,16 @@ class House:
             store=StoreConfig(kind="memory"),
             control=ControlConfig(leases=self.folder, **control),
         )
-        bus = Bus()
-        journal = Journal(self.store, bus, self.clock)
-        await self.store.open(tables_of("gen2"))
-        hub = Hub(config, self.clock, self.store, bus, journal, Alerts(bus, journal, self.clock), {}, self.clock.now())
+        bus, store = Bus(), self.stores.setdefault(name, MemoryStore(clock=self.clock))
+        journal = Journal(store, bus, self.clock)
+        await store.open(tables_of("gen2"))
+        hub = Hub(config, self.clock, store, bus, journal, Alerts(bus, journal, self.clock), {}, self.clock.now())
         keeper = Keeper(
             device,
             clock=self.clock,
             bus=bus,
             journal=journal,
-            store=self.store,
+            store=store,
             numbers=itertools.count(1),
             transport=self.wire,
             rng=random.Random(1),

@@ -29,6 +29,11 @@ class Echoes:
         kept = [each for each in self._expected if now_s is None or each[0] > now_s]
         self._expected = [*kept, (until_s, values)]
 
+    def heard(self, values: Mapping[str, Value | None], now_s: float) -> None:
+        """Expect these for a while only, as the device took what was written instead."""
+        self._expected = [each for each in self._expected if each[1] is not values]
+        self.expect(values, now_s)
+
     def clear(self) -> None:
         """Expect none any more: the device has shown what was written."""
         self._expected.clear()

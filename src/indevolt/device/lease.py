@@ -287,10 +287,12 @@ class Lease:
             self.wanted = command
             return Outcome(Stage.CONFIRMED, self._account.record.wrote, notes=(*notes, "it was so already, so nothing was written"))
         self._account.spend(steps[0].wanted)
-        self._echoes.expect(self._account.record.wrote, now_s)
+        before = self._account.record.wrote
         self._account.alter(steps[0])
         self._wrote_s, self.sent = now_s, None
+        self._echoes.expect(before, None)  # for good, should the reply get lost
         accepted = await self.device.post(steps[0])
+        self._echoes.heard(before, now_s)
         self._account.note("adjusted", what=repr(near), reason=reason, stage="accepted" if accepted else "refused")
         if not accepted:
             return Outcome(Stage.REFUSED, steps[0].wanted, notes=(*notes, "the device answered result: false"))

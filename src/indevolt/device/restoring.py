@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from indevolt.battery import Value
-from indevolt.control.ledger import MODE, REALTIME_NAMES, Snapshot, restoration
+from indevolt.control.ledger import MODE, REALTIME, REALTIME_NAMES, Snapshot, restoration
 from indevolt.device.account import Account
 from indevolt.device.commands import readable
 
@@ -23,7 +23,8 @@ async def put_back(device: Device, account: Account, snapshot: Snapshot, why: st
     Raises:
         IndevoltError: the device cannot be read or written now.
     """
-    names = readable(device.model, snapshot.settings)
+    in_realtime = snapshot.settings.get(MODE) == REALTIME  # else real-time points do nothing, whatever stands there
+    names = readable(device.model, (name for name in snapshot.settings if in_realtime or name not in REALTIME_NAMES))
     shown = await device.read(*names)
     wanted = restoration(snapshot, account.record.wrote, {name: shown.value(name) for name in names})
     for name, values in _together(wanted.writes):

@@ -28,6 +28,8 @@ ACTIONS: Final[dict[type[Command], Action]] = {
     Charge: Action.CHARGE,
     Discharge: Action.DISCHARGE,
 }
+CHARGE_HOLDS_S: Final = 120.0
+"""How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
 _TEMPERATURES: Final = (
     "main_temperature",
@@ -51,7 +53,7 @@ def unit_state(unit: UnitSteering, now_s: float) -> UnitState:
     return UnitState(
         name=keeper.id,
         limits=_limits(keeper, known, coldest),
-        soc_pct=_seen(keeper, known, "battery_soc", now_s),
+        soc_pct=_charge(keeper, now_s),
         capacity_wh=known.number("rated_capacity"),
         battery_w=_seen(keeper, known, "battery_power", now_s),
         ac_w=_ac(keeper, known, now_s),
@@ -186,6 +188,14 @@ def _pv_w(keeper: Keeper) -> float:
 def _seen(keeper: Keeper, known: Reading, name: str, now_s: float) -> Seen | None:
     value, age_s = known.number(name), keeper.latest.age_s(name)
     return None if value is None or age_s is None else Seen(value, now_s - age_s)
+
+
+def _charge(keeper: Keeper, now_s: float) -> Seen | None:
+    """Return the state of charge, for a while also from before the device fell silent: it moves by a few percent an hour."""
+    sample, age_s = keeper.latest.sample("battery_soc"), keeper.latest.age_s("battery_soc")
+    if sample is None or age_s is None or age_s > CHARGE_HOLDS_S or not isinstance(sample.value, int | float):
+        return None
+    return Seen(float(sample.value), now_s - age_s)
 
 
 def _ac(keeper: Keeper, known: Reading, now_s: float) -> Seen | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value
 from indevolt.clock import Clock
@@ -25,10 +25,9 @@ from indevolt.device import Device
 from indevolt.device.device import Plan
 from indevolt.device.lease import Lease, bounded_plan, room_of
 from indevolt.device.lock import LeaseFile, Record
-from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Unreachable
-from indevolt.hub.events import Steered
-from indevolt.hub.journal import Kind
+from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.records import Override, Owner, Step, Wish, said, word_of
 from indevolt.hub.steer.waiting import soon
 
@@ -90,8 +89,7 @@ class UnitSteering:
         self._first: dict[str, asyncio.Future[Outcome | None]] = {}
         self._until_s = float("inf")  # end of the override on the monotonic clock: a wall clock set back does not lengthen it
         self._told: tuple[Owner, str, str] | None = None
-        self._heard: deque[tuple[str, Mapping[str, Any]]] = deque()
-        self._actor = "hub"
+        self._chronicle = Chronicle(hub, keeper.id)
         self._again_s = 0.0
         self._owes = True  # perhaps an earlier run left something to be put back
 
@@ -166,10 +164,12 @@ class UnitSteering:
             )
         first = self._first[override.id] = asyncio.get_running_loop().create_future()
         self.replaced, previous = self.override, self.override
+        if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():
+            waiting.set_exception(Refused(f"{actor} asked for something else in between"))
         await self._set(override)
         text = f"{said(command)} until {until:%Y-%m-%d %H:%M} UTC"
         self._tell(Step.ASKED, text, override.id)
-        await self._note(f"{actor} asked: {text}", by=actor, reason=reason, override=override.id)
+        await self._chronicle.note(f"{actor} asked: {text}", by=actor, reason=reason, override=override.id)
         try:
             outcome = await asyncio.shield(first)
         except IndevoltError:
@@ -243,7 +243,16 @@ class UnitSteering:
 
     async def run(self) -> None:
         """Steer until cancelled; then put back what was before."""
-        await self._recall()
+        writing = asyncio.create_task(self._chronicle.run(), name=f"chronicle {self.keeper.id}")
+        try:
+            await self._recall()
+            await self._run()
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await self._chronicle.flush()
+
+    async def _run(self) -> None:
         while True:
             await self._expire()
             needed = self.wish is not None or self._chores or self._owes
@@ -255,6 +264,8 @@ class UnitSteering:
             except IndevoltError as error:
                 self._owes = True
                 await self._fail(error)
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # it ended while it could not put things back
                 await self._pause(self._again())
             else:
                 self._owes, self.trouble = False, None
@@ -262,7 +273,7 @@ class UnitSteering:
     async def _hold(self, device: Device) -> None:
         """Hold the lease as long as there is something to do."""
         lease = device.lease(
-            ttl=LEASE, actor=f"hub {self._hub.config.hub.name}", folder=self._folder, look=self._look, hear=self._hear,
+            ttl=LEASE, actor=f"hub {self._hub.config.hub.name}", folder=self._folder, look=self._look, hear=self._chronicle.hear,
             floor_pct=self.room.floor_pct, ceiling_pct=self.room.ceiling_pct,
         )  # fmt: skip
         try:
@@ -271,7 +282,8 @@ class UnitSteering:
         finally:
             self.lease = None
             self.sent(self.keeper.id, None)
-            await self._write_down()
+            await self._chronicle.flush()
+            await self._chronicle.sum_up()
 
     async def _steer(self, lease: Lease) -> None:
         while True:
@@ -285,8 +297,8 @@ class UnitSteering:
             wish = self.wish
             if wish is None:
                 return
-            wait_s = await self._follow(lease, wish)
-            await self._write_down()
+            away = self.keeper.link is not Link.ONLINE  # what stands is fenced, and the keeper looks for it
+            wait_s = TEND_S if away else await self._follow(lease, wish)
             await self._pause(wait_s)
 
     async def _follow(self, lease: Lease, wish: Wish) -> float:
@@ -295,11 +307,12 @@ class UnitSteering:
         try:
             if wish.command == lease.wanted and lease.sent is not None:
                 await lease.tend()
+                self.trouble = None
                 return TEND_S
             if override is None or override.id not in self._first:
                 outcome = await lease.adjust(wish.command, reason=wish.why)
             else:  # somebody waits for the proof
-                self._actor = override.by
+                self._chronicle.actor = override.by
                 tell = partial(self._progress, override)
                 outcome = await lease.command(wish.command, reason=wish.why, safety=wish.urgent, tell=tell)
         except BudgetSpent as error:
@@ -316,7 +329,7 @@ class UnitSteering:
             self._begin(override, error)
             return self._again()
         finally:
-            self._actor = "hub"
+            self._chronicle.actor = "hub"
         return await self._came(lease, wish, override, outcome)
 
     async def _came(self, lease: Lease, wish: Wish, override: Override | None, outcome: Outcome) -> float:
@@ -338,7 +351,7 @@ class UnitSteering:
         if chore.name == MODE and self.override is not None:
             await self._over(self.override, f"{chore.actor} chose a mode", None, by=chore.actor)
         leaving = chore.name == MODE and self.keeper.latest.value(MODE) == REALTIME  # into the device's own hands: always allowed
-        self._actor = chore.actor
+        self._chronicle.actor = chore.actor
         try:
             outcome = await lease.write(chore.name, *chore.values, reason=chore.reason, for_good=True, safety=leaving)
         except IndevoltError as error:
@@ -351,8 +364,7 @@ class UnitSteering:
             if not chore.done.done():
                 chore.done.set_result(outcome)
         finally:
-            self._actor = "hub"
-            await self._write_down()
+            self._chronicle.actor = "hub"
 
     def _begin(self, override: Override | None, came: Outcome | IndevoltError | None) -> None:
         """Tell whoever asked for an override what became of its first carrying out."""
@@ -391,7 +403,7 @@ class UnitSteering:
             return
         await self._set(following)
         text = f"{said(override.command)} is over: {why}"
-        await self._note(text, by=by, override=override.id)
+        await self._chronicle.note(text, by=by, override=override.id)
         self._tell(Step.ENDED, text, override.id)
         first = self._first.get(override.id)
         if first is not None and not first.done():
@@ -415,7 +427,7 @@ class UnitSteering:
             override = Override.of_text(text) if text else None
             if override is not None and override.until > self._clock.now():
                 await self._set(override)
-                await self._note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
+                await self._chronicle.note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
             elif override is not None:
                 await self._hub.store.put(self._key, "")
 
@@ -441,23 +453,19 @@ class UnitSteering:
             return
         text = wish.why if wish else "nothing is commanded any more; the device decides"
         reasons = [f"{each.by}: {each.text} ({each.weight})" for each in wish.reasons] if wish else []
-        await self._note(text, owner=told[0].value, before=was[0].value if was else "", command=told[1], reasons=reasons)
+        await self._chronicle.note(text, owner=told[0].value, before=was[0].value if was else "", command=told[1], reasons=reasons)
         self._tell(Step.CHANGED, text)
-
-    async def _note(self, text: str, *, by: str = "hub", **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
-        await self._hub.journal.note(Kind.DECISION, text, device=self.keeper.id, actor=by, **facts)
 
     def _progress(self, override: Override | None, stage: Stage) -> None:
         if override is not None and stage in (Stage.ACCEPTED, Stage.CONFIRMED, Stage.EFFECTIVE):
             self._tell(Step(stage.value), said(override.command), override.id)
 
     def _tell(self, step: Step, text: str, override: str = "", outcome: Outcome | None = None) -> None:
-        event = Steered(self.keeper.id, step.value, text, self._clock.now(), override, self.owner.value, outcome)
-        self._hub.bus.publish(event)
+        self._chronicle.tell(step, text, self.owner, override, outcome)
 
     async def _fail(self, error: IndevoltError) -> None:
         if str(error) != str(self.trouble):
-            await self._note(f"cannot steer: {error}", remedy=error.remedy)
+            await self._chronicle.note(f"cannot steer: {error}", remedy=error.remedy)
             self._tell(Step.FAILED, str(error))
         self.trouble = error
         while self._chores:
@@ -466,25 +474,6 @@ class UnitSteering:
                 chore.done.set_exception(error)
         if self.override is not None:
             self._begin(self.override, error)
-
-    def _hear(self, step: str, facts: Mapping[str, Any]) -> None:
-        """Keep a line of the lease's journal until it can be written down."""
-        self._heard.append((step, {"actor": self._actor, **facts}))
-
-    async def _write_down(self) -> None:
-        """Write what the lease did into the journal of the hub."""
-        while self._heard:
-            step, facts = self._heard.popleft()
-            facts = dict(facts)
-            actor = facts.pop("actor")
-            kind = Kind.DECISION if step in ("foreign", "restarted") else Kind.WRITE
-            await self._hub.journal.note(
-                kind, _sentence(step, facts), device=self.keeper.id, actor=actor, step=step, **_plain(facts)
-            )
-            if step in ("restored", "not restored"):
-                self._tell(Step.RESTORED if step == "restored" else Step.FAILED, _sentence(step, facts))
-            elif step == "foreign":
-                self._tell(Step.CHANGED, _sentence(step, facts))
 
     # ---- waiting -------------------------------------------------------------------------------------------------------------
 
@@ -499,30 +488,3 @@ class UnitSteering:
         """Wait for so long, for the end of an override, or until something changes."""
         await soon(self._clock.sleep(max(0.0, min(seconds, self.left_s))), self._wake)
         self._wake.clear()
-
-
-def _sentence(step: str, facts: Mapping[str, Any]) -> str:
-    match step:
-        case "asked":
-            return f"asked for: {facts['what']}"
-        case "wrote":
-            return f"{facts['what']}: {facts['stage']}"
-        case "failed":
-            return f"{facts['what']}: {facts['error']}"
-        case "foreign":
-            shown = ", ".join(f"{name} is {value}" for name, value in facts["shown"].items())
-            return f"somebody else wrote: {shown}; left alone until {facts['until']:%H:%M} UTC"
-        case "restarted":
-            return "the device restarted and forgot what was written; it is written again"
-        case "restored":
-            return f"back as before: {', '.join(f'{name} {value}' for name, value in facts['shown'].items() if value is not None)}"
-        case _:
-            return f"{step}: {facts.get('trouble', '')}"
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts as JSON can carry them."""
-    return {
-        name: value if isinstance(value, bool | int | float | str | list | dict | type(None)) else str(value)
-        for name, value in facts.items()
-    }
