@@ -10,7 +10,7 @@ import pytest
 from control_scene import BACKUP_PCT, FREE, Home, later, limits, sample, situation, unit
 from hypothesis import given, settings, strategies as st
 
-from indevolt.battery import Charge, Discharge, Hold, SelfUse
+from indevolt.battery import Charge, Discharge, Hold, Limit, SelfUse
 from indevolt.control.controller import Controller, aim_of
 from indevolt.control.situation import (
     Action,
@@ -132,11 +132,33 @@ def test_the_slave_of_a_cluster_is_never_commanded() -> None:
     assert commands(two(2600, role=Role.SLAVE)) == {"a": Discharge(2400, 5)}
 
 
+def without_one(load_w: float) -> Decision:
+    """Two units that answer at once give 2600 W together; then one cannot be reached, and goes on with its 1063 W."""
+    at_once = Dynamics(0.0, 1e6, 0.0, 0.0, gain=1.0, margin_s=0.0)
+    controller = Controller({"a": at_once, "b": at_once})
+    decision = two(2600, controller=controller)
+    gone = replace(unit("b"), online=False)
+    for second in range(101, 200):
+        grid = load_w - 1063 - (controller.commanded("a") or 0.0)
+        decision = decide(controller, situation(unit("a", soc=70), gone, at_s=float(second), meter=sample(grid, at_s=second)))
+    return decision
+
+
 def test_a_unit_that_cannot_be_reached_is_taken_to_go_on() -> None:
-    controller = Controller({"a": Dynamics(), "b": Dynamics()})
+    assert commands(without_one(3005)) == {"a": Discharge(1937, 5)}
+
+
+def test_nobody_charges_what_a_unit_that_cannot_be_reached_gives() -> None:
+    assert commands(without_one(300)) == {"a": Hold()}
+    assert commands(without_one(-800)) == {"a": Hold()}
+
+
+def test_what_a_unit_that_cannot_be_reached_gives_counts_for_the_cap_of_all() -> None:
+    controller = Controller({"a": Dynamics(gain=1.0), "b": Dynamics(gain=1.0)})
     two(2600, controller=controller)
-    assert commands(two(2600, controller=controller, at_s=101.0, online=False)) == {"a": Discharge(1536, 5)}
-    assert commands(two(2000, controller=controller, at_s=102.0, online=False)) == {"a": Discharge(937, 5)}
+    asked, caps = Override(Action.DISCHARGE, later(30), "Ada", 2000), replace(FREE, output=Limit(1500, "W", "country"))
+    known = situation(unit("a", soc=70), replace(unit("b"), online=False), caps=caps, overrides=(asked,), at_s=102.0)
+    assert commands(decide(controller, known)) == {"a": Discharge(437, 5)}
 
 
 def test_what_a_device_does_itself_is_left_to_it_and_taken_over_where_it_has_to_be() -> None:

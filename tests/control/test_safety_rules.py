@@ -106,6 +106,15 @@ def test_rule_3_nothing_is_given_below_five_whatever_is_configured() -> None:
     assert power_w(discharge(units=(free,), goals=Goals(reserve_pct=0))) == 0
 
 
+def test_rule_3_discharge_that_ended_at_the_floor_begins_again_with_two_more() -> None:
+    reserve = Goals(reserve_pct=30)
+    assert power_w(discharge(units=(unit(soc=31.9),), goals=reserve)) == 0
+    assert power_w(discharge(units=(unit(soc=32),), goals=reserve)) == 2000
+    controller = Controller({"battery": Dynamics()})
+    controller.sent("battery", 90.0, 2000)
+    assert controller.decide(discharge(units=(unit(soc=30.1),), goals=reserve)).power_w == 2000, "what runs goes on to the floor"
+
+
 def test_rule_3_not_even_the_fleet_goes_below_the_floor() -> None:
     wants = Envelope(1000, 2400, later(15), "virtual power plant")
     assert power_w(situation(unit(soc=30), caps=FREE, envelope=wants, goals=Goals(reserve_pct=30))) == 0
@@ -183,10 +192,9 @@ def test_rule_8_a_meter_that_is_back_is_followed_again() -> None:
 def test_rule_8_increase_waits_while_the_meter_is_late() -> None:
     controller = Controller({"battery": Dynamics(gain=1.0)})
     controller.sent("battery", 60.0, 300)
-    late = situation(meter=sample(2000, at_s=88), net_load=load(2300))
-    power = controller.decide(late).power_w
-    assert power is not None
-    assert power <= 300
+    late = situation(meter=sample(2000, at_s=88))
+    controller.decide(late)
+    assert controller.decide(replace(late, at_s=101.0)).power_w == 300
 
 
 def test_rule_8_surplus_that_nobody_sees_is_not_stored_where_the_grid_may_not_be() -> None:
@@ -290,6 +298,7 @@ def test_rule_15_a_backup_hold_beats_any_price() -> None:
     slot = PlanSlot(later(0), later(15), Action.DISCHARGE, 1500)
     known = situation(caps=FREE, slot=slot, goals=Goals(backup_until=later(60)))
     assert power_w(known) == 0
+    assert decide(known).high_w == 0
     assert power_w(replace(known, goals=Goals())) == 1500
 
 

@@ -64,6 +64,7 @@ def test_a_unit_that_fails_is_replaced_at_once() -> None:
 def test_who_works_goes_on_although_another_has_a_little_more() -> None:
     split = Split()
     divide(400, A, B, split=split)
+    assert divide(400, share("a", 59), share("b", 66), at_s=300, split=split)["a"] == 400
     assert divide(400, share("a", 64), share("b", 66), at_s=1200, split=split)["a"] == 400
     assert divide(400, share("a", 59), share("b", 66), at_s=1200, split=split)["b"] == 400
 

@@ -48,6 +48,7 @@ class Controller:
         self._commanded: dict[str, float | None] = dict.fromkeys(dynamics)  # None: its own loop decides
         self._switched_s = -math.inf
         self._told_s: dict[str, float] = {}
+        self._usable: tuple[str, ...] = ()
         self._saturated = False
 
     @property
@@ -62,7 +63,7 @@ class Controller:
             self._switched_s = at_s
         if power_w is not None:
             self._observer.sent(unit, at_s, power_w)
-        self._steady.sent(at_s, sum(each or 0.0 for each in self._commanded.values()))
+        self._steady.sent(at_s, sum(self._commanded[name] or 0.0 for name in {*self._usable, unit}))
 
     def commanded(self, unit: str) -> float | None:
         """Return what a unit took last; None: nothing, or that its own loop decides."""
@@ -77,6 +78,8 @@ class Controller:
         aim = aim_of(situation)
         self._look(situation, aim)
         situation = self._known(situation, aim)
+        self._usable = tuple(unit.name for unit in situation.usable)
+        self._steady.commanded_w = sum(self._commanded[name] or 0.0 for name in self._usable)
         said = [(rank, proposal) for rank, strategy in self._strategies if (proposal := strategy(situation))]
         settled = settle(situation, said)
         settled = self._with_dwell(situation, settled)
@@ -115,9 +118,21 @@ class Controller:
             self._observer.see(situation.meter, aim, saturated=self._saturated)
 
     def _known(self, situation: Situation, aim: Aim) -> Situation:
-        """Return the situation with what is known here: the load, what was commanded, and limits that were learnt."""
+        """Return the situation with what is known here: the load, what was commanded, and limits that were learnt.
+
+        A unit that cannot be reached goes on with what it was told last: the others do without that much, and never work against
+        it.
+        """
         units = tuple(self._unit(situation, unit) for unit in situation.units)
-        return replace(situation, net_load=self._observer.net_load(aim), units=units)
+        astray = sum(unit.commanded_w or 0.0 for unit in units if not unit.usable)
+        load = self._observer.net_load(aim)
+        if load is not None and astray:
+            rest = load.wanted_w - astray
+            wanted = 0.0 if rest * astray < 0 else rest
+            load = replace(
+                load, power_w=load.power_w - astray, low_w=load.low_w - astray, high_w=load.high_w - astray, wanted_w=wanted
+            )
+        return replace(situation, net_load=load, units=units, unit_pv_w=situation.unit_pv_w + max(0.0, astray))
 
     def _unit(self, situation: Situation, unit: UnitState) -> UnitState:
         if unit.name not in self._commanded:
@@ -149,16 +164,11 @@ class Controller:
         return settled
 
     def _wish(self, situation: Situation, settled: Settled, power: float) -> Wish:
-        # A unit that cannot be reached goes on with what it was told last, and the others do without that much.
-        astray = sum(
-            self._commanded[unit.name] or 0.0 for unit in situation.units if unit.name in self._commanded and not unit.usable
-        )
         meter = situation.meter
-        low, high = settled.hard_low_w, settled.hard_high_w
         return Wish(
-            min(max(power - astray, low), high) + astray,
-            low + astray,
-            high + astray,
+            power,
+            settled.hard_low_w,
+            settled.hard_high_w,
             settled.follows_house,
             None if meter is None else meter.power_w,
             math.inf if meter is None else meter.period_s,
@@ -188,12 +198,7 @@ class Controller:
         if power == self._steady.commanded_w and self._stands(usable, reaches):
             given: Mapping[str, float] = {unit.name: self._commanded[unit.name] or 0.0 for unit in usable}
         else:
-            astray = sum(
-                self._commanded[each.name] or 0.0 for each in situation.units if each.name in self._commanded and not each.usable
-            )
-            given = self._split.divide(
-                situation.at_s, power - astray, [_share(situation, unit, reaches[unit.name]) for unit in usable]
-            )
+            given = self._split.divide(situation.at_s, power, [_share(situation, unit, reaches[unit.name]) for unit in usable])
         return tuple(self._order(situation, unit, given[unit.name], reaches[unit.name]) for unit in usable)
 
     def _stands(self, usable: Sequence[UnitState], reaches: Mapping[str, Reach]) -> bool:

@@ -53,9 +53,6 @@ def _bounds(situation: Situation, unit: UnitState) -> Iterator[Bound]:
     yield Bound.at_least(
         -max(0.0, limits.charge.value), f"{unit.name} takes at most {limits.charge.value:.0f} W: {limits.charge.cause}"
     )
-    if not unit.usable:
-        yield Bound(0.0, 0.0, f"{unit.name} cannot be commanded", "it has to be online, and its owner has to allow control")
-        return
     if unit.calibrating:
         yield Bound.at_most(0.0, f"{unit.name} charges on its own account, for calibration or its reserve", "it ends by itself")
     yield from _by_charge(situation, unit, moving)

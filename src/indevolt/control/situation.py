@@ -239,7 +239,7 @@ class Situation:
     meter: MeterSample | None = None
     net_load: NetLoad | None = None
     pv_w: float | None = None  # through the units and beside them, where known
-    unit_pv_w: float = 0.0  # part of it that goes through the commanded units and shares their output cap
+    unit_pv_w: float = 0.0  # part of it that goes through the units and shares their output cap
     charger_w: float | None = None  # what the car draws, where known
     price: Price | None = None
     stored_value_per_kwh: float | None = None  # of energy in the battery, after losses and wear; from the plan
