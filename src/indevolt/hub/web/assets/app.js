@@ -2,12 +2,14 @@
 
 import { effect, html, render } from "./lib/html.js";
 import { speak } from "./lib/i18n.js";
-import { restore, want } from "./lib/live.js";
+import { begin, restore, want } from "./lib/live.js";
 import { keepToken, language } from "./lib/prefs.js";
 import { route, start } from "./lib/router.js";
 import { Shell } from "./parts/shell.js";
 
 takeToken();
+begin();
+const first = start(); // the page's modules come while messages do
 await speak();
 restore();
 render(html`<${Shell} />`, /** @type {Element} */ (document.getElementById("app")));
@@ -20,7 +22,7 @@ effect(() => {
   const { module, rest } = route.value;
   if (module) want(module.wish?.(rest) ?? { names: [] });
 });
-await start();
+await first;
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // only a convenience
 

@@ -193,12 +193,29 @@ function tell(kind, data) {
   for (const take of listeners.get(kind) ?? []) take(data);
 }
 
+/** What a first view needs, asked for before anything is drawn; taken once. @type {Promise<import("./shapes.d.ts").Summary> | null} */
+let early = null;
+
+/** Ask for what a first view needs, while modules and messages are still on their way. */
+export function begin() {
+  early = get("summary");
+  early.then(
+    (summary) => {
+      if (link.peek() !== "connecting") return;
+      store.takeSummary(summary);
+      lastId = summary.last_event_id; // so the stream goes on from here
+    },
+    () => (early = null), // whoever needs it asks again, and says what is wrong
+  );
+}
+
 /** Ask for what the stream does not repeat. @param {AbortSignal} [abort] */
 async function load(abort) {
   const asked = { names: wish.names?.join(","), devices: wish.devices?.filter((each) => each !== store.SITE).join(",") || undefined };
-  const [summary, readings] = await Promise.all([get("summary", {}, abort), get("readings", asked, abort)]);
+  const [summary, readings] = await Promise.all([early ?? get("summary", {}, abort), get("readings", asked, abort)]);
   if (store.meta.peek() && store.meta.peek()?.started !== summary.meta.started) store.forget();
-  store.takeSummary(summary);
+  if (early === null) store.takeSummary(summary);
+  early = null;
   store.takeReadings(readings.readings);
   tell("loaded", null);
 }

@@ -6,7 +6,7 @@ import type history from "../locales/en/history.js";
 import type journal from "../locales/en/journal.js";
 import type now from "../locales/en/now.js";
 import type plan from "../locales/en/plan.js";
-import type pages from "../locales/en/pages.js";
+import type settings from "../locales/en/settings.js";
 
 export type Core = Record<keyof typeof core, string>;
 export type Now = Record<keyof typeof now, string>;
@@ -14,6 +14,6 @@ export type Devices = Record<keyof typeof devices, string>;
 export type History = Record<keyof typeof history, string>;
 export type Journal = Record<keyof typeof journal, string>;
 export type Plan = Record<keyof typeof plan, string>;
-export type Pages = Record<keyof typeof pages, string>;
+export type Settings = Record<keyof typeof settings, string>;
 
-export type Key = keyof (Core & Now & Devices & History & Journal & Plan & Pages);
+export type Key = keyof (Core & Now & Devices & History & Journal & Plan & Settings);

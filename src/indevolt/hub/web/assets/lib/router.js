@@ -5,16 +5,16 @@ import { need } from "./i18n.js";
 
 /** @typedef {import("./shapes.d.ts").PageModule} PageModule */
 
-/** @typedef {{ name: string, icon: string, styled: boolean, load: () => Promise<PageModule> }} Page */
+/** @typedef {{ name: string, icon: string, load: () => Promise<PageModule> }} Page */
 
 /** In the order of the tabs. @type {readonly Page[]} */
 export const PAGES = [
-  { name: "now", icon: "now", styled: true, load: () => import("../pages/now.js") },
-  { name: "history", icon: "history", styled: true, load: () => import("../pages/history.js") },
-  { name: "devices", icon: "devices", styled: true, load: () => import("../pages/devices.js") },
-  { name: "plan", icon: "plan", styled: true, load: () => import("../pages/plan.js") },
-  { name: "journal", icon: "journal", styled: true, load: () => import("../pages/journal.js") },
-  { name: "settings", icon: "settings", styled: false, load: () => import("../pages/settings.js") },
+  { name: "now", icon: "now", load: () => import("../pages/now.js") },
+  { name: "history", icon: "history", load: () => import("../pages/history.js") },
+  { name: "devices", icon: "devices", load: () => import("../pages/devices.js") },
+  { name: "plan", icon: "plan", load: () => import("../pages/plan.js") },
+  { name: "journal", icon: "journal", load: () => import("../pages/journal.js") },
+  { name: "settings", icon: "settings", load: () => import("../pages/settings.js") },
 ];
 
 /** The page, what stands behind its name in the address, and its module once it is here. */
@@ -48,16 +48,13 @@ async function follow() {
     return;
   }
   try {
-    const [module] = await Promise.all([next.page.load(), need(messagesOf(next.page)), next.page.styled ? style(next.page.name) : null]);
+    const [module] = await Promise.all([next.page.load(), need(next.page.name), style(next.page.name)]);
     here.set(next.page.name, module);
     if (read().page === next.page) route.value = { ...read(), module };
   } catch {
     if (read().page === next.page) route.value = { ...read(), failed: true };
   }
 }
-
-/** Pages that are not built yet share their few texts. @param {Page} page */
-const messagesOf = (page) => (page.styled ? page.name : "pages");
 
 /** @param {string} name @returns {Promise<void>} */
 function style(name) {
