@@ -9,8 +9,11 @@ from indevolt.hub.derive import DERIVED_ABOUT
 from indevolt.hub.events import Tier
 from indevolt.hub.mqtt.commands import BURST, PER_MINUTE
 from indevolt.hub.mqtt.discovery import OUTCOMES, Entity, entities
+from indevolt.hub.mqtt.site import site_entities
 from indevolt.hub.mqtt.topics import TIERS, Topics, told_names
+from indevolt.hub.site.quantities import SITE, SITE_ABOUT, SITE_UNITS
 
+COLUMNS = ["quantity", "component", "class", "unit", "category", "enabled", "meaning"]
 Table = Callable[[list[str], Iterable[list[str]]], Iterator[str]]
 
 STAGES = {
@@ -28,6 +31,7 @@ WITHIN = {
     Tier.PACKS: "packs, voltages, currents, temperatures",
     Tier.SETTINGS: "settings and limits",
     Tier.IDENTITY: "serial numbers and versions",
+    Tier.SITE: "the house as a whole, as device `site`: totals of all units and the meter, energies, where energy went",
 }
 
 
@@ -90,8 +94,9 @@ besides. Ids are made of the names of hub and device, so a unit that is exchange
 is taken out, a device that is no longer configured, and controls that are no longer allowed are taken back; all is told again
 when Home Assistant starts.
 
-The energy dashboard takes `energy_grid_import`, `energy_grid_export`, `energy_solar`, `energy_charge` and `energy_discharge`:
-they only grow, whatever the device says. The device's own totals may fall back, so they are `total`.
+The energy dashboard takes `energy_grid_import`, `energy_grid_export`, `energy_solar`, `energy_charge` and `energy_discharge` of
+the device *site*, which is the house as a whole: they only grow, whatever a unit says, and several units that see the same meter
+count it once. Each unit has the same of its own. The units' own totals may fall back, so they are `total`.
 
 Beside its quantities each device has *Connection* and *Problem*; with control also *Last outcome* and buttons for self-use,
 schedule and hold. Settings are only shown without control. What is not enabled from the start can be, on the page of the
@@ -105,10 +110,13 @@ def broker(table: Table) -> Iterator[str]:
     yield from _topics(table)
     yield STATES
     rows = ([f"`{tier}`", ", ".join(f"`{name}`" for name in told_names("gen2", tier) if _is_told(name))] for tier in TIERS)
-    yield from table(["state", "quantities"], rows)
+    yield from table(["state", "quantities"], [*rows, [f"`{Tier.SITE}`", ", ".join(f"`{name}`" for name in SITE_UNITS)]])
     yield ASKING.replace("PER_MINUTE", str(PER_MINUTE)).replace("BURST", str(BURST))
     yield from table(["stage", "meaning"], ([f"`{stage}`", STAGES[stage]] for stage in OUTCOMES))
     yield DISCOVERY
+    yield "### The house as a whole (`site`)\n"
+    yield from table(COLUMNS, (_row(each, SITE) for each in site_entities()))
+    yield ""
     for family in families():
         yield from _family(family, table)
 
@@ -125,6 +133,7 @@ def _topics(table: Table) -> Iterator[str]:
         [f"`{topics.alerts('')}`", "yes, QoS 1", "what needs attention in the hub itself"],
         [f"`{topics.device_status(device)}`", "yes, QoS 1", "`online` or `offline`: whether the device answers the hub"],
         *([f"`{topics.state(device, tier)}`", "yes, QoS 0", WITHIN[tier]] for tier in TIERS),
+        [f"`{topics.state(SITE, Tier.SITE)}`", "yes, QoS 0", WITHIN[Tier.SITE]],
         [
             f"`{topics.alerts(device)}`",
             "yes, QoS 1",
@@ -146,15 +155,19 @@ def _family(family: str, table: Table) -> Iterator[str]:
         names = {each.name for each in told}
         yield f"As `{model.extends}`, without {', '.join(f'`{each.name}`' for each in base if each.name not in names)}.\n"
         told = [each for each in told if each not in base]
-    yield from table(
-        ["quantity", "component", "class", "unit", "category", "enabled", "meaning"], (_row(each, family) for each in told)
-    )
+    yield from table(COLUMNS, (_row(each, family) for each in told))
     yield ""
 
 
 def _row(entity: Entity, family: str) -> list[str]:
     fields = entity.fields
-    about = DERIVED_ABOUT[entity.name] if entity.tier is Tier.DERIVED else load(family).points[entity.name].about
+    match entity.tier:
+        case Tier.DERIVED:
+            about = DERIVED_ABOUT[entity.name]
+        case Tier.SITE:
+            about = SITE_ABOUT[entity.name]
+        case _:
+            about = load(family).points[entity.name].about
     return [
         f"`{entity.name}`",
         entity.component,

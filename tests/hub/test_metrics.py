@@ -60,6 +60,18 @@ async def test_live_values_are_there_with_device_name_and_unit() -> None:
         assert found["indevolt_up"] == {labels(device="cellar"): 1}
 
 
+async def test_the_house_as_a_whole_is_one_more_device() -> None:
+    async with still_hub() as it:
+        found = await samples(it.hub)
+        assert found["indevolt_value"][labels(device="site", name="house_power", unit="W")] == pytest.approx(700, abs=5)
+        assert labels(device="site", name="energy_house", quality="not available") in found["indevolt_not_live"]
+        it.simulator.faults.add("silent")
+        await it.clock.advance(120)
+        found = await samples(it.hub)
+        assert not any(("device", "site") in each for each in found.get("indevolt_value", {}))
+        assert labels(device="site", name="house_power", quality="offline") in found["indevolt_not_live"]
+
+
 async def test_energies_are_counters_that_only_grow() -> None:
     async with still_hub() as it:
         key = labels(device="cellar", name="energy_house")

@@ -28,6 +28,9 @@ import indevolt
 from indevolt.battery import Quality, Sample
 from indevolt.hub.derive import COUNTED, INTEGRATED
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.site.book import Picture
+from indevolt.hub.site.quantities import COUNTERS, SITE
+from indevolt.hub.site.service import look
 from indevolt.hub.tiers import words_of
 
 if TYPE_CHECKING:
@@ -119,6 +122,8 @@ async def collect(hub: Hub) -> tuple[Metric, ...]:
         _show_health(figures, keeper)
         if count % BREATH == 0:
             await asyncio.sleep(0)
+    if hub.keepers:
+        _show_site(figures, look(hub))
     _show_hub(figures, hub)
     _show_store(figures, hub)
     return tuple(figures.families())
@@ -173,6 +178,17 @@ def _show_values(figures: _Figures, keeper: Keeper) -> None:
             figures.show("indevolt_not_live", 1, keeper.id, name, sample.quality.value)
     for quality in Quality:
         figures.show("indevolt_quantities", qualities[quality], keeper.id, quality.value)
+
+
+def _show_site(figures: _Figures, picture: Picture) -> None:
+    """Show the house as a whole, as one more device."""
+    for name, total in picture.totals.items():
+        if total.quality is not Quality.LIVE or total.value is None:
+            figures.show("indevolt_not_live", 1, SITE, name, total.quality.value)
+        elif name in COUNTERS:
+            figures.show("indevolt_energy_wh_total", total.value, SITE, name)
+        else:
+            figures.show("indevolt_value", total.value, SITE, name, total.unit)
 
 
 def _show_number(figures: _Figures, device: str, sample: Sample, number: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,7 @@ async def mqtt_home(
     simulator: Mapping[str, Any] | None = None,
     starts: float = 10,
     silent: bool = False,
+    services: tuple[Callable[[Hub], Coroutine[Any, Any, None]], ...] = (),
 ) -> AsyncIterator[MqttHome]:
     """Run it. ``devices``: which there are, and whether each may be controlled; all are the same simulator."""
     clock = ManualClock()
@@ -108,7 +109,9 @@ async def mqtt_home(
         for each in configs
     }
     hub = Hub(config, clock, store, bus, journal, Alerts(bus, journal, clock), keepers, clock.now())
-    tasks = [asyncio.create_task(each.run()) for each in keepers.values()]
+    tasks = [asyncio.create_task(each(hub)) for each in services]
+    await asyncio.sleep(0)  # so that they listen before anything is read
+    tasks += [asyncio.create_task(each.run()) for each in keepers.values()]
     service = asyncio.create_task(serve_mqtt(hub))
     try:
         if starts:

@@ -15,11 +15,14 @@ from mqtthome import CELLAR, CONFIGS, ROOT, mqtt_home
 from indevolt.errors import InvalidInput
 from indevolt.hub.alerts import CALM_S, What
 from indevolt.hub.config import MqttConfig
+from indevolt.hub.events import REMOVED, LinkChanged
 from indevolt.hub.mqtt.trust import trust
+from indevolt.hub.site.service import serve_site
 from mosquitto import DEADLINE_S, Broker, listening
 
 POWER = f"{CELLAR}/state/power"
 DERIVED = f"{CELLAR}/state/derived"
+SITE = f"{ROOT}/site/state/site"
 
 
 async def test_what_is_read_together_is_told_together(tmp_path: Path) -> None:
@@ -191,6 +194,38 @@ async def test_tls_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
             mqtt_home(broker, mqtt={"tls": True, "ca_file": tmp_path / "ca.pem"}),
         ):
             await listener.until_told(f"{ROOT}/status", "online")
+
+
+async def test_the_house_as_a_whole_is_one_more_device_that_the_energy_dashboard_takes(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        async with listening(broker) as listener, mqtt_home(broker, services=(serve_site,)) as home:
+            await listener.until_told(f"{ROOT}/status", "online")
+            await home.pass_time(30)
+            await listener.until(lambda: listener.json(SITE).get("energy_house") is not None)
+            state = listener.json(SITE)
+            assert state["house_power"] == pytest.approx(700, abs=50)
+            assert state["energy_grid_import"] == 0
+            assert listener.text(f"{ROOT}/site/status") == "online"
+            told = listener.json(f"{CONFIGS}/sensor/indevolt/site-energy_grid_import/config")
+            assert (told["device_class"], told["state_class"], told["unit_of_measurement"]) == ("energy", "total_increasing", "kWh")
+            assert told["state_topic"] == SITE
+            stored = listener.json(f"{CONFIGS}/sensor/indevolt/site-stored_energy/config")
+            assert stored["device_class"] == "energy_storage"
+            flow = listener.json(f"{CONFIGS}/sensor/indevolt/site-energy_solar_to_grid/config")
+            assert flow["enabled_by_default"] is False
+
+
+async def test_a_device_that_is_let_go_leaves_nothing_behind_on_the_broker(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        async with listening(broker) as listener, mqtt_home(broker) as home:
+            await listener.until_told(f"{ROOT}/status", "online")
+            await listener.until(lambda: f"{CONFIGS}/sensor/indevolt/cellar-battery_soc/config" in listener.last)
+            assert isinstance(home.hub.keepers, dict)
+            del home.hub.keepers["cellar"]
+            home.hub.bus.publish(LinkChanged("cellar", REMOVED, "is not kept any more", home.clock.now()))
+            for topic in (f"{CONFIGS}/sensor/indevolt/cellar-battery_soc/config", POWER, f"{CELLAR}/status"):
+                await listener.until_told(topic, "")
+            assert listener.text(f"{ROOT}/site/status") == "online"
 
 
 async def test_a_certificate_of_the_hubs_own_for_a_broker_that_asks_for_one(tmp_path: Path) -> None:

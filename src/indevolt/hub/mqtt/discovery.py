@@ -119,7 +119,7 @@ def title_of(name: str, part: str = "") -> str:
 
 def _entity(model: Model, name: str, tier: Tier, *, control: bool) -> Entity | None:
     if tier is Tier.DERIVED:
-        fields = _value(name) | _number_fields(name, DERIVED_UNITS[name], grows=True)
+        fields = value_field(name) | number_fields(name, DERIVED_UNITS[name], grows=True)
         return Entity("sensor", name, title_of(name), tier, "", settable=False, fields=fields)
     point = model.points[name]
     codec = point.read.codec if point.read else None
@@ -144,7 +144,8 @@ def _standing(point: Point, tier: Tier, *, settable: bool) -> dict[str, Any]:
 # ---- what is shown -----------------------------------------------------------------------------------------------------------
 
 
-def _value(name: str) -> dict[str, str]:
+def value_field(name: str) -> dict[str, str]:
+    """Return where in a state a quantity is."""
     return {"value_template": f"{{{{ {_get(name)} }}}}"}
 
 
@@ -156,7 +157,7 @@ def _sensor(point: Point, codec: Codec) -> tuple[str, dict[str, Any]]:
     value = _get(point.name)
     match codec:
         case Number():
-            return "sensor", _value(point.name) | _number_fields(point.name, point.unit, grows=False)
+            return "sensor", value_field(point.name) | number_fields(point.name, point.unit, grows=False)
         case Words(codes=codes):
             words = list(codes)
             template = f"{{% set v = {value} %}}{{{{ v if v in {words} else '{UNKNOWN}' }}}}"
@@ -170,9 +171,9 @@ def _on_or_off(value: str) -> str:
     return f"{{% set v = {value} %}}{{{{ '{ON}' if v is true else '{OFF}' if v is false else none }}}}"
 
 
-def _number_fields(name: str, unit: str, *, grows: bool) -> dict[str, Any]:
+def number_fields(name: str, unit: str, *, grows: bool) -> dict[str, Any]:
     """Return what kind of number it is, by Home Assistant's rules."""
-    if unit == "Wh" and "energy" in name:
+    if unit == "Wh" and "energy" in name and name != "stored_energy":
         template = f"{{% set v = {_get(name)} %}}{{{{ (v / 1000) | round(3) if v is number else none }}}}"
         # A count that starts anew each midnight is total_increasing there. The totals of devices fall back now and then.
         kind = "total_increasing" if grows or name.endswith("_today") else "total"
@@ -215,7 +216,7 @@ def _control(point: Point) -> tuple[str, dict[str, Any]] | None:
             # Home Assistant complains of a value beyond the bounds, as a stopped command has it; it is unknown there.
             template = f"{{% set v = {value} %}}{{{{ v if v is number and {low:g} <= v <= {high:g} else none }}}}"
             fields: dict[str, Any] = {"min": low, "max": high, "step": 1, "mode": "box", "value_template": template}
-            kind = _number_fields(point.name, point.unit, grows=False)
+            kind = number_fields(point.name, point.unit, grows=False)
             return "number", fields | {name: kind[name] for name in ("device_class", "unit_of_measurement") if name in kind}
         case Words():
             words = [word for side in point.writes if isinstance(side.codec, Words) for word in side.codec.codes]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
 import orjson
@@ -25,10 +25,10 @@ from indevolt.hub.keeper import CYCLE_DEADLINE_S, Keeper, Link
 from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.commands import LEAVE_S, Orders
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities
+from indevolt.hub.mqtt.site import site_entities, site_payload, site_unit
 from indevolt.hub.mqtt.topics import OFFLINE, ONLINE, TIERS, Topics, alerts_payload, state_payload, told_names
 from indevolt.hub.mqtt.trust import trust
-from indevolt.hub.site.quantities import SITE, SITE_UNITS
-from indevolt.hub.site.service import look
+from indevolt.hub.site.quantities import SITE
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -232,7 +232,7 @@ class _Bridge:
 
     async def _tell_everything(self) -> None:
         await self._send_alerts("")
-        await self._send_site()
+        await self._tell_site()
         for keeper in tuple(self._hub.keepers.values()):
             await self._tell_device(keeper)
         if gone := [topic for topic in self._announced if self._is_gone(topic)]:
@@ -259,9 +259,16 @@ class _Bridge:
         if keeper.link is Link.ONLINE and tier is not Tier.IDENTITY:
             self._told_s[keeper.id, tier] = self._hub.clock.monotonic()
 
+    async def _tell_site(self) -> None:
+        """Tell of the house as a whole, which is there as long as the hub is."""
+        await self._send_site()
+        await self._send(self.topics.device_status(SITE), ONLINE.encode(), qos=1)
+        if self._config.discovery:
+            unit = site_unit(self._hub)
+            await self._announce_all(dict(self._announcer.entity(entity, unit) for entity in site_entities()))
+
     async def _send_site(self) -> None:
-        reading = look(self._hub).reading()
-        await self._send(self.topics.state(SITE, Tier.SITE), state_payload(reading, SITE_UNITS))
+        await self._send(self.topics.state(SITE, Tier.SITE), site_payload(self._hub))
 
     async def _send_alerts(self, device: str) -> None:
         active = [alert for (its, _), alert in self._hub.alerts.active.items() if its == device]
@@ -307,13 +314,17 @@ class _Bridge:
                 kept.add(topic)
             if has:
                 wanted.update([self._announcer.entity(entity, unit)])
+        await self._announce_all(wanted)
+        ours = [topic for topic in self._announced if self._announcer.device_of(topic) == keeper.id]
+        await self._take_back(topic for topic in ours if topic not in kept)
+
+    async def _announce_all(self, wanted: Mapping[str, Any]) -> None:
+        """Announce what the broker does not have yet."""
         for topic, payload in wanted.items():
             text = orjson.dumps(payload)
             if self._announced.get(topic) != text:
                 await self._send(topic, text, qos=1)
                 self._announced[topic] = text
-        ours = [topic for topic in self._announced if self._announcer.device_of(topic) == keeper.id]
-        await self._take_back(topic for topic in ours if topic not in kept)
 
     def _has(self, keeper: Keeper, entity: Entity) -> bool | None:
         """Return whether a device has a quantity; None where nobody knows, or where it has only stopped to tell."""
@@ -334,7 +345,7 @@ class _Bridge:
         if not self._config.discovery:
             return True
         searching = not self._hub.config.devices  # devices that were found before may be found again
-        return not searching and self._announcer.device_of(topic) not in self._hub.keepers
+        return not searching and self._announcer.device_of(topic) not in {SITE, *self._hub.keepers}
 
     async def _forget(self, device: str) -> None:
         """Take back all that was told of a device that is not kept any more."""

@@ -17,7 +17,7 @@ from indevolt.hub.latest import HELD_CYCLES, LIVE_CYCLES
 from indevolt.hub.site.counts import Counts
 from indevolt.hub.site.flows import allocate, without_battery
 from indevolt.hub.site.quantities import COUNTERS, FLOWS, SITE, SITE_UNITS
-from indevolt.hub.site.totals import METER, NEVER, Candidate, Known, Part, Total, choose, combined, counted, notes, totals
+from indevolt.hub.site.totals import METER, NEVER, Candidate, Known, Part, Total, choose, combined, counted, notes, total_of, totals
 
 LONGEST_GAP_S: Final = 60.0  # between two totals that are joined by a straight line, as for one device
 _OF_METER: Final[Mapping[str, str]] = {"energy_grid_import": "grid_import_power", "energy_grid_export": "grid_export_power"}
@@ -140,18 +140,16 @@ class Site:
 
     def _energies(self, parts: Sequence[Part], meter: Candidate | None, found: Mapping[str, Total]) -> Iterator[tuple[str, Total]]:
         """Yield the energies, each known if all is known that it is made of."""
-        of_meter = [(METER, meter.power if meter else NEVER)]
+        of_meter = total_of("Wh", [(METER, meter.power if meter else NEVER)], sum)
         for name in COUNTERS:
-            value = self.counts.totals.get(name)
             if name in COUNTED:
-                total = counted(name, value, [(part.unit, part[name]) for part in parts])
+                made_of = total_of("Wh", [(part.unit, part[name]) for part in parts], sum)
             elif name in _OF_METER:
-                total = counted(name, value, of_meter)
+                made_of = of_meter
             else:
                 needed = ("house_power",) if name == "energy_house" else _OF_ALL
-                whole = combined([found[each] for each in needed], sum, unit="Wh")
-                total = replace(whole, value=None if whole.value is None else value)
-            yield name, total
+                made_of = combined([found[each] for each in needed], sum, unit="Wh")
+            yield name, counted(self.counts.totals.get(name), made_of)
 
     def _filled_in(self, name: str, total: Total, at_s: float) -> Total:
         """Return a total, or where a part is unknown the last one that was whole, which is old then."""

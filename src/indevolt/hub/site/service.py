@@ -54,6 +54,11 @@ def look(hub: Hub) -> Picture:
     return hub.site.look(parts_of(hub), hub.clock.now(), hub.clock.monotonic())
 
 
+def shortest_period_s(hub: Hub) -> float:
+    """Return how often the fastest unit is asked."""
+    return min((keeper.config.poll.power_s for keeper in hub.keepers.values()), default=5.0)
+
+
 class _Work:
     """What is between two cycles."""
 
@@ -69,7 +74,7 @@ class _Work:
             case Update(device=device, tier=Tier.DERIVED):
                 self._heard.add(device)
                 since_s = now_s - self._last_s
-                if since_s >= self._period_s():
+                if since_s >= shortest_period_s(self._hub):
                     return True
                 return all(each.id in self._heard for each in self._hub.keepers.values() if each.link is Link.ONLINE)
             case MeterSample():
@@ -79,16 +84,13 @@ class _Work:
                 return True  # totals are unknown from now on, and nobody else may say so for long
         return False
 
-    def _period_s(self) -> float:
-        return min((device.config.poll.power_s for device in self._hub.keepers.values()), default=5.0)
-
     async def cycle(self) -> None:
         """Count, publish and sometimes save."""
         hub, now_s = self._hub, self._hub.clock.monotonic()
         self._heard.clear()
         self._last_s = now_s
         meter = hub.site.meter
-        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * self._period_s())
+        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * shortest_period_s(self._hub))
         picture = hub.site.cycle(parts_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
         hub.bus.publish(Update(SITE, Tier.SITE, picture.reading(), next(hub.numbers)))
         if hub.site.meter != meter and picture.meter is not None:

@@ -181,28 +181,28 @@ def notes(
 def _sum(name: str, parts: Sequence[Part]) -> Total:
     if not parts:
         return Total(None, SITE_UNITS[name], None, None, Quality.ABSENT)
-    return _whole(SITE_UNITS[name], [(part.unit, part[name]) for part in parts], sum)
+    return total_of(SITE_UNITS[name], [(part.unit, part[name]) for part in parts], sum)
 
 
 def _of_meter(meter: Candidate | None) -> Total:
     if meter is None:
         return Total(None, "W", None, None, Quality.ABSENT, (METER,))
-    return _whole("W", [(METER, meter.power)], sum)
+    return total_of("W", [(METER, meter.power)], sum)
 
 
 def _levels(parts: Sequence[Part]) -> dict[str, Total]:
     """Return state of charge, stored energy and capacity; the charge of one unit alone needs no capacity."""
     capacity = _sum("capacity", parts)
-    stored = _whole("Wh", [(part.unit, part.stored_energy) for part in parts], sum)
+    stored = total_of("Wh", [(part.unit, part.stored_energy) for part in parts], sum)
     if len(parts) == 1:
-        soc = _whole("%", [(parts[0].unit, parts[0]["battery_soc"])], sum)
+        soc = total_of("%", [(parts[0].unit, parts[0]["battery_soc"])], sum)
     else:
         whole_wh = capacity.value
         soc = combined((stored,), lambda values: values[0] / whole_wh * 100 if whole_wh else None, unit="%")
     return {"capacity": capacity, "stored_energy": stored, "battery_soc": soc}
 
 
-def _whole(unit: str, parts: Sequence[tuple[str, Known]], work: Callable[[Iterable[float]], float]) -> Total:
+def total_of(unit: str, parts: Sequence[tuple[str, Known]], work: Callable[[Iterable[float]], float]) -> Total:
     """Return a total of parts, if all of them are known."""
     missing = tuple(dict.fromkeys(name for name, each in parts if not each.usable))
     aged = [each for _, each in parts if each.age_s is not None]
@@ -212,9 +212,10 @@ def _whole(unit: str, parts: Sequence[tuple[str, Known]], work: Callable[[Iterab
     return Total(value, unit, oldest.at, oldest.age_s, quality if parts else Quality.ABSENT, missing)
 
 
-def counted(name: str, value: float | None, parts: Sequence[tuple[str, Known]]) -> Total:
-    """Return an energy of which each part is known now, or not."""
-    whole = _whole(SITE_UNITS[name], parts, sum)
+def counted(value: float | None, whole: Total) -> Total:
+    """Return an energy, as good as what it is made of."""
+    if whole.value is not None and value is None:
+        return replace(whole, value=None, quality=Quality.NOT_AVAILABLE)  # nobody has counted yet
     return replace(whole, value=None if whole.value is None else value)
 
 
