@@ -132,6 +132,7 @@ async function stream(abort) {
     link.value = "live";
     trouble.value = null;
     store.remembered.value = false;
+    tell("loaded", null);
     await reading;
   } finally {
     clearTimeout(watchdog);
@@ -182,7 +183,7 @@ function take(kind, data) {
       heardNow(Date.parse(data.at));
       break;
     case "reset":
-      void load();
+      load().then(() => tell("loaded", null), connect);
       break;
   }
   tell(kind, data);
@@ -217,7 +218,6 @@ async function load(abort) {
   if (early === null) store.takeSummary(summary);
   early = null;
   store.takeReadings(readings.readings);
-  tell("loaded", null);
 }
 
 /** Ask how one device is, with its health and limits. @param {string} name */

@@ -2,7 +2,7 @@
 
 import { computed, signal } from "./html.js";
 import { Problem, get, send } from "./api.js";
-import { on } from "./live.js";
+import { link, on } from "./live.js";
 import { devices, meta } from "./store.js";
 
 /** @typedef {import("./shapes.d.ts").Steering} Steering */
@@ -25,7 +25,7 @@ const soon = new Map();
 
 /** Know how units are steered from now on. */
 export function watchSteering() {
-  void Promise.all(controllable.peek().map(({ name }) => refresh(name)));
+  if (link.peek() === "live") ask(); // else it is asked when the rest is
   if (watched) return;
   watched = true;
   on("steering", ({ device, step, outcome, override }) => {
@@ -36,7 +36,11 @@ export function watchSteering() {
     clearTimeout(soon.get(device));
     soon.set(device, setTimeout(() => void refresh(device), SETTLE_MS));
   });
-  on("loaded", watchSteering);
+  on("loaded", ask);
+}
+
+function ask() {
+  for (const { name } of controllable.peek()) void refresh(name);
 }
 
 /** @param {string} device */
@@ -73,7 +77,7 @@ export async function release(device, undo = false) {
 /** @param {number | null} minutes null: go on */
 export async function pause(minutes) {
   await (minutes === null ? send("POST", "steering/resume") : send("POST", "steering/pause", { minutes }));
-  watchSteering();
+  ask();
 }
 
 /** Who asked for something, as "you" where it is so. @param {string} actor as the journal has it @returns {string | null} null: you */

@@ -40,8 +40,9 @@ export default function PlanPage() {
       it && it.slots.length > 0
         ? html`<${Worth} plan=${it} />
           <section class="card" data-simulated=${it.simulated} data-dry=${!it.automatic} aria-label=${t("plan.chart")}>
-            <div class="card-head"><h2>${t("plan.chart")}</h2>${it.notes.length > 0 && html`<span class="quiet" lang="en">${it.notes.join("; ")}</span>`}</div>
+            <h2>${t("plan.chart")}</h2>
             <${Chart} slots=${it.slots} currency=${it.currency} reserve=${it.reserve_pct} soc=${it.soc_pct} zone=${zone} onPin=${(/** @type {PlanSlot} */ slot) => (pinned.value = slot)} />
+            ${it.notes.length > 0 && html`<p class="quiet plan-notes" lang="en">${it.notes.join("; ")}</p>`}
             <${Slots} slots=${it.slots} currency=${it.currency} zone=${zone} onPin=${(/** @type {PlanSlot} */ slot) => (pinned.value = slot)} />
           </section>
           <${WhatIf} plan=${it} />`

@@ -3,7 +3,7 @@
 import { get } from "../../lib/api.js";
 import { useAsked } from "../../lib/asked.js";
 import { html, useState } from "../../lib/html.js";
-import { exact, has, t, word } from "../../lib/i18n.js";
+import { has, t, word } from "../../lib/i18n.js";
 import { UNKNOWN } from "../../lib/units.js";
 import { Trouble } from "../../parts/notice.js";
 
@@ -70,7 +70,6 @@ function sectionsOf(values, all) {
 function spoken(value) {
   if (value === null || value === "") return UNKNOWN;
   if (typeof value === "boolean") return value ? t("word.on") : t("word.off");
-  if (typeof value === "number") return exact(value, 6);
   if (Array.isArray(value)) return value.length === 0 ? UNKNOWN : value.map(spoken).join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
