@@ -10,7 +10,7 @@ from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.discovery import Entity, Unit, number_fields, title_of, value_field
 from indevolt.hub.mqtt.topics import state_payload
 from indevolt.hub.site.quantities import COUNTERS, ENERGIES, LEVELS, POWERS, SITE, SITE_UNITS
-from indevolt.hub.site.service import look, shortest_period_s
+from indevolt.hub.site.service import look, period_s
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -35,7 +35,7 @@ def _entity(name: str, unit: str) -> Entity:
 
 def site_unit(hub: Hub) -> Unit:
     """Return the site as Home Assistant is told of it."""
-    expire_s = {Tier.SITE: 2 * HELD_CYCLES * shortest_period_s(hub) + 60.0}
+    expire_s = {Tier.SITE: 2 * HELD_CYCLES * period_s(hub) + 60.0}
     return Unit(SITE, TITLE, "", "", expire_s, simulated=any(keeper.simulated for keeper in hub.keepers.values()))
 
 

@@ -50,6 +50,16 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """The powers and levels of an instant, before energies are counted."""
+
+    parts: Sequence[Part]
+    candidates: Sequence[Candidate]
+    meter: Candidate | None
+    totals: Mapping[str, Total]
+
+
+@dataclass(frozen=True, slots=True)
 class _Heard:
     """The last sample of a meter, and when it came on the clock that does not jump."""
 
@@ -79,17 +89,11 @@ class Site:
 
     def look(self, parts: Sequence[Part], at: datetime, at_s: float) -> Picture:
         """Return the house as it is now; nothing is counted."""
-        candidates = self._candidates(parts, at_s)
-        meter = choose(candidates, self.meter)
-        found = totals(parts, meter)
-        told = tuple(notes(parts, meter, candidates, found))
-        found.update(self._energies(parts, meter, found))
-        shown = {name: self._filled_in(name, found[name], at_s) for name in SITE_UNITS}
-        return Picture(at, shown, parts, meter, candidates, told)
+        return self._shown(self._seen(parts, at_s), at, at_s)
 
     def cycle(self, parts: Sequence[Part], at: datetime, at_s: float, *, longest_gap_s: float = LONGEST_GAP_S) -> Picture:
         """Count what flowed since the last cycle, and return the house as it is now."""
-        seen = self.look(parts, at, at_s)
+        seen = self._seen(parts, at_s)
         self.meter = seen.meter.name if seen.meter else self.meter
         self._count_units(parts)
         powers = dict(_powers(seen.totals))
@@ -103,11 +107,22 @@ class Site:
             energy_wh = (power_w + known[name]) / 2 * gap_s / 3600 if joined and gap_s is not None else 0.0
             self.counts.grow(name, energy_wh)
         self._before = at_s, powers
-        picture = self.look(parts, at, at_s)
+        picture = self._shown(seen, at, at_s)
         for name, total in picture.totals.items():
             if total.value is not None and not total.missing and total.quality in (Quality.LIVE, Quality.HELD):
                 self._whole[name] = total, at_s - (total.age_s or 0.0)
         return picture
+
+    def _seen(self, parts: Sequence[Part], at_s: float) -> _Seen:
+        candidates = self._candidates(parts, at_s)
+        meter = choose(candidates, self.meter)
+        return _Seen(parts, candidates, meter, totals(parts, meter))
+
+    def _shown(self, seen: _Seen, at: datetime, at_s: float) -> Picture:
+        found = {**seen.totals, **dict(self._energies(seen.parts, seen.meter, seen.totals))}
+        shown = {name: self._filled_in(name, found[name], at_s) for name in SITE_UNITS}
+        told = tuple(notes(seen.parts, seen.meter, seen.candidates, seen.totals))
+        return Picture(at, shown, seen.parts, seen.meter, seen.candidates, told)
 
     def _candidates(self, parts: Sequence[Part], at_s: float) -> list[Candidate]:
         own = [

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 QUEUED: Final = 20_000  # events that may wait: some seconds of 2000 devices
 SAVE_EVERY_S: Final = 60.0
 METER_S: Final = 2.0  # the shortest time between two readings of the site that only the meter is new in
+UNIT_S: Final = 0.05  # of a cycle for each unit, of which working it out takes some hundredths
+MANY: Final = 32  # units above which nobody looks after each reading whether all were heard
 KEY: Final = "counts:site"
 
 
@@ -54,9 +56,9 @@ def look(hub: Hub) -> Picture:
     return hub.site.look(parts_of(hub), hub.clock.now(), hub.clock.monotonic())
 
 
-def shortest_period_s(hub: Hub) -> float:
-    """Return how often the fastest unit is asked."""
-    return min((keeper.config.poll.power_s for keeper in hub.keepers.values()), default=5.0)
+def period_s(hub: Hub) -> float:
+    """Return how often the site is worked out: as often as the fastest unit is asked, and not that often for a whole fleet."""
+    return max(min((keeper.config.poll.power_s for keeper in hub.keepers.values()), default=5.0), UNIT_S * len(hub.keepers))
 
 
 class _Work:
@@ -74,9 +76,10 @@ class _Work:
             case Update(device=device, tier=Tier.DERIVED):
                 self._heard.add(device)
                 since_s = now_s - self._last_s
-                if since_s >= shortest_period_s(self._hub):
+                if since_s >= period_s(self._hub):
                     return True
-                return all(each.id in self._heard for each in self._hub.keepers.values() if each.link is Link.ONLINE)
+                keepers = self._hub.keepers
+                return len(keepers) <= MANY and all(each.id in self._heard for each in keepers.values() if each.link is Link.ONLINE)
             case MeterSample():
                 self._hub.site.hear(event, now_s)
                 return now_s - self._last_s >= min(METER_S, event.period_s)
@@ -90,7 +93,7 @@ class _Work:
         self._heard.clear()
         self._last_s = now_s
         meter = hub.site.meter
-        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * shortest_period_s(self._hub))
+        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * period_s(self._hub))
         picture = hub.site.cycle(parts_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
         hub.bus.publish(Update(SITE, Tier.SITE, picture.reading(), next(hub.numbers)))
         if hub.site.meter != meter and picture.meter is not None:
