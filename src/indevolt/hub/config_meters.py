@@ -105,6 +105,11 @@ class _Document(Section):
     )
     energy_import: Text | None = Field(default=None, description="Where the energy taken is, in kWh.", examples=["SML.Total_in"])
     energy_export: Text | None = Field(default=None, description="Where the energy given is, in kWh.", examples=["SML.Total_out"])
+    time: Text | None = Field(
+        default=None,
+        description="Where the meter's own time is, ISO 8601 or seconds since 1970; not that of what passes its values on.",
+        examples=["SML.Time"],
+    )
     unit: Literal["W", "kW"] = Field(default="W", description="Unit of powers.")
 
 
@@ -160,7 +165,7 @@ class TopicMeter(_HeardMeter, _Document):
     def rules(self) -> Broken:
         """A number has no parts."""
         yield from super().rules()
-        for name in ("export", "energy_import", "energy_export"):
+        for name in ("export", "energy_import", "energy_export", "time"):
             if self.power is None and getattr(self, name) is not None:
                 yield (name,), "it is a place in a JSON document; give power, too, as such a place"
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,9 @@ def test_what_is_no_meter_is_refused() -> None:
 # ---- documents of any shape ----------------------------------------------------------------------------------------------------
 
 
+NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
+
+
 def places(**paths: Any) -> Places:
     return Places.of(TopicMeter(name="a", kind="mqtt", topic="b", **paths))
 
@@ -182,6 +186,9 @@ def places(**paths: Any) -> Places:
         (b'{"power": 12}', {"power": "power"}, Told(12.0)),
         (b'{"a": [{"w": "3.5"}]}', {"power": "a.0.w"}, Told(3.5)),
         (b'{"SML": {"1.7.0": 2, "2.7.0": 0.5}}', {"power": 'SML."1.7.0"', "export": 'SML."2.7.0"', "unit": "kW"}, Told(1500.0)),
+        (b'{"p": 1, "t": 1782043200}', {"power": "p", "time": "t"}, Told(1.0, at=NOON)),
+        (b'{"p": 1, "t": "2026-06-21T14:00:00+02:00"}', {"power": "p", "time": "t"}, Told(1.0, at=NOON)),
+        (b'{"p": 1, "t": "2026-06-21T12:00:00"}', {"power": "p", "time": "t"}, Told(1.0, at=NOON)),
         (
             b'{"p": 1, "in": 1.5, "out": 2}',
             {"power": "p", "energy_import": "in", "energy_export": "out"},
@@ -201,6 +208,8 @@ def test_a_message_is_understood_as_its_owner_says(payload: bytes, paths: dict[s
         (b"true", {}, "is True, and no number"),
         (b'{"power": null}', {"power": "power"}, "power is None, and no number"),
         (b'{"powr": 1}', {"power": "power"}, "nothing is at power: no 'power'; there are powr"),
+        (b'{"p": 1, "t": "soon"}', {"power": "p", "time": "t"}, "t is 'soon', and no time"),
+        (b'{"p": 1, "t": 1e300}', {"power": "p", "time": "t"}, "t is 1e+300, and no time"),
         (b"[1]", {"power": "power"}, "nothing is at power"),
         (b"[1]", {"power": "1"}, "nothing is at 1"),
         (b"12", {"power": "a.b"}, "nothing is at a.b"),

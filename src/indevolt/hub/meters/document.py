@@ -10,7 +10,7 @@ import orjson
 
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_meters import HomeAssistantMeter, TasmotaMeter, TopicMeter
-from indevolt.hub.meters.told import Told, number_at, path_of, thousandfold
+from indevolt.hub.meters.told import Told, moment_at, number_at, path_of, thousandfold
 
 TASMOTA_USER: Final = "admin"  # the only one that it knows
 _TASMOTA: Final = "StatusSNS"  # where in its answer to Status 8 and 10 the sensors are (Tasmota documentation, Commands)
@@ -24,6 +24,7 @@ class Places:
     export: tuple[str, ...] = ()
     energy_import: tuple[str, ...] = ()
     energy_export: tuple[str, ...] = ()
+    time: tuple[str, ...] = ()
     watts: float = 1.0  # in one of its units
 
     @classmethod
@@ -33,7 +34,7 @@ class Places:
         Raises:
             InvalidInput: a path that is none.
         """
-        names = ("power", "export", "energy_import", "energy_export")
+        names = ("power", "export", "energy_import", "energy_export", "time")
         paths = {name: path_of(text) for name in names if (text := getattr(config, name, None))}
         return cls(**paths, watts=1000.0 if config.unit == "kW" else 1.0)
 
@@ -48,6 +49,7 @@ class Places:
             power * self.watts,
             import_wh=thousandfold(number_at(document, self.energy_import)) if self.energy_import else None,
             export_wh=thousandfold(number_at(document, self.energy_export)) if self.energy_export else None,
+            at=moment_at(document, self.time) if self.time else None,
         )
 
     def told_by(self, payload: bytes) -> Told:

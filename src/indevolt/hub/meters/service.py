@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S: Final = 2.0  # after a failure; doubles up to ...
 LONGEST_PAUSE_S: Final = 30.0
+NOTED_S: Final = 600.0  # between two notes on one meter: what fails every other time would fill the journal
 LOOK_EVERY_S: Final = 1.0  # for meters that have gone quiet
 
 
@@ -68,6 +69,7 @@ class _Follower:
         self._hub = hub
         self._meter = meter
         self._failures = 0
+        self._noted_s = -NOTED_S
 
     async def run(self) -> None:
         """Follow until cancelled, and begin anew after each failure, with patience."""
@@ -101,7 +103,9 @@ class _Follower:
     async def _failed(self, error: IndevoltError) -> None:
         self._failures += 1
         self._meter.fail(str(error))
-        if self._failures == 1:
+        now_s = self._hub.clock.monotonic()
+        if self._failures == 1 and now_s - self._noted_s >= NOTED_S:
+            self._noted_s = now_s
             text = f"meter {self._meter.name}: {error}"
             await self._hub.journal.note(Kind.CONNECTION, text, meter=self._meter.name, remedy=error.remedy)
 

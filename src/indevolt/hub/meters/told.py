@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from indevolt.errors import InvalidInput, ProtocolError
@@ -61,6 +61,26 @@ def number_at(document: Any, path: Sequence[str]) -> float:  # noqa: ANN401 - wh
     Raises:
         ProtocolError: there is nothing there, or no number.
     """
+    return _number(_value_at(document, path), ".".join(path))
+
+
+def moment_at(document: Any, path: Sequence[str]) -> datetime:  # noqa: ANN401 - whatever JSON holds
+    """Return the time at a path: ISO 8601, or seconds since 1970. Without an offset it counts as UTC: only differences matter.
+
+    Raises:
+        ProtocolError: there is nothing there, or no time.
+    """
+    value = _value_at(document, path)
+    try:
+        at = (
+            datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(_number(value, ".".join(path)), UTC)
+        )
+    except (ValueError, OverflowError, OSError) as error:
+        raise ProtocolError(f"{'.'.join(path)} is {value!r:.40}, and no time", remedy=_REMEDY) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _value_at(document: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
     here = document
     for step in path:
         match here:
@@ -71,7 +91,7 @@ def number_at(document: Any, path: Sequence[str]) -> float:  # noqa: ANN401 - wh
             case _:
                 known = f"; there are {', '.join(map(str, list(here)[:12]))}" if isinstance(here, dict) else ""
                 raise ProtocolError(f"nothing is at {'.'.join(path)}: no {step!r:.40}{known}", remedy="See what the meter tells.")
-    return _number(here, ".".join(path))
+    return here
 
 
 def field(document: Mapping[str, Any], *names: str) -> float:
