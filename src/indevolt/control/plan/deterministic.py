@@ -7,6 +7,7 @@ programme alone plans better (control.md, section 2.2).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -54,6 +55,7 @@ def solve_deterministic(problem: Problem) -> CoupledPlan:
         InvalidInput: the problem has several futures.
     """
     coupled = coupled_of(problem)
+    problem = replace(problem, gate=0.0)  # no doubt where all is known
     effects = effects_of(problem, steps=_STEPS)
     found = programme(problem, effects, coupled.units[0].terminal, levels=_LEVELS)
     first = np.array([first_costs(problem, effects, found).argmin()])

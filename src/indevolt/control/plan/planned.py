@@ -40,7 +40,7 @@ class PlannedSlot:
     battery_w: float
     grid_w: float
     cost: float  # of its energy, with wear and standby
-    gain: float  # over plain self-use in this slot and as planned afterwards
+    gain: float  # over plain self-use in this slot and as planned afterwards, the gate deducted
     stored_value_per_kwh: float  # of one more kWh in the battery at its start
 
     def order(self, plan: str) -> PlanSlot:

@@ -173,7 +173,7 @@ class Problem:
     targets: tuple[Target, ...] = ()  # a charge to be reached: by the owner's wish, or for a calibration
     terminal: TerminalValue | None = None  # None: worked out from the prices
     switch_cost: float = 0.0005  # of each change of action
-    gate: float = 0.0  # least expected gain over plain self-use, in the currency and per slot, for which it is left
+    gate: float = 0.02  # least expected gain for which plain self-use is left, per kWh that is then moved otherwise
     reserve_price: float = 0.05  # per kWh below the reserve and hour
     persistence: float = 0.9  # probability that a regime holds from one hour to the next
 

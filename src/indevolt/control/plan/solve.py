@@ -49,11 +49,8 @@ def solve(problem: Problem, at: datetime) -> Plan:
     terminal = problem.terminal or terminal_value(problem)
     found = programme(problem, effects, terminal)
     costs = first_costs(problem, effects, found)
-    first, gain = int(costs.argmin()), 0.0
-    if effects.allowed[0, SELF_USE_AT]:
-        gain = float(costs[SELF_USE_AT] - costs[first])
-        if gain <= problem.gate:
-            first, gain = SELF_USE_AT, 0.0
+    first = int(costs.argmin())
+    gain = float(costs[SELF_USE_AT] - costs[first]) if effects.allowed[0, SELF_USE_AT] else 0.0
     weight = found.weight
     planned = follow(problem, effects, found, np.full(len(weight), first), gain)
     plain = keep_self_use(problem, effects)
