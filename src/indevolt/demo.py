@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from indevolt.clock import Clock
+from indevolt.discovery import Found, discover
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
@@ -24,6 +26,8 @@ from indevolt.hub.hub import Hub
 from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices.service import serve_prices
 from indevolt.hub.secret import Secret
+from indevolt.hub.site.book import Picture
+from indevolt.hub.site.service import look
 from indevolt.hub.tokens import Role, hash_token, make_token
 from indevolt.protocol.discovery import API_PORT, PORT
 from indevolt.simulator.play import ReadLines, no_files
@@ -50,6 +54,11 @@ class Demo:
     def page(self) -> str:
         """Where the hub's page is, with the token behind the #, which a browser sends to nobody."""
         return f"{self.url}/#token={self.token}"
+
+    @property
+    def house(self) -> Picture:
+        """What the house as a whole does, as the hub works it out."""
+        return look(self.hub)
 
 
 @asynccontextmanager
@@ -86,7 +95,8 @@ async def running(
         token = make_token("demo")
         config = _configuration(home, speed, control=control, token=token)
         own_time = home.play.site.clock
-        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed)))
+        look = partial(_look, home, clock)
+        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed), look=look))
         url = await _open_api(stack, hub, hub_port)
         yield Demo(home, hub, url, speed, token)
 
@@ -152,6 +162,13 @@ def _bridges(speed: float) -> dict[str, Service]:
     """Return what runs beside the hub's own parts."""
     planning: dict[str, Service] = {"planner": serve_planner} if speed <= PLANNED_UP_TO else {}
     return {"prices": serve_prices, "forecast": serve_forecast, **planning}
+
+
+async def _look(home: VirtualHome, clock: Clock | None) -> AsyncIterator[Found]:
+    """Look for devices on this machine alone: nothing of the demo leaves it."""
+    if home.discovery_port is not None:
+        async for found in discover(1.0, targets=[HOST], port=home.discovery_port, local_port=0, passive=False, clock=clock):
+            yield found
 
 
 async def _open_api(stack: AsyncExitStack, hub: Hub, port: int | None) -> str:

@@ -26,8 +26,13 @@ def test_it_shows_a_home_that_its_hub_reads_through_real_sockets(closed_port: in
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("The demo home: 2 units and a meter, with a hub\nEverything is simulated")
     assert f"indevolt watch 127.0.0.1:{closed_port}" in ran.stdout
+    first = next(line for line in ran.stdout.splitlines() if line.startswith("  "))
+    assert re.fullmatch(r"  http://127\.0\.0\.1:\d+/#token=\S+  \(the dashboard\)", first)
     lines = re.findall(r"^2026-04-18 06:0\d:\d\d  balcony: self_use.*cellar: self_use.*house: takes", ran.stdout, re.MULTILINE)
     assert len(lines) == 2
+    assert all(
+        re.search(r"battery_power -?\d+ W, solar_power \d+ W, ac_power -?\d+ W, meter_power -?\d+ W", line) for line in lines
+    )
     assert ran.stderr == ""
 
 

@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from indevolt.battery import Sample
 from indevolt.cli.hub import the_hub_extra
 from indevolt.cli.live import HISTORY, sparkline
 from indevolt.cli.options import json_option
@@ -155,15 +156,12 @@ class _Picture:
 
 
 def _house(demo: Demo) -> str:
-    """Return what the house as a whole does, by what the hub read."""
-    keepers = tuple(demo.hub.keepers.values())
-    grid = next((value for keeper in keepers if isinstance(value := keeper.latest.value("meter_power"), int | float)), None)
-    given = [keeper.latest.value("ac_power") for keeper in keepers]
-    if grid is None or not all(isinstance(each, int | float) for each in given):
+    """Return what the house as a whole does, in words."""
+    totals = demo.house.totals
+    load_w, grid_w = totals["house_power"].value, totals["grid_power"].value
+    if load_w is None or grid_w is None or totals["house_power"].missing:
         return "house: unknown"
-    load = grid + sum(each for each in given if isinstance(each, int | float))
-    way = "from" if grid >= 0 else "to"
-    return f"house: takes {load:.0f} W, {abs(grid):.0f} W {way} the grid"
+    return f"house: takes {load_w:.0f} W, {abs(grid_w):.0f} W {'from' if grid_w >= 0 else 'to'} the grid"
 
 
 def _notes(demo: Demo) -> Sequence[str]:
@@ -175,7 +173,7 @@ def _told(demo: Demo) -> Iterator[str]:
     first = next(iter(units.values()))
     yield f"{demo.home.play.scenario.title}: {len(units)} unit{'s' if len(units) > 1 else ''} and a meter, with a hub"
     yield f"Everything is simulated; its time passes {demo.speed:g} times as fast. Ctrl-C stops it. Three things to try next:"
-    yield f"  {demo.page}"
+    yield f"  {demo.page}  (the dashboard)"
     yield f"  indevolt watch {first.host}:{first.port} --fast --every 1"
     yield f"  indevolt charge {first.host}:{first.port} --power 500"
 
@@ -183,9 +181,15 @@ def _told(demo: Demo) -> Iterator[str]:
 def _line(demo: Demo) -> str:
     parts = []
     for name, keeper in demo.hub.keepers.items():
-        shown = [" ".join(sample_text(sample)).strip() for each in _SHOWN[:7] if (sample := keeper.latest.sample(each))]
-        parts.append(f"{name}: {', '.join(shown)}")
+        known = [sample for each in _SHOWN[:7] if (sample := keeper.latest.sample(each)) is not None]
+        parts.append(f"{name}: {', '.join(_named(sample) for sample in known)}")
     return f"{demo.home.at:%Y-%m-%d %H:%M:%S}  {'  '.join(parts)}; {_house(demo)}"
+
+
+def _named(sample: Sample) -> str:
+    """Return a value with its unit, and its name where there are several of that unit."""
+    text = " ".join(sample_text(sample)).strip()
+    return f"{sample.name} {text}" if sample.unit == "W" else text
 
 
 def _record(demo: Demo) -> dict[str, object]:
