@@ -11,7 +11,7 @@ Two rules hold everywhere above the wire:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
@@ -55,6 +55,52 @@ class Sample:
         return (now - self.at).total_seconds()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Names and units of a selection of quantities: what is the same in each :class:`Row` of it."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    index: Mapping[str, int]  # where each name stands
+
+    @staticmethod
+    def of(units: Mapping[str, str]) -> Columns:
+        """Return the columns for units by name."""
+        return Columns(tuple(units), tuple(units.values()), {name: index for index, name in enumerate(units)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row(Mapping[str, Sample]):
+    """Samples of one instant, by column. A :class:`Sample` is made when somebody asks for it: of most, only the value is wanted."""
+
+    columns: Columns
+    told: Sequence[Value | None]
+    at: datetime
+    odd: Mapping[str, Quality] = field(default_factory=dict)  # the qualities of what is not live, by name
+
+    def __getitem__(self, name: str) -> Sample:
+        index = self.columns.index[name]
+        return Sample(name, self.told[index], self.columns.units[index], self.at, self.odd.get(name, Quality.LIVE))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns.names)
+
+    def __len__(self) -> int:
+        return len(self.columns.names)
+
+    def value(self, name: str) -> Value | None:
+        """Return the value, or None where there is none."""
+        index = self.columns.index.get(name)
+        return None if index is None else self.told[index]
+
+    def live(self) -> dict[str, Value]:
+        """Return the values of what is live, by name."""
+        found = {name: value for name, value in zip(self.columns.names, self.told, strict=True) if value is not None}
+        for name in self.odd:
+            found.pop(name, None)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Reading(Mapping[str, Sample]):
     """What one device said; a mapping from quantity name to :class:`Sample`."""
@@ -75,8 +121,23 @@ class Reading(Mapping[str, Sample]):
 
     def value(self, name: str) -> Value | None:
         """Return the value, or None when it was not asked for or is not live. Unknown is never 0."""
+        if isinstance(self.samples, Row):
+            return self.samples.value(name)
         sample = self.samples.get(name)
         return None if sample is None else sample.value
+
+    def live(self) -> dict[str, Value]:
+        """Return the values of what is live, by name."""
+        if isinstance(self.samples, Row):
+            return self.samples.live()
+        samples = self.samples.values()
+        return {each.name: each.value for each in samples if each.quality is Quality.LIVE and each.value is not None}
+
+    def odd(self) -> Mapping[str, Quality]:
+        """Return the qualities of what is not live, by name."""
+        if isinstance(self.samples, Row):
+            return self.samples.odd
+        return {name: sample.quality for name, sample in self.samples.items() if sample.quality is not Quality.LIVE}
 
     def number(self, name: str) -> float | None:
         """Return a numeric value as float, or None when unknown or not a number."""

@@ -67,6 +67,29 @@ async def test_no_name_at_all_reads_everything_readable_in_few_even_batches(wire
     assert max(sizes) - min(sizes) < 10
 
 
+ODD: dict[str, Raw] = {"6000": None, "6002": "x", "7101": [1], "7120": 1001, "11016": 0, "1664": "245", "9032": ""}
+
+
+@pytest.mark.parametrize("state", [None, ODD])
+async def test_one_request_says_the_same_as_many(clock: ManualClock, state: dict[str, Raw] | None) -> None:
+    simulator = Simulator("powerflex2000", clock=clock, state=state, complete=True)
+    simulator.remove("pv_power_total")
+    found = []
+    for most in (500, 7):
+        async with indevolt.connect("sim", transport=simulator, clock=clock, max_points=most) as battery:
+            found.append(await battery.read())
+    whole, parts = found
+    assert {Quality.LIVE, Quality.ABSENT, Quality.NOT_INSTALLED} <= qualities(whole, whole)
+    assert (Quality.UNREADABLE in qualities(whole, whole)) is (state is ODD)
+    assert {name: (sample.value, sample.quality) for name, sample in whole.items() if name != "device_time"} == {
+        name: (sample.value, sample.quality) for name, sample in parts.items() if name != "device_time"
+    }
+    for reading in found:
+        assert reading.live() == {name: each.value for name, each in reading.items() if each.quality is Quality.LIVE}
+        assert reading.odd() == {name: each.quality for name, each in reading.items() if each.quality is not Quality.LIVE}
+        assert [reading.value(name) for name in reading] == [each.value for each in reading.values()]
+
+
 async def test_an_unknown_name_is_refused_with_the_nearest_one_before_anything_is_asked(wire: Wiretap, clock: ManualClock) -> None:
     async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
         with pytest.raises(InvalidInput, match="battery_sock") as caught:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from indevolt.battery import Quality, Sample
+from indevolt.battery import Quality, Reading, Sample
 from indevolt.clock import ManualClock
 from indevolt.hub.latest import Latest
 
 PERIOD_S = 5.0
 
 
+def told(clock: ManualClock, value: float | None, quality: Quality) -> Reading:
+    at = clock.now()
+    return Reading("cellar", "gen2", at, {"battery_soc": Sample("battery_soc", value, "%", at, quality)})
+
+
 def known(clock: ManualClock, value: float | None = 42.0, quality: Quality = Quality.LIVE) -> Latest:
     latest = Latest(clock)
-    latest.take([Sample("battery_soc", value, "%", clock.now(), quality)], PERIOD_S)
+    latest.take(told(clock, value, quality), PERIOD_S)
     return latest
 
 
@@ -68,7 +73,7 @@ def test_a_point_in_quarantine_keeps_its_last_value_which_grows_old() -> None:
     clock = ManualClock()
     latest = known(clock)
     clock.tick(20)
-    latest.take([Sample("battery_soc", None, "%", clock.now(), Quality.QUARANTINED)], PERIOD_S)
+    latest.take(told(clock, None, Quality.QUARANTINED), PERIOD_S)
     sample = latest.sample("battery_soc")
     assert sample is not None
     assert (sample.quality, sample.value) == (Quality.STALE, 42.0)

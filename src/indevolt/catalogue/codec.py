@@ -7,7 +7,7 @@ firmware versions packed as decimals, enums that are written 0/1 and read 1000/1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from math import isfinite
 from typing import Any, ClassVar, Final, Protocol
@@ -19,6 +19,7 @@ DIGITS: Final[Mapping[str, int]] = {"W": 0, "Wh": 0, "%": 1, "V": 2, "A": 2, "Hz
 """Decimals that devices send, by the unit on the wire (protocol.md, section 11); what is not listed is sent whole."""
 _KILO_DIGITS: Final = 3  # kWh come with two or three decimals
 _CLEAN: Final = 6  # rounds away what binary fractions add (1.79 kWh * 1000), far below any device's resolution
+_DUST: Final = 0.5 * 10**-_CLEAN
 
 
 class Codec(Protocol):
@@ -70,6 +71,11 @@ class Number:
     missing: tuple[float, ...] = ()
     whole: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the number on the wire is the value."""
+        return self.scale * self.sign == 1 and not self.missing
+
     def decode(self, raw: object) -> Value | None:
         number = parse_number(raw)
         if number in self.missing:
@@ -77,7 +83,11 @@ class Number:
         factor = self.scale * self.sign
         if factor == 1:
             return number
-        return number * factor if type(number) is int and type(factor) is int else round(number * factor, _CLEAN)
+        value = number * factor
+        if type(value) is int:
+            return value
+        near = round(value)  # which is it nearly always, and quicker than rounding to digits
+        return float(near) if abs(value - near) < _DUST else round(value, _CLEAN)
 
     def encode(self, value: Value) -> int | float:
         if isinstance(value, str):
@@ -105,13 +115,18 @@ class Words:
 
     codes: Mapping[str, tuple[int, ...]]
     quoted: bool = False  # sent as a text, as the cluster role is
+    words: Mapping[int, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        words: dict[int, str] = {}
+        for word, codes in self.codes.items():
+            for code in codes:
+                words.setdefault(code, word)
+        object.__setattr__(self, "words", words)
 
     def decode(self, raw: object) -> Value | None:
         code = int(parse_number(raw))
-        for word, codes in self.codes.items():
-            if code in codes:
-                return word
-        return f"code {code}"
+        return self.words.get(code) or f"code {code}"
 
     def encode(self, value: Value) -> int | str:
         codes = self.codes.get(str(value).strip().lower().replace("-", "_").replace(" ", "_"))

@@ -108,6 +108,8 @@ class Batches:
         """
         asked = tuple(dict.fromkeys(points))
         if not self.quarantine:
+            if 0 < len(asked) <= self.max_points:
+                return await self._fetch_batch(asked)
             return [answer for batch in self._split(asked) for answer in await self._fetch_batch(batch)]
         now = self._clock.monotonic()
         healthy = tuple(point for point in asked if point not in self.quarantine)

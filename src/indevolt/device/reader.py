@@ -5,13 +5,15 @@ Knows which packs and meters are not there, so that their zeros are not taken fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from math import isfinite
+from typing import Any, Final
 
-from indevolt.battery import Quality, Reading, Sample, Value
+from indevolt.battery import Columns, Quality, Reading, Row, Sample, Value
 from indevolt.catalogue import Model, Point
+from indevolt.catalogue.codec import Number
 from indevolt.clock import Clock
 from indevolt.device.batches import Answer, Batches
 from indevolt.errors import InvalidInput, ProtocolError
@@ -19,7 +21,7 @@ from indevolt.errors import InvalidInput, ProtocolError
 _PARTS_LAST_S: Final = 3600.0  # how long "pack 2 is not there" holds; packs are added rarely, and with the unit switched off
 _PLANS: Final = 256  # selections of names kept resolved, of all devices of this process; a poller has a few
 _MISSING: Final = object()
-_LIVE: Final = Quality.LIVE
+_NUMBERS: Final = frozenset((int, float))
 _NOTHING: Final = frozenset((None, 0, "", "0"))  # what a device sends for a pack that is not there (protocol.md, section 11)
 
 
@@ -31,22 +33,27 @@ class _Plan:
     points: tuple[Point, ...]
     asked: tuple[int, ...]  # the numbers of these points, and of the switches that some need
     has_parts: bool
-    steady: tuple[tuple[Point, str, str, int, str, Callable[[object], Value | None] | None], ...]
-    """Of each point: name, unit, number, key, and how it is decoded if neither part nor switch can make its value void."""
+    columns: Columns
+    keys: tuple[str, ...]
+    plain: tuple[int, ...]  # columns in which the number on the wire is the value ...
+    decoders: tuple[tuple[int, Callable[[object], Value | None]], ...]  # ... and how the other ones are read
+    voidable: tuple[int, ...]  # columns whose zeros a missing part or an open switch can make void
 
     @staticmethod
     def of(points: tuple[Point, ...], model: Model) -> _Plan:
         switches = (model.points[point.needs] for point in points if point.needs)
-        sides = [(point, point.read) for point in points if point.read is not None]
+        sides = [point.read for point in points if point.read is not None]
+        plain = {index for index, side in enumerate(sides) if isinstance(side.codec, Number) and side.codec.is_plain}
         return _Plan(
             model,
             points,
             tuple(dict.fromkeys(point.read.at for point in (*points, *switches) if point.read)),
             any(point.part for point in points),
-            tuple(
-                (point, point.name, point.unit, side.at, side.key, None if point.part or point.needs else side.codec.decode)
-                for point, side in sides
-            ),
+            Columns.of({point.name: point.unit for point in points}),
+            tuple(side.key for side in sides),
+            tuple(sorted(plain)),
+            tuple((index, side.codec.decode) for index, side in enumerate(sides) if index not in plain),
+            tuple(index for index, point in enumerate(points) if point.part or point.needs),
         )
 
 
@@ -84,15 +91,22 @@ class Reader:
             InvalidInput: no such quantity, or one that can only be written.
             IndevoltError: the device as a whole does not answer as it should.
         """
-        plan = self._plan(names)
-        answers = await self._batches.fetch((*plan.asked, *self._unknown_parts(plan)))
-        self._learn_parts(answers)
-        return self._compose(plan, answers)
+        return (await self.read_together((names,)))[0]
+
+    async def read_together(self, groups: Sequence[tuple[str | int, ...]]) -> list[Reading]:
+        """Read several selections with as few requests as all of them need, and return a reading of each; see :meth:`read`."""
+        plans = [self._plan(names) for names in groups]
+        asked = self._asked(plans)
+        answers = await self._batches.fetch(asked)
+        if any(plan.has_parts for plan in plans):
+            self._learn_parts(answers)
+        return [self._compose(plan, answers, asked) for plan in plans]
 
     async def look(self, names: tuple[str | int, ...]) -> Reading:
         """Read quantities in one request, and raise whatever goes wrong."""
         plan = self._plan(names)
-        return self._compose(plan, [await self._batches.ask(tuple(point.read.at for point in plan.points if point.read))])
+        asked = tuple(point.read.at for point in plan.points if point.read)
+        return self._compose(plan, [await self._batches.ask(asked)], asked)
 
     def unanswered(self, names: tuple[str | int, ...]) -> Reading:
         """Return the reading of a device that did not answer."""
@@ -128,53 +142,71 @@ class Reader:
             _plans[id(self._model), names] = found
         return found
 
-    def _compose(self, plan: _Plan, answers: list[Answer]) -> Reading:
+    def _compose(self, plan: _Plan, answers: list[Answer], asked: tuple[int, ...]) -> Reading:
         """Return one sample for each point, in the order asked."""
         at = answers[-1].at if answers else self._clock.now()
-        homes: dict[int, Answer] = {}
-        for answer in answers:
-            homes.update(dict.fromkeys(answer.points, answer))
-        samples: dict[str, Sample] = {}
-        for point, name, unit, number, key, decode in plan.steady:
-            home = homes.get(number)
-            if decode is None or home is None or (raw := home.values.get(key)) is None:
-                samples[name] = self._sample(point, homes, at)
-                continue
+        samples: Mapping[str, Sample]
+        if len(answers) == 1 and answers[0].points == asked:
+            samples = self._row(plan, answers[0])
+        else:
+            homes = {number: answer for answer in answers for number in answer.points}
+            samples = {point.name: self._sample(point, homes, at) for point in plan.points}
+        reading = Reading(self._device, self._model.family, at, samples)
+        if (role := reading.value("cluster_role")) is not None:
+            self.role = role
+        return reading
+
+    def _row(self, plan: _Plan, answer: Answer) -> Row:
+        """Return the samples of an answer that has all of them.
+
+        Most are numbers that stay as they are, and none of them is looked at alone unless something is odd.
+        """
+        told: list[Any] = list(map(answer.values.get, plan.keys))
+        suspect = [index for index in plan.voidable if not told[index] or told[index] == "0"]
+        if not _all_numbers(tuple(map(told.__getitem__, plan.plain))):
+            suspect += [index for index in plan.plain if not _all_numbers((told[index],))]
+        for index, decode in plan.decoders:
             try:
-                value = decode(raw)
+                told[index] = decode(told[index])
             except ProtocolError:
-                samples[name] = Sample(name, None, unit, home.at, Quality.UNREADABLE)
-            else:
-                samples[name] = Sample(name, value, unit, home.at, _LIVE if value is not None else Quality.NOT_AVAILABLE)
-        if (role := samples.get("cluster_role")) is not None and role.quality is Quality.LIVE:
-            self.role = role.value
-        return Reading(self._device, self._model.family, at, samples)
+                told[index] = None
+            if told[index] is None:
+                suspect.append(index)
+        odd: dict[str, Quality] = {}
+        for index in suspect:
+            point = plan.points[index]
+            told[index], quality = self._judge(point, answer, answer)
+            if quality is not Quality.LIVE:
+                odd[point.name] = quality
+        return Row(plan.columns, told, answer.at, odd)
 
     def _sample(self, point: Point, homes: Mapping[int, Answer], at: datetime) -> Sample:
-        side = point.read
-        answer = None if side is None else homes.get(side.at)
-        if side is None or answer is None:
+        answer = None if point.read is None else homes.get(point.read.at)
+        if answer is None:
             return Sample(point.name, None, point.unit, at, Quality.QUARANTINED)
-        raw = answer.values.get(side.key, _MISSING)
-        value: Value | None = None
-        if point.part and self._parts.get(point.part) is False and (raw is _MISSING or _is_nothing(raw)):
-            quality = Quality.NOT_INSTALLED
-        elif raw is _MISSING:
-            quality = Quality.ABSENT
-        elif raw is None or (point.needs and _is_nothing(raw) and self._is_off(point.needs, homes)):
-            quality = Quality.NOT_AVAILABLE
-        else:
-            try:
-                value = side.codec.decode(raw)
-                quality = Quality.NOT_AVAILABLE if value is None else Quality.LIVE
-            except ProtocolError:
-                quality = Quality.UNREADABLE
+        switch = self._model.points[point.needs].read if point.needs else None
+        value, quality = self._judge(point, answer, None if switch is None else homes.get(switch.at))
         return Sample(point.name, value, point.unit, answer.at, quality)
 
-    def _is_off(self, switch: str, homes: Mapping[int, Answer]) -> bool:
+    def _judge(self, point: Point, answer: Answer, switches: Answer | None) -> tuple[Value | None, Quality]:
+        """Return what an answer says of a point, and how much that is worth; ``switches`` tells of the switch that it needs."""
+        side = point.read
+        raw = _MISSING if side is None else answer.values.get(side.key, _MISSING)
+        if point.part and self._parts.get(point.part) is False and (raw is _MISSING or _is_nothing(raw)):
+            return None, Quality.NOT_INSTALLED
+        if side is None or raw is _MISSING:
+            return None, Quality.ABSENT
+        if raw is None or (point.needs and _is_nothing(raw) and self._is_off(point.needs, switches)):
+            return None, Quality.NOT_AVAILABLE
+        try:
+            value = side.codec.decode(raw)
+        except ProtocolError:
+            return None, Quality.UNREADABLE
+        return value, Quality.NOT_AVAILABLE if value is None else Quality.LIVE
+
+    def _is_off(self, switch: str, answer: Answer | None) -> bool:
         """Whether the same reading shows a switch to be off; what was not read is not assumed."""
         side = self._model.points[switch].read
-        answer = None if side is None else homes.get(side.at)
         if side is None or answer is None or side.key not in answer.values:
             return False
         try:
@@ -182,12 +214,13 @@ class Reader:
         except ProtocolError:
             return False
 
-    def _unknown_parts(self, plan: _Plan) -> Iterable[int]:
-        """Return the points that tell which packs are there, if that matters for this selection and is not known."""
-        fresh = self._parts_at is not None and self._clock.monotonic() - self._parts_at < _PARTS_LAST_S
-        if fresh or not plan.has_parts:
-            return ()
-        return [side.at for side in self._telling.values()]
+    def _asked(self, plans: Sequence[_Plan]) -> tuple[int, ...]:
+        """Return what to ask for: the points of all selections, and which packs are there, where that matters and is not known."""
+        known = self._parts_at is not None and self._clock.monotonic() - self._parts_at < _PARTS_LAST_S
+        telling = () if known or not any(plan.has_parts for plan in plans) else self._telling.values()
+        if len(plans) == 1 and not telling:
+            return plans[0].asked
+        return tuple(dict.fromkeys((*(at for plan in plans for at in plan.asked), *(side.at for side in telling))))
 
     def _learn_parts(self, answers: list[Answer]) -> None:
         if not any(answer.values for answer in answers):
@@ -206,3 +239,8 @@ class Reader:
 
 def _is_nothing(raw: object) -> bool:
     return isinstance(raw, str | int | float | None) and raw in _NOTHING
+
+
+def _all_numbers(raws: Sequence[Any]) -> bool:
+    """Whether these are plain numbers; one that is not finite would make their sum so."""
+    return _NUMBERS.issuperset(map(type, raws)) and isfinite(sum(raws))

@@ -5,9 +5,10 @@ Pure: readings and times are arguments.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from indevolt.battery import Quality, Reading, Value
+from indevolt.battery import Reading, Value
 
 FROZEN_AFTER_S: Final = 120.0  # of the same values with power flowing: 100 W move the energy counters by 3 Wh in it
 CLOCK_AFTER_S: Final = 60.0  # of a clock that stands still
@@ -19,18 +20,17 @@ class FreezeWatch:
     """Compares readings of the power tier."""
 
     def __init__(self) -> None:
-        self._values: tuple[Value | None, ...] = ()
+        self._values: Mapping[str, Value] | None = None
         self._values_s = 0.0
         self._clock: Value | None = None
         self._clock_s = 0.0
 
     def look(self, reading: Reading, at_s: float) -> bool:
         """Return whether the device is frozen, as far as this reading tells."""
-        values = tuple(sample.value for name, sample in reading.samples.items() if name != _CLOCK)
+        values = reading.live()
+        told = values.pop(_CLOCK, None)
         if values != self._values:
             self._values, self._values_s = values, at_s
-        clock = reading.samples.get(_CLOCK)
-        told = clock.value if clock is not None and clock.quality is Quality.LIVE else None
         if told is None or told != self._clock:
             self._clock, self._clock_s = told, at_s
         power_w = max((abs(reading.number(name) or 0.0) for name in ("battery_power", "ac_power", "meter_power")), default=0.0)

@@ -10,11 +10,12 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from indevolt.battery import Command, Outcome, Quality, Reading, Sample, Value
+from indevolt.battery import Columns, Command, Outcome, Quality, Reading, Row, Value
 from indevolt.catalogue import Model
 from indevolt.clock import Clock
 from indevolt.device import Device, connect
@@ -44,6 +45,7 @@ LONGEST_BACK_OFF_S: Final = 60.0  # ... and the longest
 JITTER: Final = 0.05  # of a period, so that many devices do not stay in step
 UPTIME_SLACK_S: Final = 30.0  # an uptime that is shorter by more than this means a restart
 SAVE_EVERY_S: Final = 60.0
+_DERIVED: Final = Columns.of(DERIVED_UNITS)
 WIDEST_POWER_W: Final = 10_000.0  # of any product, for counters of a device whose product is unknown
 
 
@@ -405,8 +407,9 @@ class Keeper:
         reading = await self.device.read(*names)
         homes = {name: tier for tier, its in names_of(self.device.family).items() for name in its}
         periods = self._periods()
-        for name, sample in reading.samples.items():
-            self.latest.take((sample,), periods[homes.get(name, Tier.SETTINGS)])
+        for tier in {homes.get(name, Tier.SETTINGS) for name in reading}:
+            its = {name: sample for name, sample in reading.items() if homes.get(name, Tier.SETTINGS) is tier}
+            self.latest.take(replace(reading, samples=its), periods[tier])
         return reading
 
     async def _take(self, tier: Tier, reading: Reading, period_s: float) -> None:
@@ -416,13 +419,13 @@ class Keeper:
             self.latest.frozen = self._freeze.look(reading, self._clock.monotonic())
         elif (capacity := reading.number("rated_capacity")) is not None:
             self.derivation.capacity_wh = capacity
-        self.latest.take(reading.samples.values(), period_s)
+        self.latest.take(reading, period_s)
         if self.latest.frozen:
             return  # what a frozen device repeats is no news
         self._publish(tier, reading)
         if tier is Tier.POWER:
             derived = self._derive(reading)
-            self.latest.take(derived.samples.values(), period_s)
+            self.latest.take(derived, period_s)
             self._publish(Tier.DERIVED, derived)
             if self._clock.monotonic() - self._saved_s >= SAVE_EVERY_S:
                 await self._save_counters()
@@ -437,11 +440,8 @@ class Keeper:
         )
         totals = {name: number for name in COUNTED.values() if (number := reading.number(name)) is not None}
         found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=self._alone())
-        samples = {
-            name: Sample(name, found.get(name), unit, reading.at, Quality.LIVE if name in found else Quality.NOT_AVAILABLE)
-            for name, unit in DERIVED_UNITS.items()
-        }
-        return Reading(self.id, reading.family, reading.at, samples)
+        odd = {name: Quality.NOT_AVAILABLE for name in _DERIVED.names if name not in found}
+        return Reading(self.id, reading.family, reading.at, Row(_DERIVED, tuple(map(found.get, _DERIVED.names)), reading.at, odd))
 
     def _publish(self, tier: Tier, reading: Reading) -> None:
         named = Reading(self.id, reading.family, reading.at, reading.samples)

@@ -20,8 +20,9 @@ _VALUED: Final = (Quality.LIVE, Quality.HELD, Quality.STALE, Quality.OFFLINE)
 
 @dataclass(frozen=True, slots=True)
 class _Cycle:
-    """When samples were read and how often they are; one for all of a cycle, as a hub may know many thousand devices."""
+    """What a cycle brought, when that was, and how often it comes; one for all of it, as a hub may know many thousand devices."""
 
+    samples: Mapping[str, Sample]
     read_s: float
     period_s: float
 
@@ -36,35 +37,40 @@ class Latest:
         self.offline = False
         self.frozen = False
         self._clock = clock
-        self._samples: dict[str, Sample] = {}
-        self._cycles: dict[str, _Cycle] = {}
+        self._cycles: dict[str, _Cycle] = {}  # by quantity
 
     def __contains__(self, name: str) -> bool:
-        return name in self._samples
+        return name in self._cycles
 
-    def take(self, samples: Iterable[Sample], period_s: float) -> None:
+    def take(self, reading: Reading, period_s: float) -> None:
         """Take in what a cycle brought; ``period_s`` is how often it comes.
 
         A point that is in quarantine, or left out this time, keeps its last value, which grows old: so nothing vanishes without a
         word.
         """
-        cycle = _Cycle(self._clock.monotonic(), period_s)
-        for sample in samples:
-            name = sample.name
-            if sample.quality in _LEFT_OUT and (known := self._samples.get(name)) and known.quality is Quality.LIVE:
-                continue
-            self._samples[name] = sample
-            self._cycles[name] = cycle
+        cycle = _Cycle(reading.samples, self._clock.monotonic(), period_s)
+        kept = {
+            name: self._cycles[name] for name, quality in reading.odd().items() if quality in _LEFT_OUT and self._was_live(name)
+        }
+        self._cycles.update(dict.fromkeys(reading, cycle))
+        self._cycles.update(kept)
+
+    def _was_live(self, name: str) -> bool:
+        known = self._cycles.get(name)
+        return known is not None and known.samples[name].quality is Quality.LIVE
 
     def forget(self) -> None:
         """Forget everything, as it is of another device."""
-        self._samples.clear()
         self._cycles.clear()
 
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""
-        known = self._samples.get(name)
-        return None if known is None else self._judge(known)
+        cycle = self._cycles.get(name)
+        return None if cycle is None else self._judge(name, cycle)
+
+    def told(self, names: Iterable[str]) -> Mapping[str, Sample]:
+        """Return the last samples of quantities that were read, as they were when they were read."""
+        return {name: cycle.samples[name] for name in names if (cycle := self._cycles.get(name)) is not None}
 
     def age_s(self, name: str) -> float | None:
         """Return how long ago a quantity was read; None when never."""
@@ -73,8 +79,8 @@ class Latest:
 
     def samples(self, names: Iterable[str] | None = None) -> Mapping[str, Sample]:
         """Return samples by name, all or some."""
-        wanted = self._samples if names is None else [name for name in names if name in self._samples]
-        return {name: self._judge(self._samples[name]) for name in wanted}
+        wanted = self._cycles if names is None else names
+        return {name: self._judge(name, cycle) for name in wanted if (cycle := self._cycles.get(name)) is not None}
 
     def value(self, name: str) -> Value | None:
         """Return the last value of a quantity if it is live."""
@@ -85,10 +91,10 @@ class Latest:
         """Return all that is known as one reading of now."""
         return Reading(device, family, self._clock.now(), self.samples(names))
 
-    def _judge(self, sample: Sample) -> Sample:
+    def _judge(self, name: str, cycle: _Cycle) -> Sample:
+        sample = cycle.samples[name]
         if sample.quality is not Quality.LIVE:
             return sample
-        cycle = self._cycles[sample.name]
         age_s = self._clock.monotonic() - cycle.read_s
         if self.offline:
             quality = Quality.OFFLINE

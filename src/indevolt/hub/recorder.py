@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Quality
 from indevolt.errors import StoreFull
 from indevolt.hub.events import Tier, Update
 from indevolt.hub.tiers import table_name, tables_of
@@ -48,12 +47,9 @@ def _stored(updates: Iterable[Update]) -> Iterator[StoredReading]:
             continue
         reading = update.reading
         table = table_name(reading.family, update.tier)
-        columns = _columns(reading.family, table)
-        values = {
-            name: sample.value
-            for name, sample in reading.samples.items()
-            if sample.quality is Quality.LIVE and sample.value is not None and name in columns
-        }
+        values = reading.live()
+        for name in values.keys() - _columns(reading.family, table):
+            del values[name]
         if values:
             yield StoredReading(update.device, table, reading.at, values)
 
