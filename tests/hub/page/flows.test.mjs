@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { allocate, places, ribbons, thickness } from "../../../src/indevolt/hub/web/assets/lib/flows.js";
+import { allocate, along, places, ribbons, thickness } from "../../../src/indevolt/hub/web/assets/lib/flows.js";
 
 const powers = [-2400, -35, 0, 180, 900, 2600];
 
@@ -66,11 +66,23 @@ test("more power is never drawn thinner, and none is not drawn", () => {
 test("ribbons that leave one place lie side by side", () => {
   const at = places(700, 448);
   const drawn = ribbons(allocate({ sun: 2000, battery: -700, grid: -600, house: 700 }), at, 2000);
-  const begin = ({ path }) => Number(/^M([\d.-]+),/.exec(path)[1]);
+  const begin = ({ curve }) => curve[0].x;
   const fromSun = drawn.filter(({ from, power }) => from === "sun" && power > 0).sort((one, other) => begin(one) - begin(other));
   assert.deepEqual(fromSun.map(({ to }) => to), ["grid", "battery", "house"]);
   for (let place = 1; place < fromSun.length; place += 1) {
     const apart = begin(fromSun[place]) - begin(fromSun[place - 1]);
     assert.ok(apart >= (fromSun[place].width + fromSun[place - 1].width) / 2, "they overlap");
+  }
+});
+
+test("points along a curve are equally far from each other, from end to end", () => {
+  const at = places(700, 448);
+  for (const { curve } of ribbons(allocate({ sun: 900, battery: 0, grid: 0, house: 900 }), at, 2000)) {
+    const { points, length } = along(curve, 15);
+    assert.deepEqual([points[0], points[14]].map(({ x, y }) => [x.toFixed(6), y.toFixed(6)]), [curve[0], curve[3]].map(({ x, y }) => [x.toFixed(6), y.toFixed(6)]));
+    for (let place = 1; place < points.length; place += 1) {
+      const step = Math.hypot(points[place].x - points[place - 1].x, points[place].y - points[place - 1].y);
+      assert.ok(Math.abs(step - length / 14) < 0.04 * length / 14, `${step} of ${length / 14}`);
+    }
   }
 });

@@ -36,7 +36,9 @@ export function allocate({ sun, battery, grid, house }) {
 
 // ---- the picture ---------------------------------------------------------------------------------------------------------------------
 
+/** @typedef {{ x: number, y: number }} Point */
 /** @typedef {{ x: number, y: number, r: number }} Circle */
+/** A cubic Bézier curve: two ends, and what pulls at them between. @typedef {[Point, Point, Point, Point]} Curve */
 
 const THIN = 2;
 const GAP = 2;
@@ -69,7 +71,7 @@ export function thickness(power, most) {
 }
 
 /**
- * The ribbons of a picture: a path for each flow, side by side where several leave one place.
+ * The ribbons of a picture: a curve for each flow, side by side where several leave one place.
  * @param {Flow[]} flows @param {Record<Place, Circle>} at @param {number} most power of the widest
  */
 export function ribbons(flows, at, most) {
@@ -102,7 +104,7 @@ export function ribbons(flows, at, most) {
   return flows.map((flow) => {
     const one = port(flow.from, offset(flow.from, flow.to));
     const other = port(flow.to, offset(flow.to, flow.from));
-    return { ...flow, width: thickness(flow.power, most), path: curve(one, flow.from, other, flow.to, middle) };
+    return { ...flow, width: thickness(flow.power, most), curve: curve(one, flow.from, other, flow.to, middle) };
   });
 }
 
@@ -110,16 +112,49 @@ export function ribbons(flows, at, most) {
 const upright = (place) => place === "sun" || place === "battery";
 
 /**
- * @param {{ x: number, y: number }} one @param {Place} from @param {{ x: number, y: number }} other @param {Place} to
- * @param {{ x: number, y: number }} middle
+ * @param {Point} one @param {Place} from @param {Point} other @param {Place} to @param {Point} middle
+ * @returns {Curve}
  */
 function curve(one, from, other, to, middle) {
   const bend = 0.86;
-  /** @param {{ x: number, y: number }} end @param {Place} place */
+  /** @param {Point} end @param {Place} place */
   const pull = (end, place) =>
     upright(place) ? { x: end.x, y: end.y + (middle.y - end.y) * bend } : { x: end.x + (middle.x - end.x) * bend, y: end.y };
-  const a = pull(one, from);
-  const b = pull(other, to);
-  const text = (/** @type {{ x: number, y: number }} */ { x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`;
+  return [one, pull(one, from), pull(other, to), other];
+}
+
+/** A curve as SVG writes it. @param {Curve} curve */
+export function pathOf([one, a, b, other]) {
+  const text = (/** @type {Point} */ { x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`;
   return `M${text(one)}C${text(a)} ${text(b)} ${text(other)}`;
+}
+
+/** @param {Curve} curve @param {number} t 0 to 1 @returns {Point} */
+function pointAt([p, q, r, s], t) {
+  const u = 1 - t;
+  const [a, b, c, d] = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t];
+  return { x: a * p.x + b * q.x + c * r.x + d * s.x, y: a * p.y + b * q.y + c * r.y + d * s.y };
+}
+
+const FINE = 48; // pieces that a curve is measured by
+
+/**
+ * Points of a curve that are equally far from each other, both ends included, and how long it is.
+ * @param {Curve} curve @param {number} count
+ * @returns {{ points: Point[], length: number }}
+ */
+export function along(curve, count) {
+  const fine = Array.from({ length: FINE + 1 }, (_, at) => pointAt(curve, at / FINE));
+  const far = [0];
+  for (let at = 1; at <= FINE; at += 1) far.push(far[at - 1] + Math.hypot(fine[at].x - fine[at - 1].x, fine[at].y - fine[at - 1].y));
+  const length = far[FINE];
+  let piece = 1;
+  const points = Array.from({ length: count }, (_, at) => {
+    const wanted = (length * at) / (count - 1);
+    while (piece < FINE && far[piece] < wanted) piece += 1;
+    const share = (wanted - far[piece - 1]) / (far[piece] - far[piece - 1] || 1);
+    const [one, other] = [fine[piece - 1], fine[piece]];
+    return { x: one.x + (other.x - one.x) * share, y: one.y + (other.y - one.y) * share };
+  });
+  return { points, length };
 }

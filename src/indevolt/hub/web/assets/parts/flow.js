@@ -3,7 +3,7 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
-import { allocate, places, ribbons } from "../lib/flows.js";
+import { allocate, along, pathOf, places, ribbons } from "../lib/flows.js";
 import { still } from "../lib/prefs.js";
 import { stateOf } from "../lib/quality.js";
 import { quantity } from "../lib/units.js";
@@ -14,10 +14,12 @@ import { Value } from "./value.js";
 
 /** @typedef {import("../lib/shapes.d.ts").Sample} Sample */
 /** @typedef {import("../lib/flows.js").Place} Place */
+/** @typedef {import("../lib/flows.js").Curve} Curve */
 
 const TOLERANCE_W = 8; // below it, meters see noise
-const SPACING = 22; // px between two points
-const BASE_S = 1.6; // for one spacing, at the pace of 1
+const SPACING = 24; // px between two points
+const BASE_PX = 15; // px a second that points move at the pace of 1
+const CORNERS = 15; // of the line that they follow, which is as good as the curve
 const LEAST_SCALE_W = 1500; // the widest ribbon is at least so much
 
 /** @type {readonly Place[]} */
@@ -52,12 +54,15 @@ export function PowerFlow({ powers, soc, reserve, target, most = null }) {
     ${
       width > 0 &&
       html`<svg class="flow-lines" width=${width} height=${height} viewBox="0 0 ${width} ${height}" aria-hidden="true">
-        ${drawn.map(({ from, to, path }) => html`<path key=${`${from}-${to}`} class="flow-track" d=${path} />`)}
-        ${drawn.map(
-          ({ from, to, path, width: stroke, power }) =>
-            power > 0 && html`<${Ribbon} key=${`${from}-${to}`} from=${from} path=${path} width=${stroke} share=${power / scale} />`,
-        )}
+        ${drawn.map(({ from, to, curve }) => html`<path key=${`${from}-${to}`} class="flow-track" d=${pathOf(curve)} />`)}
+        ${drawn.map(({ from, to, curve, width: wide, power }) => power > 0 && html`<${Ribbon} key=${`${from}-${to}`} from=${from} curve=${curve} width=${wide} />`)}
       </svg>`
+    }
+    ${
+      !still() &&
+      html`<div class="flow-points" aria-hidden="true">
+        ${drawn.map(({ from, to, curve, width: wide, power }) => power > 0 && html`<${Points} key=${`${from}-${to}`} from=${from} curve=${curve} width=${wide} share=${power / scale} />`)}
+      </div>`
     }
     ${width > 0 && AROUND.map((place) => html`<${Node} key=${place} place=${place} at=${at[place]} of=${powers[place]} soc=${soc} reserve=${reserve} target=${target} mix=${mix} />`)}
     <ul class="unseen">
@@ -74,23 +79,40 @@ function certain(sample) {
   return (state === "live" || state === "held") && typeof sample.value === "number" ? sample.value : null;
 }
 
-/** @param {{ from: Place, path: string, width: number, share: number }} props share: of the most that flows */
-function Ribbon({ from, path, width, share }) {
-  const points = useRef(/** @type {SVGPathElement | null} */ (null));
-  const moving = useRef(/** @type {Animation | null} */ (null));
-  const quiet = still();
-  const pace = 0.45 + 2.2 * Math.sqrt(Math.min(1, share));
-  useEffect(() => {
-    if (quiet || !points.current) return undefined;
-    const frames = [{ strokeDashoffset: `${SPACING}` }, { strokeDashoffset: "0" }];
-    moving.current = points.current.animate(frames, { duration: BASE_S * 1000, iterations: Infinity });
-    return () => moving.current?.cancel();
-  }, [quiet]);
-  useEffect(() => moving.current?.updatePlaybackRate(pace), [pace, quiet]); // changes its pace without a jump
+/** @param {{ from: Place, curve: Curve, width: number }} props */
+function Ribbon({ from, curve, width }) {
+  const { points } = along(curve, 3);
+  const angle = (Math.atan2(points[2].y - points[0].y, points[2].x - points[0].x) * 180) / Math.PI;
   return html`<g class="ribbon" data-from=${from}>
-    <path class="ribbon-body" d=${path} stroke-width=${width} />
-    <path ref=${points} class="ribbon-points" d=${path} stroke-width=${Math.max(3, Math.min(6, width * 0.45))} stroke-dasharray="0 ${SPACING}" />
+    <path class="ribbon-body" d=${pathOf(curve)} stroke-width=${width} />
+    ${still() && html`<path class="ribbon-arrow" d="M-5-6 2 0l-7 6" transform="translate(${points[1].x} ${points[1].y}) rotate(${angle})" />`}
   </g>`;
+}
+
+/**
+ * Points that move along a ribbon. Each is a layer that the browser moves by itself, so that nothing is drawn anew while they do.
+ * @param {{ from: Place, curve: Curve, width: number, share: number }} props share: of the most that flows
+ */
+function Points({ from, curve, width, share }) {
+  const all = useRef(/** @type {HTMLElement | null} */ (null));
+  const moving = useRef(/** @type {Animation[]} */ ([]));
+  const { points, length } = along(curve, CORNERS);
+  const count = Math.max(2, Math.round(length / SPACING));
+  const pace = 0.5 + 2.5 * Math.sqrt(Math.min(1, share));
+  const frames = points.map(({ x, y }) => ({ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }));
+  useEffect(() => {
+    const duration = (1000 * length) / BASE_PX;
+    moving.current = [...(all.current?.children ?? [])].map((each, at) => each.animate(frames, { duration, iterations: Infinity, delay: (-duration * at) / count }));
+    return () => moving.current.forEach((each) => each.cancel());
+  }, [count]);
+  useEffect(() => {
+    for (const each of moving.current) {
+      /** @type {KeyframeEffect} */ (each.effect).setKeyframes(frames);
+      each.updatePlaybackRate(pace); // changes its pace without a jump
+    }
+  }, [frames.map(({ transform }) => transform).join(), pace]);
+  const size = `${Math.max(3, Math.min(6, width * 0.45))}px`;
+  return html`<div ref=${all} class="points-of" data-from=${from}>${Array.from({ length: count }, (_, at) => html`<i key=${at} style=${{ width: size, height: size }}></i>`)}</div>`;
 }
 
 /**
