@@ -44,6 +44,8 @@ else:
 
 BEAT_S: Final = 5.0
 """Between two heartbeats."""
+LONGEST_JOURNAL: Final = 10_000_000
+"""Bytes; then a new one is begun, and the one before kept: weeks of a loop that adjusts 400 times an hour."""
 STALE_S: Final = 15.0
 """A holder without a heartbeat for so long hangs (control.md, section 1.9); above two beats and a slow disk."""
 
@@ -306,6 +308,9 @@ class LeaseFile:
         Raises:
             InvalidInput: it cannot be written.
         """
+        if self.journal_size() > LONGEST_JOURNAL:
+            with suppress(OSError):
+                self.journal_path.replace(self.journal_path.with_suffix(".jsonl.1"))
         line = orjson.dumps({"at": at, "device": self.serial, "step": step, **facts}, default=str) + b"\n"
         try:
             descriptor = os.open(self.journal_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -317,10 +322,10 @@ class LeaseFile:
         except OSError as error:
             raise InvalidInput(f"{self.journal_path} cannot be written: {error.strerror or error}") from error
 
-    def notes(self) -> list[dict[str, Any]]:
-        """Return the journal; a line that was cut off by a loss of power is left out."""
+    def notes(self, offset: int = 0) -> list[dict[str, Any]]:
+        """Return the journal from an offset in bytes on; a line that was cut off by a loss of power is left out."""
         try:
-            lines = self.journal_path.read_bytes().splitlines()
+            lines = self.journal_path.read_bytes()[offset:].splitlines()
         except FileNotFoundError:
             return []
         found = []
@@ -328,6 +333,12 @@ class LeaseFile:
             with suppress(orjson.JSONDecodeError):
                 found.append(orjson.loads(line))
         return found
+
+    def journal_size(self) -> int:
+        """Return how long the journal is, in bytes."""
+        with suppress(FileNotFoundError):
+            return self.journal_path.stat().st_size
+        return 0
 
 
 def leases_in(folder: Path) -> Iterator[LeaseFile]:

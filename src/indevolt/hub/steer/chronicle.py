@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from indevolt.battery import Outcome
+from indevolt.device.lock import LeaseFile
+from indevolt.errors import IndevoltError
 from indevolt.hub.events import Steered
 from indevolt.hub.journal import Kind
 from indevolt.hub.steer.records import Owner, Step
@@ -31,6 +35,7 @@ class Chronicle:
     """
 
     def __init__(self, hub: Hub, device: str) -> None:
+        self.files: LeaseFile | None = None  # whose journal it is
         self.actor = "hub"
         """On whose behalf the lease writes now."""
         self._hub = hub
@@ -56,8 +61,36 @@ class Chronicle:
     async def flush(self) -> None:
         """Write down everything that has come."""
         async with self._writing:
+            if not self._lines:
+                return
+            size = self.files.journal_size() if self.files else 0
             while self._lines:
                 await self._write(*self._lines.popleft())
+            await self._remember(size)
+
+    async def catch_up(self, files: LeaseFile) -> None:
+        """Write down what stands in the journal of the lease and not here: of a killed hub, of the watchdog, of scripts."""
+        self.files = files
+        async with self._writing:
+            with suppress(IndevoltError, ValueError):
+                known = int(await self._hub.store.get(self._key) or 0)
+                size = files.journal_size()
+                for line in files.notes(known if known <= size else 0):
+                    facts = {name: value for name, value in line.items() if name not in ("step", "actor", "device")}
+                    text = f"{sentence(line['step'], facts)} (from the lease's own journal, {line['at']:.19})"
+                    await self._hub.journal.note(
+                        Kind.WRITE, text, device=self._device, actor=line.get("actor", ""), step=line["step"], **facts
+                    )
+                await self._remember(size)
+
+    async def _remember(self, size: int) -> None:
+        """Keep how far the journal of the lease is written down here."""
+        with suppress(IndevoltError):  # the store says so itself; then a line stands here twice
+            await self._hub.store.put(self._key, str(size))
+
+    @property
+    def _key(self) -> str:
+        return f"lease-journal:{self._device}"
 
     async def note(self, text: str, *, by: str = "hub", **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
         """Write down a decision."""
@@ -109,7 +142,7 @@ def sentence(step: str, facts: Mapping[str, Any]) -> str:
         case "failed":
             return f"{facts['what']}: {facts['error']}"
         case "foreign":
-            return f"somebody else wrote: {_spelled(facts['shown'])}; left alone until {facts['until']:%H:%M} UTC"
+            return f"somebody else wrote: {_spelled(facts['shown'])}; left alone until {_hour(facts['until'])} UTC"
         case "restarted":
             return "the device restarted and forgot what was written; it is written again"
         case "restored":
@@ -122,6 +155,10 @@ def sentence(step: str, facts: Mapping[str, Any]) -> str:
 
 def _spelled(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} is {value}" for name, value in values.items() if value is not None)
+
+
+def _hour(at: datetime | str) -> str:
+    return f"{at:%H:%M}" if isinstance(at, datetime) else at[11:16]
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

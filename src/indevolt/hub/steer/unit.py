@@ -260,6 +260,8 @@ class UnitSteering:
                 await self._pause(TEND_S)
                 continue
             try:
+                if self._owes:
+                    await self._chronicle.catch_up(self.files)
                 await self._hold(self.keeper.device)
             except IndevoltError as error:
                 self._owes = True
