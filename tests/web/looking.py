@@ -12,6 +12,7 @@ PAGES: Final = ("now", "history", "devices", "plan", "journal", "settings")
 RULES: Final = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],
+    "preload": False,  # of style sheets: it would write styles into the page, which the page does not allow
 }
 _NAMED: Final = "each => `${each.tagName}.${each.className?.baseVal ?? each.className} ${each.textContent.trim().slice(0, 30)}`"
 _STICKING_OUT: Final = """() => [...document.querySelectorAll("body *")].filter((each) => {
