@@ -16,6 +16,7 @@ from indevolt.hub.config import Config, SiteConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import ForecastConfig, PlanConfig, PlaneConfig
 from indevolt.hub.config_tariff import SimulatedTariff, TariffConfig
+from indevolt.hub.forecast.service import learn
 from indevolt.hub.hub import Hub
 from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices import madeup
@@ -98,5 +99,6 @@ async def plan_home(
             hub.forecast.begin(forecast)
         if history_days:
             await remember(hub, days=history_days)
+            await learn(hub)
         async with at_work(serve_planner(hub)) if service else nullcontext():
             yield PlanHome(it, hub)

@@ -15,7 +15,7 @@ from indevolt.hub.config_forecast import PlanConfig
 from indevolt.hub.config_tariff import FixedTariff
 from indevolt.hub.planner.days import compared, day_key
 from indevolt.hub.planner.planner import SURPRISE_PCT, TOO_OLD, Planner
-from indevolt.hub.planner.problem import GLOOMY_TO_BRIGHT, NotKnown, facts_of, filled, problem_of, weather_of
+from indevolt.hub.planner.problem import NotKnown, facts_of, filled, problem_of
 from indevolt.hub.planner.service import PINS, make, serve_planner
 from indevolt.hub.prices import madeup
 from indevolt.hub.prices.records import QUARTER, quarter_of
@@ -39,8 +39,8 @@ async def test_a_problem_has_quarters_from_the_one_that_runs_to_the_end_of_the_h
         assert known == sorted(known, reverse=True), "what is guessed comes after what is known"
         assert True in known
         assert False in known
-        assert len(problem.scenarios) == 21, "seven days of load with three sorts of weather"
-        assert sum(each.weight for each in problem.scenarios) == pytest.approx(1.0)
+        assert len(problem.scenarios) == 39, "thirteen days of load with three sorts of weather"
+        assert {each.regime for each in problem.scenarios} == {0, 1, 2}
 
 
 async def test_the_battery_is_what_the_device_says() -> None:
@@ -56,11 +56,13 @@ async def test_the_battery_is_what_the_device_says() -> None:
 async def test_load_and_sun_are_those_of_the_history_of_the_site() -> None:
     async with plan_home(service=False) as it:
         facts = await facts_of(it.hub, it.hub.clock.now())
-        scenario = problem_of(facts).scenarios[10]
+        problem = problem_of(facts)
         for number in (0, 16, 32, 40):
-            assert scenario.load_w[number] == pytest.approx(usual_load_w(facts.prices[number].start), abs=1)
-        assert len(facts.sun_days) == 14
-        assert facts.sun_days[0] == pytest.approx(0.6, abs=0.01)
+            assert problem.scenarios[10].load_w[number] == pytest.approx(usual_load_w(facts.prices[number].start), abs=1)
+        foreseen_w = it.hub.forecast.foreseen_w(NOON)
+        assert foreseen_w is not None
+        sorts = {scenario.regime: scenario.pv_w[8] / foreseen_w for scenario in problem.scenarios}
+        assert all(0.55 < share < 0.65 for share in sorts.values()), "the plant gave six tenths of it each day"
         assert facts.notes == ()
     async with plan_home(service=False, forecast=None) as it:
         facts = await facts_of(it.hub, it.hub.clock.now())
@@ -89,13 +91,9 @@ async def test_what_a_plan_cannot_do_without_is_named() -> None:
             await facts_of(it.hub, it.hub.clock.now())
 
 
-def test_gaps_of_history_are_bridged_and_weather_is_learnt_from_enough_days() -> None:
+def test_gaps_of_history_are_bridged() -> None:
     assert filled([None, None, 1.0, None, 3.0, None]).tolist() == [1.0, 2.0, 3.0, 3.0]
     assert filled([None]).tolist() == []
-    assert weather_of([1.0] * 5) == GLOOMY_TO_BRIGHT
-    factors, chances = zip(*weather_of([0.2, 0.4, 0.9, 1.1, 1.2, 1.4]), strict=True)
-    assert factors == pytest.approx((0.3, 1.0, 1.3))
-    assert chances == pytest.approx((1 / 3, 1 / 3, 1 / 3))
 
 
 # ---- when it is made -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indevolt.battery import Quality
-from indevolt.control.plan.forecast import load_paths
+from indevolt.control.plan.forecast import load_paths, pv_paths, scenarios
 from indevolt.control.plan.problem import BatteryModel, Pin, Problem, Scenario, Slot
 from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT
 from indevolt.hub.config_control import ControlConfig
@@ -26,12 +26,8 @@ from indevolt.hub.site.quantities import SITE
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
-HISTORY_DAYS: Final = 14
-LOAD_DAYS: Final = 7  # analogue days of load; with three sorts of weather 21 scenarios
+HISTORY_DAYS: Final = 28  # that load and sun are guessed from
 PER_DAY: Final = 96
-GLOOMY_TO_BRIGHT: Final = ((0.55, 0.3), (1.0, 0.4), (1.25, 0.3))
-"""Factors on a forecast of the sun, and how likely they are, while this site's own days are too few: a spread of a quarter."""
-LEAST_DAYS: Final = 6
 _AWAKE_PACK_W: Final = 2.0  # of standby for each extension pack (control.md, section 0)
 
 Numbers = NDArray[np.float64]
@@ -46,7 +42,8 @@ class Facts:
     prices: Sequence[Priced]  # quarters without a gap, from the one that runs
     pv_w: Sequence[float]  # foreseen of each of them
     load_history_w: Sequence[float | None]  # quarters, oldest first, the last one has just ended
-    sun_days: Sequence[float]  # of past days: what the plant gave for what had been foreseen
+    foreseen_w: Sequence[float | None]  # of the sun, of the same past quarters
+    given_w: Sequence[float | None]  # by the plant
     control: ControlConfig
     pins: Mapping[datetime, Pin]
     currency: str
@@ -86,7 +83,8 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         prices=prices,
         pv_w=pv_w,
         load_history_w=load,
-        sun_days=_sun_days(hub, sun, since),
+        foreseen_w=[hub.forecast.pv_w(since + number * QUARTER) for number in range(len(sun))],
+        given_w=sun,
         control=hub.config.control,
         pins=dict(hub.planner.pins),
         currency=hub.config.site.currency,
@@ -125,22 +123,14 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
 
 def scenarios_of(facts: Facts) -> tuple[Scenario, ...]:
     """Return every way of load with every sort of weather."""
-    count = len(facts.prices)
-    paths, likely = load_paths(filled(facts.load_history_w), count, PER_DAY, days=LOAD_DAYS)
-    pv_w = np.asarray(facts.pv_w, dtype=np.float64)
-    return tuple(
-        Scenario(tuple(path.tolist()), tuple((pv_w * factor).tolist()), float(weight * chance), regime)
-        for regime, (factor, chance) in enumerate(weather_of(facts.sun_days))
-        for path, weight in zip(paths, likely, strict=True)
-    )
-
-
-def weather_of(sun_days: Sequence[float]) -> tuple[tuple[float, float], ...]:
-    """Return sorts of weather, from gloomy to bright: a factor on the forecast, and how likely it is."""
-    if len(sun_days) < LEAST_DAYS:
-        return GLOOMY_TO_BRIGHT
-    thirds = np.array_split(np.sort(np.asarray(sun_days, dtype=np.float64)), 3)
-    return tuple((float(third.mean()), len(third) / len(sun_days)) for third in thirds)
+    load_w, likely = load_paths(filled(facts.load_history_w), len(facts.prices), PER_DAY)
+    pairs = [
+        (0.0, 0.0) if foreseen is None or given is None else (foreseen, given)  # as at night: nothing is learnt from it
+        for foreseen, given in zip(facts.foreseen_w, facts.given_w, strict=True)
+    ]
+    past = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    pv_w = pv_paths(np.asarray(facts.pv_w, dtype=np.float64), past[:, 0], past[:, 1], PER_DAY)
+    return scenarios(load_w, pv_w, likely)
 
 
 def battery_of(keepers: Iterable[Keeper], control: ControlConfig, *, wear_per_kwh: float) -> BatteryModel:
@@ -244,18 +234,3 @@ def _or_before(told: Sequence[float | None], number: int) -> float:
 def _mean(values: Iterable[float | None]) -> float:
     known = [each for each in values if each is not None]
     return sum(known) / len(known) if known else 0.0
-
-
-def _sun_days(hub: Hub, sun: Sequence[float | None], since: datetime) -> list[float]:
-    """Return for each past day what the plant gave for what had been foreseen."""
-    found = []
-    for day in range(len(sun) // PER_DAY):
-        given_wh = foreseen_wh = 0.0
-        for number in range(day * PER_DAY, (day + 1) * PER_DAY):
-            foreseen_w, given_w = hub.forecast.pv_w(since + number * QUARTER), sun[number]
-            if foreseen_w is not None and given_w is not None:
-                foreseen_wh += foreseen_w / 4
-                given_wh += given_w / 4
-        if foreseen_wh > 0.3 * hub.forecast.peak_w:  # a third of an hour of full power, as on a dull day of winter
-            found.append(given_wh / foreseen_wh)
-    return found
