@@ -188,7 +188,7 @@ async def get_plan(
     return reply(request, await _what_if(hub, reserve))
 
 
-@router.post("/plan/pin", response_model=EnergyPlanBody, responses=problems(403, 422))
+@router.post("/plan/pin", response_model=EnergyPlanBody, status_code=202, responses=problems(403, 422))
 async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     """Want something of a slot, whatever it costs, or nothing any more; the plan is made anew at once."""
     now = hub.clock.now()
