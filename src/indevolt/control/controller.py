@@ -25,7 +25,7 @@ USUAL_QUANTILE: Final = 0.35  # where prices are unknown (control.md, section 1.
 QUANTILES: Final = (0.05, 0.95)
 SWITCH_S: Final = 300.0  # between the device's own loop and commands, but for safety (control.md, section 5, rule 13)
 DOUBT_PERIODS: Final = 3  # a meter that answers and says the same for so long, ...
-DOUBT_S: Final = 4.0  # ... and no less, is asked a question: does it see a little less discharge?
+DOUBT_S: Final = 8.0  # ... and no less, is asked a question: does it see a little less discharge?
 NOTABLE_W: Final = 12.0  # less than the deadband is no difference to be explained
 QUESTION_W: Final = 20.0  # above the resolution of a meter, below what matters
 
