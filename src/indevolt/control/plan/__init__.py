@@ -1,9 +1,17 @@
 """What the battery should do until the last known price, and what that is worth.
 
 Records first: ``problem`` is what a plan is made from, ``planned`` what comes of it; neither needs numpy, so that everybody may
-read them. ``programme`` solves one battery under uncertainty, ``coupled`` what hangs together (several units, a monthly peak, a
-car), ``deterministic`` one battery that knows its future. ``forecast`` and ``clearsky`` make the scenarios, ``replay`` proves on
-the past that a method earns what it says. Needs the extra ``control`` (numpy, highspy).
+read them. The rest needs the extra ``control`` (numpy, highspy)::
+
+    solve ── a plan: what is expected, what is gained, and why (reasons)
+      ├── programme   the best policy for one battery and an uncertain future
+      ├── course      how it would go
+      └── effects     what each choice does in a slot
+    coupled ── several units, a monthly peak, a car, a fuse: mixed-integer (unit_model, linear)
+      └── deterministic   one battery that knows its future
+    forecast ── scenarios from what the site did before
+    replay ── a past lived again under several methods (past, plant, foresight), and what is learnt from it (tuning)
+    schedule ── a plan in the device's own slots, so that it outlives the hub
 
 Not here: fetching prices and weather, and doing what was planned, which the hub does.
 """

@@ -41,7 +41,7 @@ def follow(problem: Problem, effects: Effects, found: Programme, first: Indices,
     def choose(slot: int, stored_wh: Numbers) -> tuple[Indices, Numbers]:
         if slot == 0:
             return first, np.full(len(first), first_gain)
-        level = np.clip(np.rint((stored_wh - low_wh) / step_wh), 0, top).astype(np.intp)
+        level = np.minimum(np.maximum(np.rint((stored_wh - low_wh) / step_wh), 0), top).astype(np.intp)
         return found.best[slot, found.regimes, level], found.gain[slot, found.regimes, level]
 
     return _walk(problem, effects, choose)

@@ -86,7 +86,7 @@ def moved(stored_wh: Numbers, change_wh: Numbers, battery: BatteryModel) -> tupl
     """Return the energy after a slot, and for which share of the slot the power could be kept."""
     floor = np.minimum(stored_wh, battery.floor_pct / 100 * battery.capacity_wh)
     ceiling = np.maximum(stored_wh, battery.ceiling_pct / 100 * battery.capacity_wh)
-    after = np.clip(stored_wh + change_wh, floor, ceiling)
+    after = np.minimum(np.maximum(stored_wh + change_wh, floor), ceiling)
     moves = change_wh != 0
     share = np.where(moves, (after - stored_wh) / np.where(moves, change_wh, 1.0), 1.0)
     return after, share

@@ -21,6 +21,9 @@ from indevolt.control.plan.problem import MISSED_PER_KWH, BatteryModel, Problem,
 LEVELS: Final = 61
 """Steps of a sixtieth: 4 kWh in 67 Wh, what a house takes in a quarter of an hour. Finer ones cost time and plan no better."""
 
+TIE: Final = 1e-9
+"""Of the currency: choices that differ by less do the same, and then it is called self-use."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Programme:
@@ -63,6 +66,7 @@ def programme(
         ahead = remaining[slot] = expected.min(axis=1)
         if effects.allowed[slot, SELF_USE_AT]:
             gain[slot] = expected[:, SELF_USE_AT] - ahead
+            best[slot][gain[slot] < TIE] = SELF_USE_AT
     return Programme(level_wh, regimes, weight, remaining, afterwards, best, gain)
 
 
@@ -145,7 +149,8 @@ class _Moves:
         index = then.astype(np.intp)
         then -= index
         index += self.row
-        rise = np.diff(after, axis=1, append=after[:, -1:])  # nothing rises above the last level
+        rise = np.zeros_like(after)  # nothing rises above the last level
+        np.subtract(after[:, 1:], after[:, :-1], out=rise[:, :-1])
         then *= rise.ravel()[index]
         cost += then
         cost += after.ravel()[index]

@@ -20,7 +20,7 @@ from indevolt.control.plan.course import Course, follow, keep_self_use
 from indevolt.control.plan.effects import SELF_USE_AT, Effects, Numbers, effects_of, grid_cost
 from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot, StoredValue
 from indevolt.control.plan.problem import Problem, TerminalValue
-from indevolt.control.plan.programme import Programme, first_costs, programme, terminal_worth
+from indevolt.control.plan.programme import TIE, Programme, first_costs, programme, terminal_worth
 from indevolt.control.plan.reasons import Expected, reasons_for
 from indevolt.control.plan.terminal import terminal_value
 
@@ -49,8 +49,10 @@ def solve(problem: Problem, at: datetime) -> Plan:
     terminal = problem.terminal or terminal_value(problem)
     found = programme(problem, effects, terminal)
     costs = first_costs(problem, effects, found)
-    first = int(costs.argmin())
-    gain = float(costs[SELF_USE_AT] - costs[first]) if effects.allowed[0, SELF_USE_AT] else 0.0
+    first, gain = int(costs.argmin()), 0.0
+    if effects.allowed[0, SELF_USE_AT]:
+        gain = float(costs[SELF_USE_AT] - costs[first])
+        first = first if gain >= TIE else SELF_USE_AT
     weight = found.weight
     planned = follow(problem, effects, found, np.full(len(weight), first), gain)
     plain = keep_self_use(problem, effects)
