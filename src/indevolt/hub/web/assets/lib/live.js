@@ -229,7 +229,8 @@ export async function refreshDevice(name) {
 
 /** @param {string} device */
 export async function refreshReadings(device) {
-  store.takeReadings([await get(`devices/${device}/readings`, { names: wish.names?.join(",") })]);
+  const { readings } = await get("readings", { devices: device, names: wish.names?.join(",") });
+  store.takeReadings(readings);
 }
 
 // ---- devices that should have been read by now ---------------------------------------------------------------------------------------
