@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -40,5 +40,4 @@ def _fits(band: BandConfig, local: datetime) -> bool:
     now = local.time()
     if band.start < band.end:
         return today and band.start <= now < band.end
-    midnight = band.end == time()
-    return (today and now >= band.start) or (not midnight and yesterday and now < band.end)
+    return (today and now >= band.start) or (yesterday and now < band.end)  # at midnight, nothing is before its end
