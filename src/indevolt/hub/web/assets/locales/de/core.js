@@ -85,6 +85,7 @@ export default {
   "link.connecting": "wird gesucht",
   "link.online": "antwortet",
   "link.silent": "antwortet nicht",
+  "link.for": "{state}, seit {span}",
   "link.refused": "weist ab",
   "stage.refused": "abgelehnt",
   "stage.interrupted": "unterbrochen",

@@ -84,6 +84,7 @@ export default {
   "link.connecting": "being looked for",
   "link.online": "answers",
   "link.silent": "does not answer",
+  "link.for": "{state}, for {span}",
   "link.refused": "refuses",
   "stage.refused": "refused",
   "stage.interrupted": "interrupted",

@@ -85,6 +85,7 @@ export default {
   "link.connecting": "recherché",
   "link.online": "répond",
   "link.silent": "ne répond pas",
+  "link.for": "{state} depuis {span}",
   "link.refused": "refuse",
   "stage.refused": "refusé",
   "stage.interrupted": "interrompu",

@@ -85,6 +85,7 @@ export default {
   "link.connecting": "wordt gezocht",
   "link.online": "antwoordt",
   "link.silent": "antwoordt niet",
+  "link.for": "{state}, al {span}",
   "link.refused": "weigert",
   "stage.refused": "geweigerd",
   "stage.interrupted": "onderbroken",

@@ -2,11 +2,15 @@
 
 import { html } from "../../lib/html.js";
 import { t } from "../../lib/i18n.js";
+import { link } from "../../lib/live.js";
 import { stateOf } from "../../lib/quality.js";
 import { SITE, alerts, devices, sample, site } from "../../lib/store.js";
 import { Icon } from "../../parts/icon.js";
 
 export function Health() {
+  if (link.value !== "live") {
+    return html`<section class="health" aria-label=${t("now.health")}><p class="health-mark"><${Icon} name="clock" size=${18} /><span>${t("now.health.unknown")}</span></p></section>`;
+  }
   const all = [...devices.value.values()];
   const online = all.filter(({ link }) => link === "online").length;
   const grid = sample(SITE, "grid_power").value;

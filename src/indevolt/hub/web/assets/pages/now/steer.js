@@ -4,6 +4,7 @@ import { html, useState } from "../../lib/html.js";
 import { Problem } from "../../lib/api.js";
 import { outlook } from "../../lib/house.js";
 import { count, span, t, when, word } from "../../lib/i18n.js";
+import { link } from "../../lib/live.js";
 import { controllable, pause, pausedUntil, release, steerings, whoAsked } from "../../lib/steering.js";
 import { SITE, deviceNames, devices, mayControl, meta, number, sample } from "../../lib/store.js";
 import { quantity } from "../../lib/units.js";
@@ -69,7 +70,10 @@ function reason() {
   const sun = number(SITE, "solar_power");
   const house = number(SITE, "house_power");
   const grid = number(SITE, "grid_power");
-  if (battery === null) return t("now.why.unknown");
+  if (battery === null) {
+    const silent = [...devices.value.values()].filter((each) => each.link !== "online").map((each) => each.name);
+    return link.value === "live" && silent.length > 0 ? t("now.why.missing", { names: silent.slice(0, 3).join(", "), n: silent.length }) : t("now.why.unknown");
+  }
   const power = quantity(Math.abs(battery), "W");
   if (battery <= -IDLE_W) return t(grid !== null && grid > IDLE_W && (sun ?? 0) < -battery ? "now.why.charge.grid" : "now.why.charge.sun", { power });
   if (battery >= IDLE_W) return t(house !== null && sun !== null && house > sun ? "now.why.discharge.house" : "now.why.discharge", { power });
@@ -87,7 +91,7 @@ function Unit({ name, alone = false }) {
   return html`<li class="steer-unit">
     <div class="steer-line">
       ${!alone && html`<a class="steer-name" href=${`#/devices/${name}`}>${name}</a>`}
-      <span class="pill" data-owner=${steering?.owner ?? "device"}><${Icon} name=${icon} size=${18} /><span>${label}</span></span>
+      <span class="pill" data-owner=${steering?.owner ?? "device"} data-old=${link.value !== "live" || device?.link !== "online"}><${Icon} name=${icon} size=${18} /><span>${label}</span></span>
       ${device && !device.control && html`<span class="pill" data-kind="lock"><${Icon} name="lock" size=${16} /><span>${t("now.readonly")}</span></span>`}
     </div>
     <p class="steer-owner">${ownerOf(steering)}</p>
@@ -146,6 +150,7 @@ name = "${deviceNames.value[0]}"
 control = true</code></pre>
     </details>`;
   }
+  const away = link.value !== "live";
   const held = units.filter(({ name }) => steerings.value.get(name)?.override);
   /** @param {() => void} run */
   const allowed = (run) => () => (mayControl.value ? run() : void open("token", { why: "role" }));
@@ -157,14 +162,14 @@ control = true</code></pre>
     setBusy(false);
   };
   return html`<div class="actions">
-    <button type="button" class="action" onClick=${allowed(() => open("order", { command: "charge" }))}><${Icon} name="charge" />${t("now.do.charge")}${lock}</button>
-    <button type="button" class="action" onClick=${allowed(() => open("order", { command: "hold" }))}><${Icon} name="hold" />${t("now.do.hold")}${lock}</button>
-    <button type="button" class="action" disabled=${busy || held.length === 0}
+    <button type="button" class="action" disabled=${away} onClick=${allowed(() => open("order", { command: "charge" }))}><${Icon} name="charge" />${t("now.do.charge")}${lock}</button>
+    <button type="button" class="action" disabled=${away} onClick=${allowed(() => open("order", { command: "hold" }))}><${Icon} name="hold" />${t("now.do.hold")}${lock}</button>
+    <button type="button" class="action" disabled=${away || busy || held.length === 0}
       onClick=${allowed(() => run(async () => {
         for (const { name } of held) await release(name);
         say(t("now.released"), held.length === 1 ? { label: t("undo"), run: () => void attempt(() => release(held[0].name, true)) } : null);
       }))}><${Icon} name="release" />${t("now.do.release")}${lock}</button>
-    <button type="button" class="action" disabled=${busy || pausedUntil.value !== null}
+    <button type="button" class="action" disabled=${away || busy || pausedUntil.value !== null}
       onClick=${allowed(() => run(async () => {
         await pause(PAUSE_MIN);
         say(t("now.pausing", { span: span(PAUSE_MIN * 60) }), { label: t("undo"), run: () => void attempt(() => pause(null)) });

@@ -3,6 +3,7 @@
 import { html } from "../../lib/html.js";
 import { currency, grownToday, moneyToday } from "../../lib/house.js";
 import { count, money, t } from "../../lib/i18n.js";
+import { link } from "../../lib/live.js";
 import { useRecent } from "../../lib/recent.js";
 import { SITE, today } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
@@ -41,11 +42,14 @@ export function Today() {
 function Stat({ icon, label, value, more = "", spark, colour, high }) {
   return html`<div class="stat" data-colour=${colour}>
     <p class="stat-label"><${Icon} name=${icon} size=${18} />${label}</p>
-    <p class="stat-value">${value}</p>
-    <p class="stat-more">${more}</p>
+    <p class="stat-value">${told(value)}</p>
+    <p class="stat-more">${told(more)}</p>
     ${spark ? html`<${Spark} values=${spark} colour=${colour} high=${high ?? 400} />` : html`<div class="spark"></div>`}
   </div>`;
 }
+
+/** What the hub said; struck through while it does not answer. @param {string} text */
+const told = (text) => (link.value === "live" || text === "" || text.startsWith(UNKNOWN) ? text : html`<s>${text}</s>`);
 
 /** What today cost; where nobody knows prices, how to tell them. */
 function Money() {
@@ -53,7 +57,7 @@ function Money() {
   const saved = moneyToday("saved_by_battery_and_sun");
   return html`<div class="stat" data-colour="money">
     <p class="stat-label"><${Icon} name="money" size=${18} />${t("now.cost")}</p>
-    <p class="stat-value">${cost === null ? UNKNOWN : money(cost, currency.value)}</p>
+    <p class="stat-value">${told(cost === null ? UNKNOWN : money(cost, currency.value))}</p>
     <p class="stat-more">${saved !== null ? t("now.saved", { money: money(saved, currency.value) }) : today.value && !today.value.money ? t("now.noprices") : ""}</p>
   </div>`;
 }
