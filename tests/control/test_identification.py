@@ -31,6 +31,13 @@ def test_the_gain_is_found_too() -> None:
     assert home.controller.dynamics["battery"].gain == pytest.approx(0.93, abs=0.03)  # of the simulated converter at 1 kW
 
 
+def test_of_charging_as_well() -> None:
+    home = Home(lambda second: kettles(second) - 2500, dynamics=Dynamics(charge_gain=1.0))
+    home.run(900)
+    assert home.controller.dynamics["battery"].charge_gain == pytest.approx(1.07, abs=0.04)
+    assert home.controller.dynamics["battery"].gain == Dynamics().gain, "nothing was seen of it"
+
+
 def test_nothing_is_believed_of_a_quiet_house() -> None:
     home = Home(lambda _: 400)
     home.run(600)

@@ -11,7 +11,7 @@ from indevolt.control.response import Track
 from indevolt.control.situation import Dynamics
 from indevolt.simulator.converter import Motion, Response
 
-KNOWN = Dynamics(dead_s=1.5, slew_w_per_s=400, start_s=1.5, swap_s=3.0, gain=1.0)
+KNOWN = Dynamics(dead_s=1.5, slew_w_per_s=400, start_s=1.5, swap_s=3.0, gain=1.0, charge_gain=1.0)
 
 
 def test_a_command_works_after_the_dead_time_and_along_the_slope() -> None:

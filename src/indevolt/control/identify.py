@@ -15,8 +15,8 @@ from typing import Final
 from indevolt.control.response import Track
 from indevolt.control.situation import Dynamics
 
-CANDIDATES_S: Final = tuple(step / 2 for step in range(13))
-"""Dead times of 0 to 6 s: half a second is finer than any meter in the field tells apart."""
+CANDIDATES_S: Final = tuple(step / 4 for step in range(25))
+"""Dead times of 0 to 6 s; coarser ones would make the gain look smaller than it is."""
 LEAST_STEP_W: Final = 150.0  # of ours, to learn from; below it the house is louder
 LISTEN_S: Final = 10.0  # after a step: above the longest dead time and a ramp of 1 kW
 FORGET: Final = 0.97  # of what was learnt, for each step: some thirty steps count
@@ -24,7 +24,7 @@ ENOUGH_W2: Final = 8 * 400.0**2  # of movement before a candidate is believed: a
 CLEARLY: Final = 0.9  # the best leaves so much less than the present one
 LOUD_W: Final = 200.0  # what does not fit by more is a step of the house, and says nothing about the gain
 GAIN_LEAST: Final = 0.8  # a converter that lost more would be broken, ...
-GAIN_MOST: Final = 1.1  # ... and a meter that errs by more as well
+GAIN_MOST: Final = 1.2  # ... and so would one that took more than this to charge
 GAIN_WEIGHT_W2: Final = 10 * 400.0**2  # with which the first gain counts: some ten steps of 400 W
 KNOWN_MARGIN_S: Final = 1.0  # above a period of a fast meter, below what hides a step of the house for long
 
@@ -34,11 +34,12 @@ class Identification:
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics = self._first = dynamics
-        self._tracks = [Track(replace(dynamics, dead_s=dead_s, gain=1.0)) for dead_s in CANDIDATES_S]
+        self._tracks = [Track(replace(dynamics, dead_s=dead_s, gain=1.0, charge_gain=1.0)) for dead_s in CANDIDATES_S]
         self._rest_w2 = [0.0] * len(CANDIDATES_S)  # what a candidate leaves of the meter's movement
         self._moved_w2 = [0.0] * len(CANDIDATES_S)  # the candidate's own movement
-        self._quiet_w2 = [0.0] * len(CANDIDATES_S)  # the same, where the house was quiet ...
-        self._along_w2 = [0.0] * len(CANDIDATES_S)  # ... and how far the meter moved along with it there
+        self._slopes = {  # by direction: the candidate's movement where the house was quiet, and the meter's along with it
+            way: ([0.0] * len(CANDIDATES_S), [0.0] * len(CANDIDATES_S)) for way in (1, -1)
+        }
         self._levels: list[float] = []
         self._grid_w: float | None = None
         self._until_s = 0.0
@@ -50,7 +51,7 @@ class Identification:
             track.command(at_s, power_w)
         if abs(power_w - self._commanded_w) >= LEAST_STEP_W:
             self._until_s = at_s + LISTEN_S
-            for sums in (self._rest_w2, self._moved_w2, self._quiet_w2, self._along_w2):
+            for sums in (self._rest_w2, self._moved_w2, *self._slopes[1], *self._slopes[-1]):
                 sums[:] = [each * FORGET for each in sums]
         self._commanded_w = power_w
 
@@ -61,15 +62,15 @@ class Identification:
         last, self._grid_w = self._grid_w, grid_w
         if last is None or at_s > self._until_s:
             return False
-        moved, gain = grid_w - last, self.dynamics.gain
+        moved, known = grid_w - last, self.dynamics
         for index, (was, level) in enumerate(zip(before, levels, strict=True)):
-            step = level - was
-            rest = moved + gain * step
+            rest = moved + known.at_meter(level) - known.at_meter(was)
             self._rest_w2[index] += rest * rest
-            self._moved_w2[index] += step * step
-            if abs(rest) < LOUD_W:
-                self._quiet_w2[index] += step * step
-                self._along_w2[index] -= moved * step
+            self._moved_w2[index] += (level - was) ** 2
+            if abs(rest) < LOUD_W and was * level >= 0:
+                quiet, along = self._slopes[1 if was + level > 0 else -1]
+                quiet[index] += (level - was) ** 2
+                along[index] -= moved * (level - was)
         return self._judge()
 
     def _judge(self) -> bool:
@@ -81,9 +82,19 @@ class Identification:
         dead_s = known.dead_s
         if self._rest_w2[best] < CLEARLY * self._rest_w2[present]:
             present, dead_s = best, CANDIDATES_S[best]
-        along = self._along_w2[present] + GAIN_WEIGHT_W2 * self._first.gain
-        gain = min(max(along / (self._quiet_w2[present] + GAIN_WEIGHT_W2), GAIN_LEAST), GAIN_MOST)
-        margin_s = min(known.margin_s, KNOWN_MARGIN_S)
-        found = replace(known, dead_s=dead_s, gain=round(gain, 2), margin_s=margin_s, identified=True)
+        found = replace(
+            known,
+            dead_s=dead_s,
+            gain=self._slope(1, present, self._first.gain),
+            charge_gain=self._slope(-1, present, self._first.charge_gain),
+            margin_s=min(known.margin_s, KNOWN_MARGIN_S),
+            identified=True,
+        )
         changed, self.dynamics = found != known, found
         return changed
+
+    def _slope(self, way: int, index: int, first: float) -> float:
+        """Return the gain of one direction: what was seen of it, and the first one with a weight of its own."""
+        quiet, along = self._slopes[way]
+        slope = (along[index] + GAIN_WEIGHT_W2 * first) / (quiet[index] + GAIN_WEIGHT_W2)
+        return round(min(max(slope, GAIN_LEAST), GAIN_MOST), 2)

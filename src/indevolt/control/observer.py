@@ -99,7 +99,7 @@ class Observer:
         learnt = self._learnt.get(unit)
         if learnt is None or learnt.age_s(now_s) > LEARNT_S:
             return None
-        return learnt.value / self._tracks[unit].dynamics.gain
+        return self._tracks[unit].dynamics.for_meter(learnt.value)
 
     def expect(self, step_w: float) -> None:
         """Take note of a load that is known to switch now, before any meter shows it."""
@@ -140,17 +140,11 @@ class Observer:
             power_w=load_w,
             low_w=min(self._low_w, self._load_w),
             high_w=max(self._high_w, self._load_w),
-            wanted_w=(load_w - aim.grid_w + self._trim_w) / self.gain,
+            wanted_w=self._for_meter(load_w - aim.grid_w + self._trim_w),
             at_s=self._sample_s,
             settled=self._quiet,
             chattering=chattering,
         )
-
-    @property
-    def gain(self) -> float:
-        """Watts at the meter for a watt commanded, over all units."""
-        gains = [track.dynamics.gain for track in self._tracks.values()]
-        return sum(gains) / len(gains) if gains else 1.0
 
     @property
     def dynamics(self) -> Mapping[str, Dynamics]:
@@ -158,6 +152,11 @@ class Observer:
         return {name: track.dynamics for name, track in self._tracks.items()}
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
+
+    def _for_meter(self, power_w: float) -> float:
+        """Return the command, over all units, that gives so much at the meter."""
+        commands = [track.dynamics.for_meter(power_w) for track in self._tracks.values()]
+        return sum(commands) / len(commands) if commands else power_w
 
     def _power_w(self, at_s: float) -> float:
         return sum(track.level_w(at_s) for track in self._tracks.values())

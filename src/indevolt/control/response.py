@@ -20,20 +20,21 @@ REMEMBERED_S: Final = 60.0
 class Track:
     """A line of straight pieces through time: what one unit gives, by its commands so far."""
 
-    __slots__ = ("_levels", "_pending_s", "_pending_way", "_times", "dynamics")
+    __slots__ = ("_levels", "_pending_s", "_pending_way", "_remembered_s", "_times", "dynamics")
 
-    def __init__(self, dynamics: Dynamics, *, power_w: float = 0.0, at_s: float = 0.0) -> None:
+    def __init__(self, dynamics: Dynamics, *, power_w: float = 0.0, at_s: float = 0.0, remembered_s: float = REMEMBERED_S) -> None:
         """Begin at rest, or at a power that has been there for long."""
         self.dynamics = dynamics
+        self._remembered_s = remembered_s
         self._times: list[float] = [at_s]
-        self._levels: list[float] = [power_w * dynamics.gain]
+        self._levels: list[float] = [dynamics.at_meter(power_w)]
         self._pending_s = -math.inf  # when the last start from rest begins to move
         self._pending_way = 0.0
 
     def command(self, at_s: float, power_w: float) -> None:
         """Take note of a command that was sent; commands come in the order of time."""
         dynamics = self.dynamics
-        target = power_w * dynamics.gain
+        target = dynamics.at_meter(power_w)
         now = max(at_s + dynamics.dead_s, self._times[0])
         level = self.level_w(now)
         keep = bisect_right(self._times, now)
@@ -51,14 +52,14 @@ class Track:
             now = self._ready_s(now, math.copysign(1.0, target), facing)
             self._add(now, 0.0)
         self._add(now + abs(target - level) / dynamics.slew_w_per_s, target)
-        self._forget(at_s - REMEMBERED_S)
+        self._forget(at_s - self._remembered_s)
 
     def place(self, at_s: float, power_w: float) -> None:
         """Take note of what the unit gives by itself, as it tells."""
         keep = bisect_right(self._times, at_s)
         del self._times[keep:], self._levels[keep:]
         self._add(max(at_s, self._times[0]), power_w)
-        self._forget(at_s - REMEMBERED_S)
+        self._forget(at_s - self._remembered_s)
 
     def level_w(self, at_s: float) -> float:
         """Return the power at an instant, also a future one if nothing more is commanded."""

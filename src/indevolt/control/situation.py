@@ -98,9 +98,18 @@ class Dynamics:
     slew_w_per_s: float = 400.0
     start_s: float = 1.5  # more, from standby
     swap_s: float = 3.0  # more, between the two directions
-    gain: float = 0.95  # watts at the meter for a watt commanded: 0.91 was captured (protocol.md, section 12), 1 if it means AC
+    gain: float = 0.95  # watts at the meter for a watt of discharge: 0.91 was captured (protocol.md, section 12), 1 if it means AC
+    charge_gain: float = 1.05  # and for a watt of charge, which the losses come on top of (inferred)
     margin_s: float = 2.0  # how wrong all of these may be together
     identified: bool = False  # measured on this unit, not assumed
+
+    def at_meter(self, power_w: float) -> float:
+        """Return what a command gives at the meter."""
+        return power_w * (self.gain if power_w > 0 else self.charge_gain)
+
+    def for_meter(self, power_w: float) -> float:
+        """Return the command that gives so much at the meter."""
+        return power_w / (self.gain if power_w > 0 else self.charge_gain)
 
 
 @dataclass(frozen=True, slots=True)
