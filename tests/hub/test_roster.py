@@ -274,6 +274,14 @@ async def test_what_cannot_be_is_refused_before_anything_is_asked(tmp_path: Path
         assert facts in json.dumps(problem)
 
 
+async def test_a_password_is_never_repeated_whatever_is_wrong(tmp_path: Path) -> None:
+    async with hub_at(tmp_path) as it:
+        for body in ({"name": "cellar", "password": PASSWORD}, {"name": "x y", "host": "127.0.0.1", "password": PASSWORD}):
+            status, problem = await it.ask("devices", "POST", body=body)
+            assert status == 422
+            assert PASSWORD not in json.dumps(problem)
+
+
 async def test_a_found_device_that_an_owner_connects_is_kept_once_and_by_the_owners_name(tmp_path: Path) -> None:
     async with virtual() as device, hub_at(tmp_path, look=heard(found_at(device)), lone=False) as it:
         await until(lambda: "device-3800000001" in it.hub.keepers)

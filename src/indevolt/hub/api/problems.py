@@ -174,7 +174,7 @@ def misread(error: RequestValidationError) -> Declined:
     found = [
         FieldProblem(
             field=".".join(str(part) for part in each["loc"])[:200],
-            value=shown(each["input"]) if each.get("input") is not None else "",
+            value=shown(each["input"]) if each.get("input") is not None and each["type"] != "missing" else "",
             allowed=_allowed(each),
             message=shown_message(each),
         )
