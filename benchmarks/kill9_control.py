@@ -193,6 +193,8 @@ async def kill_once(folder: Path, saviour: Saviour, after_s: float, *, commanded
             if commanded:
                 await asyncio.wait_for(home.until(lambda: home.mode == "realtime"), GIVE_UP_S)
             await asyncio.sleep(after_s)
+            if hub.returncode is not None:
+                raise RuntimeError(f"the hub ended by itself: {(await hub.communicate())[1].decode()}")
             hub.send_signal(signal.SIGKILL)
             mode, soc_pct = home.mode, home.soc_pct
             await hub.wait()

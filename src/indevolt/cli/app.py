@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and nam
     },
     "For a whole home": {
         "hub": ("hub", "Own batteries: keep history, serve every other tool."),
+        "explain": ("explain", "Tell why a battery does what it does, and what it would take otherwise."),
+        "journal": ("journal", "Tell what happened: writes, decisions, connections, alerts."),
         "lease": ("lease", "Show who may command a battery, and put back what a dead program left."),
         "watchdog": ("watchdog", "Put back what programs left that were killed or hang."),
         "demo": ("demo", "Start a simulated home with its hub, and show both live."),

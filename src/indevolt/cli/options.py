@@ -38,6 +38,7 @@ _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; errors too.")
+config_option = click.option("--config", "file", type=_FILE, help="The hub's configuration, if not where `indevolt hub` finds it.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact request and write nothing.")
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from indevolt.cli.options import Link, json_option
+from indevolt.cli.options import Link, config_option, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json_line, screen
 from indevolt.cli.session import Environment, environment, open_device, run
@@ -24,7 +24,6 @@ from indevolt.device.watchdog import Finding, Watchdog
 from indevolt.errors import InvalidInput, NotRestored
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 folder_option = click.option(
     "--leases", "folder", type=_FOLDER, help="Where leases are kept, if not where the hub's configuration or INDEVOLT_LEASES says."
@@ -37,7 +36,7 @@ folder_option = click.option(
     examples=["indevolt watchdog", "indevolt watchdog --config /etc/indevolt/indevolt.toml", "indevolt watchdog --once --json"],
     epilog="Exit code with --once: 0 when all is as it was before, 18 when something is not.",
 )
-@click.option("--config", "file", type=_FILE, help="The hub's configuration, for passwords; found as `indevolt hub` finds it.")
+@config_option
 @folder_option
 @click.option("--once", is_flag=True, help="Put back what dead programs left, and end.")
 @json_option

@@ -17,7 +17,22 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
-from indevolt.hub.api import control, devices, history, live, meters, plan, prices, records, roster, site, state, steering, summary
+from indevolt.hub.api import (
+    control,
+    devices,
+    explaining,
+    history,
+    live,
+    meters,
+    plan,
+    prices,
+    records,
+    roster,
+    site,
+    state,
+    steering,
+    summary,
+)
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
 from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
@@ -52,6 +67,7 @@ ROUTERS: Final = (
     meters.router,
     state.router,
     steering.router,
+    explaining.router,
 )
 DOCUMENT: Final = "/api/v1/openapi.json"
 ABOUT: Final = """\

@@ -74,12 +74,10 @@ class Helm:
         overridden = [(unit,) for unit in units if unit.override is not None]
         automatic = self._hub.config.control.automatic and self._hub.pause.until(self._hub) is None
         rest = tuple(unit for unit in units if unit.override is None)
-        groups: list[tuple[UnitSteering, ...]] = [*overridden, *([rest] if rest and automatic else [])]
+        groups: list[tuple[UnitSteering, ...]] = [*overridden, *([rest] if rest else [])]
         self._keep_controllers(groups)
         for group in groups:
-            await self._decide(group)
-        for unit in rest if not automatic else ():
-            await unit.decide(None, None)
+            await self._decide(group, automatic=automatic)
 
     def sent(self, unit: str, command: Command | None) -> None:
         """Take note of what a unit was told; None: it was given back to itself."""
@@ -87,13 +85,15 @@ class Helm:
             if unit in names:
                 controller.sent(unit, self._hub.clock.monotonic(), signed(command))
 
-    async def _decide(self, group: tuple[UnitSteering, ...]) -> None:
+    async def _decide(self, group: tuple[UnitSteering, ...], *, automatic: bool) -> None:
+        """Hear all strategies; where they may not decide, only so that it can be told what they would."""
         override = group[0].override is not None
         controller = self._controllers[_names(group)]
         trusted = self._hub.clock.monotonic() >= self._doubt_until_s
         decision = controller.decide(situation(self._hub, group, override=override, clock_trusted=trusted))
         for unit in group:
-            await unit.decide(wish_for_override(unit, decision) if override else wish_for_all(unit, decision), decision)
+            wish = wish_for_all(unit, decision) if automatic and not override else wish_for_override(unit, decision)
+            await unit.decide(wish, decision)
 
     def _keep_controllers(self, groups: Sequence[tuple[UnitSteering, ...]]) -> None:
         """Have one controller for each group; what was learnt of units goes on."""

@@ -1,0 +1,151 @@
+"""Asking a running hub: where it is, with which token, and its problems as errors of the family.
+
+For commands that tell what a hub knows or have it decide. Only the standard library, so that the command line needs no hub extra.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import click
+
+from indevolt.cli.introduction import reachable
+from indevolt.cli.options import config_option
+from indevolt.errors import IndevoltError, InvalidInput, NoReply, NoSuchDevice, ProtocolError, ReadOnly, Unauthorized, Unreachable
+
+TIMEOUT_S: Final = 130.0  # a command of several steps takes up to two minutes
+DEFAULT: Final = "http://127.0.0.1:8188"
+HOW: Final = "Start it with `indevolt hub`, or say where it is with --hub or INDEVOLT_HUB."
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class HubAt:
+    """Where a hub is, and what opens it."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    chosen: bool = False  # somebody named it, so that no other place is tried
+    file: Path | None = None  # its configuration, where that was named
+
+    def get(self, path: str, **query: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return what the hub says.
+
+        Raises:
+            IndevoltError: it does not answer, or does not want to.
+        """
+        with closing(self._open(path, query)) as answer:
+            return _read(answer)
+
+    def lines(self, path: str, **query: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
+        """Yield lines of an answer as they come, until the hub ends it."""
+        with closing(self._open(path, query)) as answer:
+            yield from answer
+
+    def _open(self, path: str, query: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a response of urllib has no public type
+        given = {name: value for name, value in query.items() if value not in (None, (), [])}
+        url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+        headers = {"Accept": "application/json, text/event-stream"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http and https only, checked where it is given
+        tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
+        try:
+            return urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - as above
+        except urllib.error.HTTPError as error:
+            raise _problem(error) from error
+        except TimeoutError as error:
+            raise NoReply(f"the hub at {self.url} did not answer in time", remedy=HOW) from error
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise Unreachable(f"no hub answers at {self.url}: {reason}", remedy=HOW) from error
+
+
+def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add how to reach the hub; the command gets it as one :class:`HubAt`."""
+
+    @click.option(
+        "--hub", "url", envvar="INDEVOLT_HUB", show_envvar=True, metavar="URL", help="The hub, if not that of this machine."
+    )
+    @config_option
+    @click.option("--token", envvar="INDEVOLT_TOKEN", show_envvar=True, help="Token of the hub; nearby, reading needs none.")
+    @click.option("--hub-ca", "ca_file", type=_FILE, help="CA certificates to trust, for a hub with https.")
+    @wraps(command)
+    def reach(
+        *,
+        url: str | None,
+        file: Path | None,
+        token: str | None,
+        ca_file: Path | None,
+        **rest: Any,  # noqa: ANN401 - the options of any command
+    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        place = (url or _configured(file)).rstrip("/")
+        if not place.startswith(("http://", "https://")):
+            place = f"http://{place}"
+        return command(HubAt(place, token, ca_file, url is not None, file), **rest)
+
+    return reach
+
+
+def _configured(file: Path | None) -> str:
+    """Return where the hub of this machine listens, by its configuration."""
+    try:
+        from indevolt.hub.config_file import find, load
+    except ModuleNotFoundError:
+        return DEFAULT  # a machine without a hub may ask one elsewhere
+    api = load(find(file)).api
+    return f"{'https' if api.tls else 'http'}://{reachable(api.host)}:{api.port}"
+
+
+def events(hub: HubAt, **query: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Yield kind and content of each event of the hub, until it ends."""
+    kind, data = "", b""
+    for line in hub.lines("events", **query):
+        name, _, value = line.rstrip(b"\r\n").partition(b": ")
+        if name == b"event":
+            kind = value.decode()
+        elif name == b"data":
+            data += value
+        elif not name and data:
+            yield kind, json.loads(data)
+            kind, data = "", b""
+
+
+def _read(answer: Any) -> Any:  # noqa: ANN401 - as above
+    try:
+        return json.loads(answer.read())
+    except ValueError as error:
+        raise ProtocolError("what answers there is no hub: it does not speak JSON", remedy=HOW) from error
+
+
+def _problem(error: urllib.error.HTTPError) -> IndevoltError:
+    """Return a problem of the hub as an error."""
+    try:
+        told = json.loads(error.read())
+    except ValueError:
+        told = {}
+    detail = str(told.get("detail") or error.reason)
+    remedy = str(told.get("remedy") or "")
+    match error.code:
+        case 401:
+            return Unauthorized(detail, remedy=remedy)
+        case 403:
+            return ReadOnly(detail, remedy=remedy)
+        case 404 if "no-such-device" in str(told.get("type")):
+            return NoSuchDevice(detail, remedy=remedy)
+        case 404:
+            return InvalidInput(detail, remedy="Is this the address of a hub, and is the hub of this version?")
+        case 503 | 504:
+            return Unreachable(detail, remedy=remedy)
+    return InvalidInput(detail, remedy=remedy)

@@ -1,0 +1,133 @@
+"""`indevolt journal`: what happened to devices and hub, who did what and why; from a running hub, or from its file if none runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.text import Text
+
+from indevolt.cli.ask import HubAt, events, hub_options
+from indevolt.cli.options import json_option
+from indevolt.cli.page import Subcommand
+from indevolt.cli.screen import hanging, print_json, print_json_line, screen
+from indevolt.cli.session import environment
+from indevolt.errors import InvalidInput, Unreachable
+
+KINDS: Final = ("hub", "connection", "firmware", "write", "decision", "alert", "store")
+_UNITS: Final = {"m": 60, "h": 3600, "d": 86_400}
+
+
+@click.command(
+    "journal",
+    cls=Subcommand,
+    examples=[
+        "indevolt journal",
+        "indevolt journal --kind decision --kind write --device cellar --since 2h",
+        "indevolt journal --follow --json",
+    ],
+)
+@click.option("--device", metavar="NAME", help="Only of this device.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only of this kind; may be given several times.")
+@click.option("--since", metavar="WHEN", help="Only from then on: 30m, 2h, 3d, or a time like 2026-06-21T10:00+02:00.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, metavar="N", help="The newest so many.")
+@click.option("--follow", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
+@hub_options
+@json_option
+def journal_command(
+    hub: HubAt,
+    *,
+    device: str | None,
+    kinds: Sequence[str],
+    since: str | None,
+    limit: int,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Tell what happened: connections, writes with their outcome, decisions with their reasons, alerts.
+
+    The running hub is asked. Where none answers, the journal is read from the file that its configuration names.
+    """
+    start = _moment(since, environment().clock.now()) if since else None
+    asked = {"device": device, "kind": list(kinds), "start": start.isoformat() if start else None}
+    try:
+        entries = hub.get("journal", order="newest", limit=limit, **asked)["entries"]
+    except Unreachable:
+        if follow or hub.chosen:
+            raise
+        entries = asyncio.run(_from_file(hub.file, device, kinds, start, limit))
+    if as_json and not follow:
+        print_json({"entries": entries[::-1]})
+        return
+    for entry in entries[::-1]:
+        _show(entry, as_json=as_json)
+    for entry in _coming(hub, device, kinds) if follow else ():
+        _show(entry, as_json=as_json)
+
+
+def _coming(hub: HubAt, device: str | None, kinds: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    for kind, entry in events(hub, kind="journal", devices=device):
+        if kind == "journal" and (not kinds or entry["kind"] in kinds):
+            yield entry
+
+
+async def _from_file(
+    file: Path | None, device: str | None, kinds: Sequence[str], start: datetime | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return the newest entries of a hub that does not run, the newest first."""
+    try:
+        from indevolt.hub.app import open_store
+        from indevolt.hub.config_file import find, load
+    except ModuleNotFoundError as error:
+        raise InvalidInput(f"the hub needs {error.name}", remedy='pip install "indevolt[hub]"') from error
+    store = open_store(load(find(file)), environment().clock)
+    await store.open(())
+    try:
+        found = await store.entries(kinds=kinds, device=device, start=start, newest_first=True, limit=limit)
+    finally:
+        await store.close()
+    return [
+        {
+            "number": entry.number,
+            "at": entry.at.isoformat(),
+            "kind": entry.kind,
+            "device": entry.device,
+            "actor": entry.actor,
+            "text": entry.text,
+            "data": dict(entry.data),
+        }
+        for entry in found
+    ]
+
+
+def _show(entry: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json_line(entry)
+        return
+    console = screen()
+    at = datetime.fromisoformat(entry["at"]).astimezone()
+    who = "/".join(filter(None, (entry["device"], entry["actor"])))
+    lead = Text(f"{at:%Y-%m-%d %H:%M:%S}  {entry['kind']:<10}  {who:<20}", style="dim")
+    console.print(hanging(lead, entry["text"]), soft_wrap=not console.is_terminal)
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    """Return what a time means: a span before now, or an instant.
+
+    Raises:
+        InvalidInput: neither.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit in _UNITS and number.isdigit():
+        return now - timedelta(seconds=int(number) * _UNITS[unit])
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"--since: {text!r:.40} is no time", remedy="30m, 2h, 3d, or a time like 2026-06-21T10:00+02:00."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

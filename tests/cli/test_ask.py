@@ -1,0 +1,149 @@
+"""`indevolt explain` and `indevolt journal`: a hub that runs is asked over its real API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from indevolt.battery import Hold
+from indevolt.clock import FastClock, SystemClock
+from indevolt.hub.app import running
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig
+from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.keeper import Link
+from indevolt.simulator import INSTANT, Simulator
+from indevolt.virtual import VirtualDevice
+
+from .conftest import Program, in_background
+
+CLOCK = FastClock(SystemClock(), 20)  # a device wants a second between two requests
+
+
+@dataclass(frozen=True)
+class Running:
+    """A hub that holds a battery, as a person asked."""
+
+    url: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def a_hub(folder: Path) -> AsyncIterator[Running]:
+    """Run a hub in a task of its own, as its parts want to begin and end in one."""
+    port, held, over = free_port(), asyncio.Event(), asyncio.Event()
+    device = VirtualDevice(Simulator("powerflex2000", clock=CLOCK, response=INSTANT, lag_s=0.0), port=0, discovery_port=None)
+
+    async def run() -> None:
+        config = Config(
+            hub=HubConfig(data=folder),
+            devices=(DeviceConfig(name="cellar", host="127.0.0.1", port=device.port, control=True),),
+            api=ApiConfig(port=port),
+            control=ControlConfig(leases=folder / "leases"),
+        )
+        async with running(config, clock=CLOCK) as hub:
+            keeper = hub.keepers["cellar"]
+            while keeper.link is not Link.ONLINE or keeper.steering is None:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+            until = CLOCK.now() + timedelta(hours=3)
+            await keeper.steering.ask(Hold(), until, actor="api anna", reason="thunder")
+            held.set()
+            await over.wait()
+
+    async with device:
+        task = asyncio.create_task(run())
+        try:
+            await asyncio.wait([task, asyncio.create_task(held.wait())], return_when=asyncio.FIRST_COMPLETED)
+            yield Running(f"http://127.0.0.1:{port}")
+        finally:
+            over.set()
+            await task
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Running]:
+    with in_background(lambda: a_hub(tmp_path)) as it:
+        yield it
+
+
+def test_what_a_battery_does_is_explained(indevolt: Program, hub: Running) -> None:
+    ran = indevolt("explain", "--hub", hub.url)
+    assert ran.code == 0
+    assert ran.out.startswith("cellar: user decides, realtime\n")
+    assert "neither charge nor discharge, as api anna asked, until " in ran.out
+    assert ": thunder." in ran.out
+    assert "chosen" in ran.out
+
+
+def test_what_another_power_would_take(indevolt: Program, hub: Running) -> None:
+    told = indevolt("explain", "cellar", "--what-if", "9000", "--hub", hub.url, "--json").json
+    assert told["applied"] is True
+    assert told["steering"]["command"]["command"] == "hold"
+    by = {each["by"]: each for each in told["obstacles"]}
+    assert {"safety", "override"} <= by.keys()
+    assert by["override"]["otherwise"] == "release the override"
+    shown = indevolt("explain", "cellar", "--what-if", "9000", "--hub", hub.url).out
+    assert "What +9000 W would take" in shown
+    assert "release the override" in shown
+
+
+def test_a_device_that_the_hub_does_not_have(indevolt: Program, hub: Running) -> None:
+    ran = indevolt("explain", "attic", "--hub", hub.url)
+    assert ran.code == 2
+    assert "the hub has no device 'attic'" in ran.err
+    assert "Devices: cellar." in ran.err
+
+
+def test_the_journal_is_told_oldest_first(indevolt: Program, hub: Running) -> None:
+    ran = indevolt("journal", "--hub", hub.url, "--kind", "decision", "--kind", "write", "--device", "cellar")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert "cellar/api anna" in lines[0]
+    assert "api anna asked: neither charge nor discharge until " in lines[0]
+    assert any("Hold(): effective" in line for line in lines)
+    told = indevolt("journal", "--hub", hub.url, "--limit", "3", "--json").json["entries"]
+    assert [each["number"] for each in told] == sorted(each["number"] for each in told)
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize(("since", "some"), [("2h", True), ("3d", True), ("2100-01-01T00:00+01:00", False)])
+def test_the_journal_from_a_time_on(indevolt: Program, hub: Running, since: str, some: bool) -> None:
+    now = {"since": since}
+    if since == "2h":  # the program's own clock stands still in tests, long before the hub's
+        now["since"] = CLOCK.now().isoformat()[:10]
+    entries = indevolt("journal", "--hub", hub.url, "--since", now["since"], "--json").json["entries"]
+    assert bool(entries) is some
+
+
+def test_a_time_that_is_none(indevolt: Program) -> None:
+    ran = indevolt("journal", "--since", "yesterday")
+    assert ran.code == 2
+    assert "'yesterday' is no time" in ran.err
+
+
+def test_without_a_hub_the_next_step_is_told(indevolt: Program) -> None:
+    ran = indevolt("explain", "--hub", f"127.0.0.1:{free_port()}")
+    assert ran.code == 3
+    assert "no hub answers at http://127.0.0.1:" in ran.err
+    assert "indevolt hub" in ran.err
+
+
+def test_the_journal_of_a_hub_that_does_not_run_is_read_from_its_file(indevolt: Program, tmp_path: Path) -> None:
+    (tmp_path / "home.toml").write_text(f'hub.data = "{tmp_path}"\napi.port = {free_port()}\n')
+    with in_background(lambda: a_hub(tmp_path)):
+        pass
+    ran = indevolt("journal", "--config", str(tmp_path / "home.toml"), "--json")
+    assert ran.code == 0
+    assert any(each["text"] == "stopping" for each in json.loads(ran.out)["entries"])
