@@ -65,6 +65,6 @@ class PlanConfig(Section):
         default=0.02, description="What a kWh through the battery costs in wear, in the currency of the site."
     )
     gate: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.02,
+        default=0.002,
         description="Leave plain self-use only for more than this, per kWh moved otherwise and in the currency of the site.",
     )

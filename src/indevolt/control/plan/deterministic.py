@@ -7,16 +7,15 @@ programme alone plans better (control.md, section 2.2).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from indevolt.control.plan.coupled import CoupledPlan, CoupledProblem, Unit, solve_powers
-from indevolt.control.plan.course import follow
+from indevolt.control.plan.course import choose
 from indevolt.control.plan.effects import effects_of
 from indevolt.control.plan.problem import Problem
-from indevolt.control.plan.programme import first_costs, programme
+from indevolt.control.plan.programme import programme
 from indevolt.control.plan.terminal import terminal_value
 from indevolt.errors import InvalidInput
 
@@ -55,9 +54,7 @@ def solve_deterministic(problem: Problem) -> CoupledPlan:
         InvalidInput: the problem has several futures.
     """
     coupled = coupled_of(problem)
-    problem = replace(problem, gate=0.0)  # no doubt where all is known
     effects = effects_of(problem, steps=_STEPS)
     found = programme(problem, effects, coupled.units[0].terminal, levels=_LEVELS)
-    first = np.array([first_costs(problem, effects, found).argmin()])
-    ac_w = follow(problem, effects, found, first, 0.0).battery_w[:, 0]
+    ac_w = choose(problem, effects, found, coupled.units[0].terminal).course.battery_w[:, 0]
     return solve_powers(coupled, np.where(ac_w < 0, 1.0, 0.0), np.where(ac_w > 0, 1.0, 0.0))

@@ -34,7 +34,7 @@ class Terms:
     battery: BatteryModel
     battery_to_grid: bool = False
     grid_charging: bool = True
-    gate: float = 0.02  # of plans, per kWh
+    gate: float = 0.002  # of plans, per kWh
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,9 +118,9 @@ class Known:
         """How many of the slots have published prices."""
         return sum(slot.published for slot in self.slots)
 
-    def scenarios(self, quarters: int | None = None) -> tuple[Scenario, ...]:
-        """Return every path of load with every path of PV, so far ahead."""
-        return scenarios(self.load_w[:, :quarters], self.pv_w[:, :quarters], self.likely)
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Return every path of load with every path of PV."""
+        return scenarios(self.load_w, self.pv_w, self.likely)
 
 
 class Outlook:

@@ -7,7 +7,7 @@ tariff's currency per kWh, taxes and fees included. Not here: how any of it is s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -172,10 +172,11 @@ class Problem:
     peak: PeakTariff | None = None
     targets: tuple[Target, ...] = ()  # a charge to be reached: by the owner's wish, or for a calibration
     terminal: TerminalValue | None = None  # None: worked out from the prices
-    switch_cost: float = 0.0005  # of each change of action
-    gate: float = 0.02  # least expected gain for which plain self-use is left, per kWh that is then moved otherwise
+    running: Action | None = None  # what the battery does now ...
+    switch_cost: float = 0.0005  # ... and what it counts for to change that
+    gate: float = 0.002  # least expected gain for which plain self-use is left, per kWh that is then moved otherwise
     reserve_price: float = 0.05  # per kWh below the reserve and hour
-    persistence: float = 0.9  # probability that a regime holds from one hour to the next
+    persistence: float = 0.9  # probability that a regime holds from one hour of daylight to the next
 
     def __post_init__(self) -> None:
         if not 0 < len(self.slots) <= MOST_SLOTS:
@@ -198,6 +199,11 @@ class Problem:
         _require("gate", self.gate, 0, 10)
         _require("switch_cost", self.switch_cost, 0, 10)
         _require("reserve_price", self.reserve_price, 0, 100)
+
+    def first(self, slots: int) -> Problem:
+        """Return the problem of its first slots."""
+        near = tuple(replace(scenario, load_w=scenario.load_w[:slots], pv_w=scenario.pv_w[:slots]) for scenario in self.scenarios)
+        return replace(self, slots=self.slots[:slots], scenarios=near)
 
     @property
     def start(self) -> datetime:

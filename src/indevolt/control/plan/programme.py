@@ -10,73 +10,92 @@ Not here: what a choice does (``effects``), how a plan reads (``solve``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from indevolt.control.plan.effects import SELF_USE_AT, Effects, Indices, Numbers, moved
+from indevolt.control.plan.effects import SELF_USE_AT, Effects, Flags, Indices, Numbers, moved
 from indevolt.control.plan.problem import MISSED_PER_KWH, BatteryModel, Problem, TerminalValue
 
 LEVELS: Final = 61
 """Steps of a sixtieth: 4 kWh in 67 Wh, what a house takes in a quarter of an hour. Finer ones cost time and plan no better."""
 
+GATES: Final = (0.0, 0.01, 0.02, 0.04)
+"""Per kWh that is moved otherwise than self-use would: policies from believing all of what is foreseen to believing little."""
 TIE: Final = 1e-9
 """Of the currency: choices that differ by less do the same, and then it is called self-use."""
+_DARK: Final = 0.01  # of the brightest slot: with less light nobody sees what sort of day it is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Programme:
-    """What going backwards found: the cost that remains, and the best choice, by slot, regime and level."""
+    """What going backwards found: the cost that remains, and policies, by slot, regime and level.
+
+    The policies differ in how much they want to gain before they leave plain self-use; the last one never leaves it.
+    """
 
     level_wh: Numbers
     regimes: Indices  # scenarios: which regime each is of, counted from 0
     weight: Numbers  # scenarios; they add up to 1
-    remaining: Numbers  # slots, regimes, levels: from the start of a slot on
-    after: Numbers  # slots, regimes, levels: from the end of a slot on
-    best: Indices  # slots, regimes, levels
-    gain: Numbers  # slots, regimes, levels: of the best choice over self-use in this slot, and the best afterwards
+    remaining: Numbers  # slots, regimes, levels: cost from the start of a slot on
+    after: Numbers  # slots, regimes, levels: cost from the end of a slot on
+    best: Indices  # policies, slots, regimes, levels
+    gain: Numbers  # policies, slots, regimes, levels: of the choice over self-use in this slot, and the best afterwards
+
+    def followed_by(self, later: Programme, since: int) -> Programme:
+        """Return this one for its slots, and a later one's policies, from that one's slot ``since`` on, for what comes after."""
+        joined = {name: np.concatenate([getattr(self, name), getattr(later, name)[:, since:]], axis=1) for name in ("best", "gain")}
+        return replace(self, **joined)
 
 
 def programme(
     problem: Problem, effects: Effects, terminal: TerminalValue, *, levels: int = LEVELS, ahead: Numbers | None = None
 ) -> Programme:
-    """Solve a problem; about 15 ms for 144 slots, 21 scenarios and 6 choices."""
+    """Solve a problem.
+
+    Args:
+        problem: what it depends on.
+        effects: of all its choices.
+        terminal: what is left is worth.
+        levels: of the grid.
+        ahead: regimes, levels: the cost that remains at the end; None: as ``terminal`` says.
+    """
     level_wh = _levels(problem.battery, levels)
     regimes, weight = _weather(problem)
     slots, count = len(problem.slots), int(regimes.max()) + 1
     within = (regimes[None, :] == np.arange(count)[:, None]) * weight
     within /= within.sum(axis=1, keepdims=True)
+    stays = np.where(_lit(problem), problem.persistence**effects.hours, 0.0)
     move = _Moves(problem, effects, level_wh, regimes)
+    gates = np.array([gate for gate in GATES if gate > problem.gate] + [problem.gate])[:, None, None, None]
     standing = standing_costs(problem, level_wh)
-    forbidden = np.where(effects.allowed, 0.0, np.inf)[:, None, :, None]
     remaining, afterwards = np.empty((slots, count, levels)), np.empty((slots, count, levels))
-    best, gain = np.empty((slots, count, levels), dtype=np.intp), np.zeros((slots, count, levels))
+    best = np.empty((len(gates) + 1, slots, count, levels), dtype=np.intp)
+    gain = np.zeros(best.shape)
     if ahead is None:
         ahead = np.broadcast_to(-terminal_worth(terminal, level_wh, problem.battery), (count, levels))
     for slot in range(slots - 1, -1, -1):
         afterwards[slot] = ahead + standing[slot]
-        stays = problem.persistence ** effects.hours[slot]
-        likely = stays * within + (1 - stays) * weight
-        cost = move.cost(slot, afterwards[slot])  # scenarios, choices, levels
-        expected = (likely @ cost.reshape(len(weight), -1)).reshape(count, *cost.shape[1:])
-        expected += (likely @ effects.rest_cost[slot])[:, None, None]
-        expected += forbidden[slot]
-        best[slot] = expected.argmin(axis=1)
+        likely = stays[slot] * within + (1 - stays[slot]) * weight
+        expected, doubted = move.expected(slot, afterwards[slot], likely)
         ahead = remaining[slot] = expected.min(axis=1)
-        if effects.allowed[slot, SELF_USE_AT]:
-            gain[slot] = expected[:, SELF_USE_AT] - ahead
-            best[slot][gain[slot] < TIE] = SELF_USE_AT
+        plain = SELF_USE_AT if effects.allowed[slot, SELF_USE_AT] else int(effects.allowed[slot].argmax())
+        best[:-1, slot] = (expected + gates * doubted).argmin(axis=2)
+        best[-1, slot] = plain
+        gain[:, slot] = expected[:, plain] - np.take_along_axis(expected[None], best[:, slot][:, :, None], axis=2)[:, :, 0]
+        best[:, slot][gain[:, slot] < TIE] = plain
     return Programme(level_wh, regimes, weight, remaining, afterwards, best, gain)
 
 
 def first_costs(problem: Problem, effects: Effects, found: Programme) -> Numbers:
-    """Return what each choice of the first slot is expected to cost to the end; nothing of the weather has been seen there."""
+    """Return what each choice of the first slot is expected to cost to the end if the best is done afterwards.
+
+    Nothing of the weather has been seen there, so all scenarios count as likely as they are.
+    """
     stored_wh = problem.battery.soc_pct / 100 * problem.battery.capacity_wh
     after_wh, share = moved(np.full_like(effects.change_wh[0], stored_wh), effects.change_wh[0], problem.battery)
     cost = effects.rest_cost[0] + share * (effects.cost[0] - effects.rest_cost[0])
-    given_kwh = effects.ac_w[0] * share * (effects.hours[0] / 1000)
-    cost += np.abs(given_kwh - given_kwh[SELF_USE_AT]) * problem.gate
     for index, regime in enumerate(found.regimes):
         cost[:, index] += np.interp(after_wh[:, index], found.level_wh, found.after[0, regime])
     return np.where(effects.allowed[0], cost @ found.weight, np.inf)
@@ -116,6 +135,13 @@ def _weather(problem: Problem) -> tuple[Indices, Numbers]:
     return regimes, weight / weight.sum()
 
 
+def _lit(problem: Problem) -> Flags:
+    """Return in which slots it is light enough to see what sort of weather it is; in the dark tomorrow's is anybody's guess."""
+    brightest = np.array([scenario.pv_w for scenario in problem.scenarios]).max(axis=0)
+    lit: Flags = brightest > max(float(brightest.max()) * _DARK, 1.0)
+    return lit
+
+
 class _Moves:
     """Where the choices lead from every level, in steps of the grid, and what that costs; made once for all slots."""
 
@@ -126,26 +152,27 @@ class _Moves:
         self.floor = np.minimum(self.here, (battery.floor_pct * per_pct - low_wh) / step_wh)
         self.ceiling = np.maximum(self.here, (battery.ceiling_pct * per_pct - low_wh) / step_wh)
         self.row = (regimes * len(level_wh))[:, None, None]
+        self.rest = effects.rest_cost
+        self.forbidden = np.where(effects.allowed, 0.0, np.inf)[:, None, :, None]
         change = effects.change_wh.transpose(0, 2, 1) / step_wh  # slots, scenarios, choices
-        still = change == 0
         extra = effects.cost.transpose(0, 2, 1) - effects.rest_cost[:, :, None]
+        given_kwh = effects.ac_w.transpose(0, 2, 1) * (effects.hours[:, None, None] / 1000)
+        still = change == 0
         self.change = change[..., None]
         change = np.where(still, 1.0, change)
-        self.per_step = np.where(still, 0.0, extra / change)[..., None]
-        doubted = effects.ac_w.transpose(0, 2, 1) * effects.hours[:, None, None] * (problem.gate / 1000)
-        self.doubted_per_step = np.where(still, 0.0, doubted / change)[..., None] if problem.gate else None
+        self.cost_per_step = np.where(still, 0.0, extra / change)[..., None]
+        self.kwh_per_step = np.where(still, 0.0, given_kwh / change)[..., None]
 
-    def cost(self, slot: int, after: Numbers) -> Numbers:
-        """Return the cost of a slot beyond rest, the gate, and the cost of all that follows: scenarios, choices, levels."""
-        then = self.change[slot] + self.here
+    def expected(self, slot: int, after: Numbers, likely: Numbers) -> tuple[Numbers, Numbers]:
+        """Return what each choice costs to the end, and the kWh that self-use would not move: regimes, choices, levels."""
+        then = self.change[slot] + self.here  # scenarios, choices, levels
         np.maximum(then, self.floor, out=then)
         np.minimum(then, self.ceiling, out=then)
         steps = then - self.here
-        cost: Numbers = steps * self.per_step[slot]
-        if self.doubted_per_step is not None:
-            steps *= self.doubted_per_step[slot]
-            steps -= steps[:, SELF_USE_AT : SELF_USE_AT + 1].copy()
-            cost += np.abs(steps, out=steps)
+        cost = steps * self.cost_per_step[slot]
+        steps *= self.kwh_per_step[slot]
+        steps -= steps[:, SELF_USE_AT : SELF_USE_AT + 1].copy()
+        np.abs(steps, out=steps)
         index = then.astype(np.intp)
         then -= index
         index += self.row
@@ -154,4 +181,9 @@ class _Moves:
         then *= rise.ravel()[index]
         cost += then
         cost += after.ravel()[index]
-        return cost
+        shape = (len(likely), *cost.shape[1:])
+        expected: Numbers = (likely @ cost.reshape(len(cost), -1)).reshape(shape)
+        expected += (likely @ self.rest[slot])[:, None, None]
+        expected += self.forbidden[slot]
+        doubted: Numbers = (likely @ steps.reshape(len(cost), -1)).reshape(shape)
+        return expected, doubted

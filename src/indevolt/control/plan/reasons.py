@@ -25,6 +25,7 @@ class Expected:
 
     choice: Choice
     battery_w: float
+    grid_w: float
     soc_pct: float  # at its start
     stored_value: float  # of a kWh in the battery
 
@@ -39,7 +40,7 @@ def reasons_for(problem: Problem, expected: Sequence[Expected]) -> list[str]:
         if here.choice.action is Action.CHARGE and dearest is not None and _ends_before(expected, index):
             dearest = None
         if here.battery_w >= problem.battery.minimum_w and (
-            dearest is None or problem.slots[index].import_per_kwh > problem.slots[dearest].import_per_kwh
+            dearest is None or problem.slots[index].import_per_kwh >= problem.slots[dearest].import_per_kwh
         ):
             dearest = index
     uses.reverse()
@@ -72,6 +73,8 @@ def _reason(problem: Problem, index: int, here: Expected, use: int | None) -> st
             )
         case Action.STOP:
             return _stop(problem, slot, here)
+        case Action.CHARGE if here.grid_w <= 0:
+            return _target(problem, slot) or "stores surplus gently, since less is lost so"
         case Action.CHARGE if slot.import_per_kwh < 0:
             return f"charges while power costs {now}: less than nothing"
         case Action.CHARGE:

@@ -15,12 +15,13 @@ from typing import Final, TypeAlias, assert_never
 import numpy as np
 
 from indevolt.control.plan.choice import Choice
+from indevolt.control.plan.course import choose
 from indevolt.control.plan.effects import effects_of
 from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, Known, Outlook, Past, Terms
 from indevolt.control.plan.plant import Plant, Tally
 from indevolt.control.plan.problem import Problem
-from indevolt.control.plan.programme import Programme, first_costs, programme
+from indevolt.control.plan.programme import Programme, programme
 from indevolt.control.plan.terminal import terminal_value
 from indevolt.control.situation import Action
 
@@ -141,31 +142,38 @@ class Planning:
     def __init__(self, past: Past, terms: Terms) -> None:
         self.outlook, self.terms = Outlook(past), terms
         self._whole: tuple[int, Programme] | None = None
+        self._running: Action | None = None
 
     def __call__(self, quarter: int, plant: Plant) -> Choice:
         """Plan, and return the first choice of the plan."""
-        known = self.outlook.known(quarter, HORIZON)
-        whole = self._whole
-        if whole is None or quarter - whole[0] >= FULL_EVERY:
-            problem = self._problem(known, plant, HORIZON)
+        since = FULL_EVERY if self._whole is None else quarter - self._whole[0]
+        if self._whole is None or since >= FULL_EVERY:
+            problem = self._problem(self.outlook.known(quarter, HORIZON), plant)
+            terminal = terminal_value(problem)
             effects = effects_of(problem)
-            found = programme(problem, effects, terminal_value(problem))
+            found = programme(problem, effects, terminal)
             self._whole = quarter, found
         else:
-            problem = self._problem(known, plant, NEAR)
-            effects = effects_of(problem)
-            found = programme(problem, effects, terminal_value(problem), ahead=whole[1].remaining[quarter - whole[0] + NEAR])
-        return effects.choices[int(first_costs(problem, effects, found).argmin())]
+            problem = self._problem(self.outlook.known(quarter, HORIZON - since), plant)
+            terminal = terminal_value(problem)
+            effects, near = effects_of(problem), problem.first(NEAR)
+            whole = self._whole[1]
+            found = programme(near, effects_of(near), terminal, ahead=whole.after[since + NEAR - 1])
+            found = found.followed_by(whole, since + NEAR)
+        choice = effects.choices[choose(problem, effects, found, terminal).first]
+        self._running = choice.action
+        return choice
 
-    def _problem(self, known: Known, plant: Plant, quarters: int) -> Problem:
+    def _problem(self, known: Known, plant: Plant) -> Problem:
         # Exactly within its bounds, so that all plans of a day have the same levels.
         battery = self.terms.battery
         soc_pct = min(max(plant.soc_pct, battery.floor_pct), battery.ceiling_pct)
         return Problem(
-            slots=known.slots[:quarters],
-            scenarios=known.scenarios(quarters),
+            slots=known.slots,
+            scenarios=known.scenarios(),
             battery=replace(battery, soc_pct=soc_pct),
             battery_to_grid=self.terms.battery_to_grid,
             grid_charging=self.terms.grid_charging,
             gate=self.terms.gate,
+            running=self._running,
         )

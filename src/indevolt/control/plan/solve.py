@@ -1,7 +1,6 @@
 """From a problem to a plan: the programme solved, every scenario walked through, and each slot told with its reason.
 
-A plan is a policy; what a slot shows is what most scenarios do there. If the walk finds that the policy costs no less than plain
-self-use, then plain self-use is the plan.
+A plan is a policy; what a slot shows is what most scenarios do there.
 
 Not here: the making of a problem from prices, forecasts and a battery's state, which is the hub's.
 """
@@ -16,11 +15,11 @@ from typing import Final
 
 import numpy as np
 
-from indevolt.control.plan.course import Course, follow, keep_self_use
-from indevolt.control.plan.effects import SELF_USE_AT, Effects, Numbers, effects_of, grid_cost
+from indevolt.control.plan.course import Chosen, Course, choose
+from indevolt.control.plan.effects import Effects, Numbers, effects_of, grid_cost
 from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot, StoredValue
 from indevolt.control.plan.problem import Problem, TerminalValue
-from indevolt.control.plan.programme import TIE, Programme, first_costs, programme, terminal_worth
+from indevolt.control.plan.programme import Programme, programme, terminal_worth
 from indevolt.control.plan.reasons import Expected, reasons_for
 from indevolt.control.plan.terminal import terminal_value
 
@@ -32,9 +31,8 @@ _MISSED_PCT: Final = 1.0  # a target that is missed by more is told
 class _Solved:
     problem: Problem
     effects: Effects
-    terminal: TerminalValue
     found: Programme
-    course: Course
+    chosen: Chosen
     weight: Numbers
 
 
@@ -48,25 +46,15 @@ def solve(problem: Problem, at: datetime) -> Plan:
     effects = effects_of(problem)
     terminal = problem.terminal or terminal_value(problem)
     found = programme(problem, effects, terminal)
-    costs = first_costs(problem, effects, found)
-    first, gain = int(costs.argmin()), 0.0
-    if effects.allowed[0, SELF_USE_AT]:
-        gain = float(costs[SELF_USE_AT] - costs[first])
-        first = first if gain >= TIE else SELF_USE_AT
+    chosen = choose(problem, effects, found, terminal)
     weight = found.weight
-    planned = follow(problem, effects, found, np.full(len(weight), first), gain)
-    plain = keep_self_use(problem, effects)
-    balance, baseline = (_balance(problem, course, terminal, weight) for course in (planned, plain))
-    free = bool(effects.allowed[:, SELF_USE_AT].all()) and not problem.targets
-    if free and balance.total >= baseline.total:
-        planned, balance = plain, baseline
-    solved = _Solved(problem, effects, terminal, found, planned, weight)
+    solved = _Solved(problem, effects, found, chosen, weight)
     return Plan(
         at=at,
         slots=_slots(solved),
         currency=problem.currency,
-        planned=balance,
-        self_use=baseline,
+        planned=_balance(problem, chosen.course, terminal, weight),
+        self_use=_balance(problem, chosen.plain, terminal, weight),
         no_battery=_no_battery(problem, effects, weight),
         stored_value=_value_curve(problem, found),
         notes=tuple(_notes(solved)),
@@ -74,17 +62,18 @@ def solve(problem: Problem, at: datetime) -> Plan:
 
 
 def _slots(solved: _Solved) -> tuple[PlannedSlot, ...]:
-    problem, effects, course, weight = solved.problem, solved.effects, solved.course, solved.weight
+    problem, effects, course, weight = solved.problem, solved.effects, solved.chosen.course, solved.weight
     per_pct = problem.battery.capacity_wh / 100
     votes = np.stack([(course.taken == index) @ weight for index in range(len(effects.choices))], axis=1)
     choices = [effects.choices[index] for index in votes.argmax(axis=1)]
     mean_wh = course.stored_wh @ weight
     value = [float(_slope(solved.found, index, np.array([stored]))[0]) for index, stored in enumerate(mean_wh[:-1])]
     battery_w, grid_w, gain = course.battery_w @ weight, course.grid_w @ weight, course.gain @ weight
+    gain[0] = solved.chosen.gain
     cost = (course.cost + course.wear) @ weight
     load_w, pv_w = _series(problem)
     expected = [
-        Expected(choice, float(battery_w[index]), float(mean_wh[index] / per_pct), value[index])
+        Expected(choice, float(battery_w[index]), float(grid_w[index]), float(mean_wh[index] / per_pct), value[index])
         for index, choice in enumerate(choices)
     ]
     return tuple(
@@ -165,6 +154,6 @@ def _notes(solved: _Solved) -> Iterator[str]:
         index = next((index for index, slot in enumerate(problem.slots) if slot.start < target.by <= slot.end), None)
         if index is None:
             continue
-        reached = _band(solved.course.stored_wh[index + 1] / per_pct, solved.weight).p50
+        reached = _band(solved.chosen.course.stored_wh[index + 1] / per_pct, solved.weight).p50
         if reached < target.soc_pct - _MISSED_PCT:
             yield f"{target.soc_pct:g} % by {target.by:%H:%M} is out of reach: about {reached:.0f} % can be"
