@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -114,6 +115,22 @@ async def test_a_crowd_of_idle_connections_locks_nobody_out() -> None:
                     assert await reader.read() == b""
         for _, writer in crowd:
             writer.close()
+
+
+async def test_no_answer_waits_for_the_clients_delayed_acknowledgement() -> None:
+    undelayed: list[int] = []
+
+    class Watched(Connection):
+        """A connection whose socket is looked at."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in its base
+            undelayed.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            super().connection_made(transport)
+
+    async with api_home(connection=Watched) as it:
+        assert (await it.ask("/healthz")).status == 200
+    assert undelayed
+    assert all(undelayed)
 
 
 async def test_serving_needs_no_more_than_a_hub(it: ApiHome) -> None:

@@ -188,6 +188,7 @@ async def test_one_answer_has_all_that_a_first_view_needs() -> None:
         site = await it.get("site")
         assert body["site"]["values"]["house_power"]["value"] == site["values"]["house_power"]["value"]
         assert body["today"]["values"]["energy_house"] is not None
+        assert body["steering"] == []  # as no device may be controlled
 
 
 async def test_events_go_on_where_the_first_view_ends() -> None:

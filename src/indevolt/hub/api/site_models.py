@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from indevolt.battery import Quality
 from indevolt.hub.api.models import AlertBody, MetaBody, SampleBody, TroubleBody
+from indevolt.hub.api.steering import SteeringBody
 from indevolt.hub.keeper import Link
 from indevolt.hub.site.quantities import Flow
 from indevolt.store import Period
@@ -153,4 +154,5 @@ class SummaryBody(BaseModel):
     today: SitePeriodBody
     money_today: MoneyBody | None = Field(description="null as long as no tariff is configured.")
     alerts: list[AlertBody]
+    steering: list[SteeringBody] = Field(description="Who decides what each device that may be controlled does, and why.")
     last_event_id: str = Field(description="Send it as `Last-Event-ID` to `/api/v1/events`, so that nothing is missed in between.")

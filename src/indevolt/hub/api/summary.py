@@ -20,6 +20,7 @@ from indevolt.hub.api.replies import NOT_MODIFIED, reply
 from indevolt.hub.api.site import content_of, energies_of, money_of, site_body
 from indevolt.hub.api.site_models import DeviceShort, MoneyBody, SitePeriodBody, SummaryBody
 from indevolt.hub.api.state import meta_body
+from indevolt.hub.api.steering import steering_body
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.site.service import look
@@ -49,19 +50,22 @@ async def get_summary(request: Request, hub: HubOf, caller: Reader) -> Response:
     last_event_id = feed.last_id  # before anything is looked at: what happens meanwhile is told again
     site = site_body(hub, look(hub))
     today, money = await _today(hub)
+    shown = tuple(islice(tuple(hub.keepers.values()), MOST_DEVICES))
     body = SummaryBody(
         meta=meta_body(hub, caller),
         site=site,
-        devices=[_short(keeper) for keeper in islice(tuple(hub.keepers.values()), MOST_DEVICES)],
+        devices=[_short(keeper) for keeper in shown],
         device_count=len(hub.keepers),
         today=today,
         money_today=money,
         alerts=list(active(hub)),
+        steering=[steering_body(keeper) for keeper in shown if keeper.config.control],
         last_event_id=last_event_id,
     )
-    rest = body.model_copy(update={"site": None, "devices": [], "last_event_id": ""})
+    rest = body.model_copy(update={"site": None, "devices": [], "steering": [], "last_event_id": ""})
+    steering = [(each.device, each.owner, each.command, each.until, each.why, each.override) for each in body.steering]
     devices = [(each.name, each.link, [(value.value, value.quality) for value in each.values.values()]) for each in body.devices]
-    return reply(request, body, same=content_of(site) + repr((rest, devices)).encode())
+    return reply(request, body, same=content_of(site) + repr((rest, devices, steering)).encode())
 
 
 async def _today(hub: Hub) -> tuple[SitePeriodBody, MoneyBody | None]:
