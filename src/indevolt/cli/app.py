@@ -36,13 +36,16 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and nam
     },
     "For a whole home": {
         "hub": ("hub", "Own batteries: keep history, serve every other tool."),
+        "plan": ("plan", "Tell what the batteries will do until the last known price, and why."),
         "explain": ("explain", "Tell why a battery does what it does, and what it would take otherwise."),
         "journal": ("journal", "Tell what happened: writes, decisions, connections, alerts."),
+        "commission": ("commission", "Try how a battery and its meter answer, and put everything back."),
         "lease": ("lease", "Show who may command a battery, and put back what a dead program left."),
         "watchdog": ("watchdog", "Put back what programs left that were killed or hang."),
         "demo": ("demo", "Start a simulated home with its hub, and show both live."),
     },
     "Without a device": {
+        "backtest": ("backtest", "Compare what a battery would have saved in a past, run in several ways."),
         "points": ("points", "List all quantities, their numbers, units and ranges."),
         "simulate": ("simulate", "Start a virtual device, a home or a fleet that any client can talk to."),
         "completion": ("completion", "Print the completion script for a shell."),

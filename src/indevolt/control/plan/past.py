@@ -6,8 +6,10 @@ measured by then. Not here: the methods (``replay``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -126,7 +128,7 @@ class Known:
 class Outlook:
     """What was known at each quarter of a past."""
 
-    def __init__(self, past: Past, *, load_days: int = 14, weathers: int = 3) -> None:
+    def __init__(self, past: Past, *, load_days: int = 7, weathers: int = 3) -> None:
         """Look from inside a past; from so many days come paths of load, and so many are the sorts of weather."""
         self.past = past
         self.load_days, self.weathers = load_days, weathers
@@ -160,6 +162,59 @@ class Outlook:
         days = 2 if at.time() >= PUBLISHED_AT else 1
         midnight = datetime.combine(at.date() + timedelta(days=days), time(), at.tzinfo)
         return round((midnight.astimezone(UTC) - at.astimezone(UTC)) / QUARTER)
+
+
+def past_of(
+    at: Sequence[datetime],
+    columns: Mapping[str, Sequence[float]],
+    *,
+    import_per_kwh: float | None = None,
+    export_per_kwh: float = 0.0,
+) -> Past:
+    """Return a past from rows of one step: means of ``load_w`` and, where there is one, ``pv_w`` from each instant on.
+
+    ``import_per_kwh`` and ``export_per_kwh`` may be columns too, else they are fixed; ``foreseen_w`` is PV as it was foreseen the
+    day before, and without it it is what the days before had.
+
+    Raises:
+        InvalidInput: gaps, steps that do not divide a quarter of an hour, no load, or no price.
+    """
+    if len(at) < 2:
+        raise InvalidInput("there are fewer than two rows", remedy="Give some days, a row for each step.")
+    step = at[1] - at[0]
+    for before, here in pairwise(at):
+        if here - before != step:
+            raise InvalidInput(f"the step is {step} at first, and {here - before} at {here.isoformat()}", remedy="Leave no gap.")
+    if not timedelta() < step <= QUARTER or QUARTER % step:
+        raise InvalidInput(f"the step is {step}", remedy="Give means of 1, 5 or 15 minutes.")
+    steps = QUARTER // step
+    quarters = len(at) // steps
+
+    def by_step(name: str) -> Numbers:
+        return np.asarray(columns[name], dtype=np.float64)[: quarters * steps]
+
+    def by_quarter(name: str, fixed: float | None) -> Numbers:
+        if name in columns:
+            means: Numbers = by_step(name).reshape(quarters, steps).mean(axis=1)
+            return means
+        if fixed is None:
+            raise InvalidInput(f"there is no column {name}", remedy="Add it, or give a fixed price.")
+        return np.full(quarters, fixed)
+
+    if "load_w" not in columns:
+        raise InvalidInput("there is no column load_w", remedy="Name the columns in the first line.")
+    pv_w = by_step("pv_w") if "pv_w" in columns else np.zeros(quarters * steps)
+    return Past(
+        start=at[0],
+        step_s=step.total_seconds(),
+        load_w=by_step("load_w"),
+        pv_w=pv_w,
+        import_per_kwh=by_quarter("import_per_kwh", import_per_kwh),
+        export_per_kwh=by_quarter("export_per_kwh", export_per_kwh),
+        foreseen_w=by_quarter("foreseen_w", 0.0)
+        if "foreseen_w" in columns
+        else naive_foresight(pv_w.reshape(quarters, steps).mean(axis=1)),
+    )
 
 
 def naive_foresight(pv_w: Numbers) -> Numbers:
