@@ -48,28 +48,28 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         # PostgreSQL refuses to run as root, so root becomes the user that the package made for it.
-        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        if self._user is not None:
-            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+        self._user: int | None = None
+        self._group: int | None = None
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam("postgres")
+            self._user, self._group = entry.pw_uid, entry.pw_gid
+            os.chown(folder, self._user, self._group)
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         return [str(self._programs / program), *arguments]
 
-    def _as_user(self) -> dict[str, int]:
-        return {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
-
     def create(self) -> None:
         data = str(self.folder / "data")
         command = self._command("initdb", "-D", data, "-U", "indevolt", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._as_user())  # type: ignore[call-overload]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self._user, group=self._group)
 
     def start(self) -> None:
         command = self._command("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *self._options)
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self._as_user()
-            )  # type: ignore[call-overload]
+                command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True, user=self._user, group=self._group
+            )
         ready = self._command("pg_isready", "-q", "-h", str(self.folder), "-U", "indevolt")
         while subprocess.run(ready, check=False).returncode:
             assert self._process is not None
@@ -78,18 +78,16 @@ class Server:
     def kill(self) -> None:
         """Kill every process of the server at once, as a power cut would."""
         process, self._process = self._process, None
-        if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            self._wait_for_children(process.pid)
-
-    @staticmethod
-    def _wait_for_children(group: int) -> None:
-        while True:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                return
+        if process is None:
+            return
+        backends = [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        process.kill()
+        for each in backends:  # which are in sessions of their own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        process.wait()
+        while not all(map(_has_ended, backends)):  # a new server would find their memory in use
+            pass
 
     def new_database(self) -> str:
         """Return the address of an empty database."""
@@ -98,6 +96,14 @@ class Server:
         command = self._command("createdb", "-h", str(self.folder), "-U", "indevolt", name)
         subprocess.run(command, check=True)
         return f"postgresql://indevolt@/{name}?host={self.folder}"
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"  # ended, and nobody has asked how
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from indevolt.clock import SystemClock
+from indevolt.clock import ManualClock, SystemClock
 from indevolt.errors import InvalidInput, StoreDamaged, StoreFull, StoreUnavailable
 from indevolt.store import Column, ColumnKind, Table
+from indevolt.store.memory import MemoryStore
 from indevolt.store.postgres import PostgresStore
 
 from .conftest import START, TABLES, after, reading
@@ -185,6 +187,46 @@ async def test_a_schema_of_a_later_version_is_left_alone(url: str, tmp_path: Pat
 def test_what_makes_no_sense_is_refused(tmp_path: Path, options: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         a_store("postgresql://", tmp_path, **options)
+
+
+async def test_a_minute_without_the_server_under_load_loses_and_doubles_nothing(doomed: Server, url: str, tmp_path: Path) -> None:
+    clock, chance = ManualClock(START), random.Random(4)
+    store = PostgresStore(url, spool=tmp_path / "spool.db", clock=clock)
+    plain = MemoryStore(clock=clock)
+    devices = [f"unit{each}" for each in range(12)]
+    for each in (store, plain):
+        await each.open(TABLES)
+
+    async def pass_time(seconds: int) -> None:
+        """Let each device say something every second, in one append for every few of them."""
+        for _ in range(seconds):
+            at = clock.now()
+            told = [reading(at, each, battery_power=chance.randint(-900, 900), energy_charge=at.timestamp()) for each in devices]
+            await asyncio.gather(*(store.append(told[first : first + 4]) for first in range(0, len(told), 4)), plain.append(told))
+            await clock.advance(1)
+
+    await pass_time(250)
+    dying = asyncio.create_task(pass_time(10))
+    await store.append([reading(START, "unit0", table="gen2_packs", pack1_temperature=20)])
+    doomed.kill()  # with commits under way
+    await dying
+    await pass_time(60)  # it is tried thirty times to connect
+    assert str(store.health()["state"]).startswith("degraded: the server is away")
+    assert int(store.health()["waiting"]) >= 60 * len(devices)
+
+    doomed.start()
+    await pass_time(10)  # and they go on while all that is caught up with
+    caught_up = asyncio.create_task(store.caught_up())
+    while not caught_up.done():
+        await clock.advance(2)
+        await asyncio.wait([caught_up], timeout=0.1)
+
+    assert (store.health()["state"], store.health()["waiting"], store.health()["lost"]) == ("ok", 0, 0)
+    for device in devices:
+        for step_s in (None, 300, 3600):
+            asked = (device, ["battery_power", "energy_charge"], START, after(3600))
+            assert await store.series(*asked, step_s=step_s) == await plain.series(*asked, step_s=step_s)
+    await store.close()
 
 
 async def test_kill_9_of_server_and_hub_under_load_loses_nothing_acknowledged(doomed: Server, url: str, tmp_path: Path) -> None:

@@ -169,6 +169,12 @@ class Shape:
     def _one_by_one(self, values: Iterable[Value]) -> Row:
         return tuple(place.encode(value) for place, value in zip(self.places, values, strict=True))
 
+    def picker(self) -> Callable[[Row], Row]:
+        """Return what makes a row of this shape one of all places of its table."""
+        positions = {place.number: at for at, place in enumerate(self.places)}
+        pick = itemgetter(*(positions.get(place.number, -1) for place in self.layout.places), -1)  # -1: the None behind it
+        return lambda row: pick((*row, None))[:-1]
+
     @property
     def odd(self) -> list[Place]:
         """The places of what is no number."""

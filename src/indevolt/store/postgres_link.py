@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -134,7 +135,7 @@ class Link:
         """Keep parcels in one transaction: all of them, or none."""
         new: dict[tuple[str, str], Feed] = {}
         horizon_ms = self.horizon_ms.get(Level.RAW, 0)
-        encoded = [each for parcel in parcels for each in map(self._encode, parcel.readings) if each is not None]
+        encoded = await asyncio.to_thread(self._encoded, parcels)
         async with self._connection.transaction():
             kept = [(await self._feed(each, new), each) for each in encoded if each.at_ms >= horizon_ms]
             further = await self._writer.write(kept)
@@ -154,6 +155,9 @@ class Link:
             self.rolled_up += (rolled_ms - feed.rolled_ms) // Level.FIVE.span_ms if feed.rolled_ms else 1
             feed.rolled_ms = rolled_ms
         self.too_old += sum(len(parcel.readings) for parcel in parcels) - len(kept)
+
+    def _encoded(self, parcels: Sequence[Parcel]) -> list[Kept]:
+        return [each for parcel in parcels for each in map(self._encode, parcel.readings) if each is not None]
 
     def _encode(self, reading: StoredReading) -> Kept | None:
         """Return a reading as numbers; one that waited since an earlier version may have quantities that are no more."""

@@ -7,19 +7,22 @@ and from there with ``ON CONFLICT DO NOTHING``: fast, and a row that comes twice
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from indevolt.errors import StoreDamaged
+from indevolt.store import rollup
 from indevolt.store.contract import Column, ColumnKind, Table
 from indevolt.store.feed import Feed, table_of
 from indevolt.store.history import Columns, Rows
 from indevolt.store.layout import Kept, Layout, Layouts, Place, Row, Shape, instant, settled
 from indevolt.store.newest import Newest
-from indevolt.store.rollup import DAY_MS, FIELDS, LEVELS, Level, combined, field, fields, rolled
+from indevolt.store.rollup import DAY_MS, FIELDS, LEVELS, Level, combined, fields, rolled
 
 Connection: TypeAlias = Any
 """Of asyncpg, which has no types."""
@@ -113,13 +116,59 @@ def _column_types(layout: Layout, level: Level) -> dict[str, str]:
     if level is Level.RAW:
         return {place.sql: _TYPES[place.column.kind] for place in layout.places}
     return {
-        field(place.sql, stat): {"n": "integer", "sum": "bigint"}.get(stat, _TYPES[place.column.kind])
+        rollup.field(place.sql, stat): {"n": "integer", "sum": "bigint"}.get(stat, _TYPES[place.column.kind])
         for place in layout.places
         for stat in FIELDS[place.column.kind]
     }
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Batch:
+    """Readings of one feed that are written together; ``after_ms`` is when the last one is that the server has already."""
+
+    feed: Feed
+    readings: list[Kept] = field(default_factory=list)
+    after_ms: int = -1
+
+    @property
+    def latest_ms(self) -> int:
+        """When the last one is."""
+        return max(each.at_ms for each in self.readings)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether none of them can be on the server, or here twice."""
+        times = {each.at_ms for each in self.readings}
+        return len(times) == len(self.readings) and min(times) > self.after_ms
+
+    @property
+    def alone_from_ms(self) -> int:
+        """From which five-minute span on there are no others."""
+        return 0 if self.after_ms < 0 else Level.FIVE.floor(self.after_ms) + Level.FIVE.span_ms
+
+    def rows(self, start_ms: int, end_ms: int) -> list[Row]:
+        """Return the readings of a span of time in order, as whole rows with the time first."""
+        picks: dict[Shape, Callable[[Row], Row]] = {}
+        found = []
+        for each in sorted(self.readings, key=lambda each: each.at_ms):
+            if start_ms <= each.at_ms < end_ms:
+                pick = picks.get(each.shape)
+                if pick is None:
+                    pick = picks[each.shape] = each.shape.picker()
+                found.append((each.at_ms, *pick(each.row)))
+        return found
+
+
+def _by_shape(batches: Iterable[Batch]) -> dict[Shape, list[tuple[Any, ...]]]:
+    """Return rows as they are copied, those with the same columns together."""
+    found: dict[Shape, list[tuple[Any, ...]]] = defaultdict(list)
+    for batch in batches:
+        for each in batch.readings:
+            found[each.shape].append((batch.feed.id, instant(each.at_ms), *each.row))
+    return found
 
 
 async def fetch(connection: Connection, feed: Feed, rows: Rows) -> Columns:
@@ -143,57 +192,77 @@ async def fetch_rows(connection: Connection, feed: Feed, level: Level, start_ms:
 
 
 class Writer:
-    """What keeps rows on one connection, inside a transaction that is not committed here."""
+    """What keeps rows on one connection, inside a transaction that is not committed here.
+
+    It knows the last reading of each feed. What is newer cannot be there yet: it is copied straight into its table, and rolled up
+    without being read again. So a spool of millions is emptied as fast as the server takes it.
+    """
 
     def __init__(self, connection: Connection, newest: Newest) -> None:
         self._connection = connection
         self._newest = newest
         self._partitions: set[tuple[str, int]] = set()
+        self._latest_ms: dict[int, int] = {}  # of feeds by number; -1 if there is no reading
 
     async def write(self, kept: Iterable[tuple[Feed, Kept]]) -> list[tuple[Feed, int]]:
         """Keep readings and roll up what they complete; return feeds and up to where they are rolled up."""
-        of_shapes: dict[Shape, list[tuple[Any, ...]]] = defaultdict(list)
-        latest: dict[int, tuple[Feed, int]] = {}
-        late: dict[int, tuple[Feed, set[int]]] = {}
-        days: dict[tuple[str, int], Layout] = {}
+        batches: dict[int, Batch] = {}
         for feed, each in kept:
-            of_shapes[each.shape].append((feed.id, instant(each.at_ms), *each.row))
-            days[feed.layout.name, each.at_ms // DAY_MS] = feed.layout
-            if each.at_ms < feed.rolled_ms:
-                late.setdefault(feed.id, (feed, set()))[1].add(Level.FIVE.floor(each.at_ms))
-            elif feed.id not in latest or each.at_ms > latest[feed.id][1]:
-                latest[feed.id] = (feed, each.at_ms)
-        for (table, day), layout in days.items():
-            if (table, day) not in self._partitions:
-                await self._add_partition(layout, day)
-        for shape, rows in of_shapes.items():
-            await self._copy(shape, rows)
-        for feed, starts in late.values():
-            await self._roll_again(feed, starts)
-        further = [(feed, Level.FIVE.floor(at_ms)) for feed, at_ms in latest.values()]
-        further = [(feed, upto_ms) for feed, upto_ms in further if upto_ms > feed.rolled_ms]
-        for feed, upto_ms in further:
-            await self.roll(feed, upto_ms)
+            batches.setdefault(feed.id, Batch(feed)).readings.append(each)
+        for batch in batches.values():
+            batch.after_ms = await self._latest_of(batch.feed)
+        await self._add_partitions(batches.values())
+        for is_new in (True, False):
+            for shape, rows in _by_shape(batch for batch in batches.values() if batch.is_new is is_new).items():
+                await self._copy(shape, rows, is_new=is_new)
+        further = []
+        for batch in batches.values():
+            feed = batch.feed
+            late = {Level.FIVE.floor(each.at_ms) for each in batch.readings if each.at_ms < feed.rolled_ms}
+            if late:
+                await self._roll_again(feed, late)
+            upto_ms = Level.FIVE.floor(batch.latest_ms)
+            if upto_ms > feed.rolled_ms:
+                await self.roll(feed, upto_ms, batch if batch.is_new else None)
+                further.append((feed, upto_ms))
         return further
 
+    async def _latest_of(self, feed: Feed) -> int:
+        """Return when the last reading of a feed is that the server has."""
+        known = self._latest_ms.get(feed.id)
+        if known is None:
+            known = await self._connection.fetchval(
+                f"SELECT (extract(epoch FROM max(_at)) * 1000)::bigint FROM {table_of(Level.RAW, feed.layout)} WHERE _feed = $1",
+                feed.id,
+            )
+        return -1 if known is None else int(known)
+
     def committed(self, kept: Iterable[tuple[Feed, Kept]]) -> None:
-        """Remember which partitions exist for good."""
-        self._partitions.update((feed.layout.name, each.at_ms // DAY_MS) for feed, each in kept)
+        """Remember what is there for good."""
+        for feed, each in kept:
+            self._partitions.add((feed.layout.name, each.at_ms // DAY_MS))
+            self._latest_ms[feed.id] = max(self._latest_ms.get(feed.id, -1), each.at_ms)
 
     def forget_partitions(self) -> None:
         """Look again which partitions exist, because some were dropped."""
         self._partitions.clear()
 
-    async def _add_partition(self, layout: Layout, day: int) -> None:
-        start = instant(day * DAY_MS)
-        await self._connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {partition_of(layout, day)} PARTITION OF {table_of(Level.RAW, layout)} "
-            f"FOR VALUES FROM ('{start.isoformat()}') TO ('{(start + timedelta(days=1)).isoformat()}')"
-        )
+    async def _add_partitions(self, batches: Iterable[Batch]) -> None:
+        days = {(batch.feed.layout, each.at_ms // DAY_MS) for batch in batches for each in batch.readings}
+        for layout, day in days:
+            if (layout.name, day) not in self._partitions:
+                start = instant(day * DAY_MS)
+                await self._connection.execute(
+                    f"CREATE TABLE IF NOT EXISTS {partition_of(layout, day)} PARTITION OF {table_of(Level.RAW, layout)} "
+                    f"FOR VALUES FROM ('{start.isoformat()}') TO ('{(start + timedelta(days=1)).isoformat()}')"
+                )
 
-    async def _copy(self, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
-        stage = f"stage_{shape.layout.name}"
+    async def _copy(self, shape: Shape, rows: Sequence[tuple[Any, ...]], *, is_new: bool) -> None:
         names = ["_feed", "_at", *(place.sql for place in shape.places)]
+        if is_new:
+            await self._connection.copy_records_to_table(f"raw_{shape.layout.name}", records=rows, columns=names)
+            return
+        stage = f"stage_{shape.layout.name}"
         await self._connection.copy_records_to_table(stage, records=rows, columns=names)
         listed = ", ".join(f'"{name}"' for name in names)
         await self._connection.execute(
@@ -201,16 +270,28 @@ class Writer:
         )
         await self._connection.execute(f'DELETE FROM "{stage}"')
 
-    async def roll(self, feed: Feed, upto_ms: int) -> None:
-        """Write the roll-ups of a feed from where they end to ``upto_ms``."""
-        fives = rolled(feed.layout, await fetch_rows(self._connection, feed, Level.RAW, feed.rolled_ms, upto_ms))
-        await self._replace(feed, Level.FIVE, fives)
+    async def roll(self, feed: Feed, upto_ms: int, batch: Batch | None = None) -> None:
+        """Write the roll-ups of a feed from where they end to ``upto_ms``; ``batch`` are readings just written, if all are new."""
+        known_ms = upto_ms if batch is None else min(max(batch.alone_from_ms, feed.rolled_ms), upto_ms)
+        fives = rolled(feed.layout, await fetch_rows(self._connection, feed, Level.RAW, feed.rolled_ms, known_ms))
+        if batch is not None:
+            fives += await asyncio.to_thread(lambda: rolled(feed.layout, batch.rows(known_ms, upto_ms)))
+        await self._copy_rollups(feed, Level.FIVE, fives)
         start_ms, end_ms = Level.HOUR.floor(feed.rolled_ms), Level.HOUR.floor(upto_ms)
         if start_ms < end_ms:
-            hours = combined(feed.layout, await fetch_rows(self._connection, feed, Level.FIVE, start_ms, end_ms))
-            await self._replace(feed, Level.HOUR, hours)
+            before = await fetch_rows(self._connection, feed, Level.FIVE, start_ms, feed.rolled_ms)
+            hours = combined(feed.layout, [*before, *(each for each in fives if (each[0] or 0) < end_ms)])
+            await self._copy_rollups(feed, Level.HOUR, hours)
         head = self._newest.head(feed.device, feed.layout).dump()
         await self._connection.execute("UPDATE feed SET rolled = $1, newest = $2 WHERE id = $3", upto_ms, head, feed.id)
+
+    async def _copy_rollups(self, feed: Feed, level: Level, rows: Sequence[Row]) -> None:
+        """Write roll-ups of spans that have none yet."""
+        await self._connection.copy_records_to_table(
+            f"{level.prefix}_{feed.layout.name}",
+            records=[(feed.id, instant(row[0] or 0), *row[1:]) for row in rows],
+            columns=["_feed", "_at", *fields(feed.layout, level)],
+        )
 
     async def _roll_again(self, feed: Feed, starts_ms: Iterable[int]) -> None:
         """Write the roll-ups anew that late readings belong to."""

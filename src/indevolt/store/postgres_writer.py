@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from indevolt.store.spool import Spool
 AnswerT = TypeVar("AnswerT")
 
 MOST_AT_ONCE: Final = 20_000  # readings in one commit
+MOST_UNLOADED: Final = 5_000  # readings that are taken from the local disk at once: 25 MB in memory, and more is hardly faster
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class WriterTask:
         self._queue: deque[_Waiting] = deque()
         self._spooled: list[Callable[[], object]] = []  # to be called when the spool is empty
         self._wake = asyncio.Event()
+        self._behind = asyncio.Event()  # the server is there, and older parcels on the local disk
         self._idle = asyncio.Event()
         self._using = asyncio.Lock()  # of the link: one transaction at a time
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,18 +91,18 @@ class WriterTask:
                     raise
                 raise StoreUnavailable(f"the server refuses: {in_words(error)}") from error
             self._away = in_words(error)
-        self._tasks = [asyncio.create_task(self._write(), name="store-writer"), asyncio.create_task(self._reconnect())]
+        self._tasks = [asyncio.create_task(work) for work in (self._write(), self._catch_up(), self._reconnect())]
         self._wake.set()
 
     async def stop(self) -> None:
         """End: what waits is taken to the server or the spool first."""
         self._stopping = True
         self._wake.set()
-        writer, reconnecting = self._tasks
+        writer, *others = self._tasks
         await writer
-        reconnecting.cancel()
-        with suppress(asyncio.CancelledError):
-            await reconnecting
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         if self._link is not None:
             with suppress(Exception):  # it may be gone already, which is what we want
                 await self._link.close()
@@ -134,30 +136,29 @@ class WriterTask:
         """Return once nothing waits."""
         await self._idle.wait()
 
-    # ---- the task ----------------------------------------------------------------------------------------------------
+    # ---- what comes in -----------------------------------------------------------------------------------------------
 
     async def _write(self) -> None:
+        """Take what is handed over to the server, or to the local disk while older parcels are there: the order is kept."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue or (self._link is not None and self._spool.waiting and not self._stopping):
-                if self._link is not None and self._spool.waiting:
-                    await self._spool_queue()  # so that the order is kept
-                    await self._empty_spool()
-                elif self._link is not None:
-                    await self._commit_queue()
-                else:
+            while self._queue:
+                if self._link is None or self._spool.waiting:
                     await self._spool_queue()
-            if self._link is not None and not self._spool.waiting:
-                self._idle.set()
+                else:
+                    await self._commit_queue()
+            if self._link is not None:
+                if self._spool.waiting:
+                    self._behind.set()
+                else:
+                    self._idle.set()
             if self._stopping:
                 return
 
     async def _spool_queue(self) -> None:
         """Put what waits on the local disk."""
         batch, self._queue = list(self._queue), deque()
-        if not batch:
-            return
         try:
             await self._on_disk(self._spool.add, [each.parcel for each in batch])
         except IndevoltError as error:
@@ -170,75 +171,88 @@ class WriterTask:
             if each.done is not None:
                 self._spooled.append(each.done)
 
-    async def _empty_spool(self) -> None:
-        """Take the oldest of what is on the local disk to the server."""
-        found = await self._on_disk(self._spool.first, MOST_AT_ONCE)
-        if not found:
-            return
-        try:
-            await self._commit([parcel for _, parcel in found])
-        except Exception as error:  # noqa: BLE001 - one parcel that the server refuses must not stop all others
-            if is_away(error):
-                self._lose(in_words(error))
-                return
-            for _, parcel in found:
-                try:
-                    await self._commit([parcel])
-                except Exception as worse:  # noqa: BLE001
-                    if is_away(worse):
-                        self._lose(in_words(worse))
-                        return
-                    self._lost += len(parcel.readings)
-        await self._on_disk(self._spool.remove, found[-1][0])
-        if not self._spool.waiting:
-            for done in self._spooled:
-                done()
-            self._spooled.clear()
-
     async def _commit_queue(self) -> None:
-        """Take what waits to the server; to the local disk if that fails."""
+        """Take what waits to the server; it waits on if that is away."""
         batch: list[_Waiting] = []
         readings = 0
         while self._queue and (not batch or readings + len(self._queue[0].parcel) <= MOST_AT_ONCE):
             batch.append(self._queue.popleft())
             readings += len(batch[-1].parcel)
+        error = await self._tried([each.parcel for each in batch])
+        for number, each in enumerate(batch):
+            if error is not None and self._link is not None:  # one that is refused must not take others with it
+                error = await self._tried([each.parcel])
+            if self._link is None and error is not None:
+                self._queue.extendleft(reversed(batch[number:]))
+                return
+            if error is not None:
+                self._lost += len(each.parcel.readings)
+            _settle(each, _refusal(error))
+            if each.done is not None:
+                each.done()
+
+    async def _tried(self, parcels: Sequence[Parcel]) -> Exception | None:
+        """Take parcels to the server and return why it has not taken them; if that is because it is away, there is no link then."""
         try:
-            await self._commit([each.parcel for each in batch])
-        except Exception as error:  # noqa: BLE001 - as above
+            async with self._using:
+                if self._link is None:
+                    return ConnectionError(self._away or "there is no connection")
+                await self._link.commit(parcels)
+        except Exception as error:  # noqa: BLE001 - whatever server and driver say of some parcels, the others go on
             if is_away(error):
                 self._lose(in_words(error))
-                self._queue.extendleft(reversed(batch))
-                return
-            await self._commit_one_by_one(batch)
-            return
-        for each in batch:
-            _settle(each)
-            if each.done is not None:
-                each.done()
-
-    async def _commit_one_by_one(self, batch: Sequence[_Waiting]) -> None:
-        for number, each in enumerate(batch):
-            try:
-                await self._commit([each.parcel])
-            except Exception as error:  # noqa: BLE001 - as above
-                if is_away(error):
-                    self._lose(in_words(error))
-                    self._queue.extendleft(reversed(batch[number:]))
-                    return
-                self._lost += len(each.parcel.readings)
-                refusal = StoreUnavailable(f"the server refuses: {in_words(error)}", remedy="Please report this.")
-                _settle(each, refusal)
-            else:
-                _settle(each)
-            if each.done is not None:
-                each.done()
-
-    async def _commit(self, parcels: Sequence[Parcel]) -> None:
-        async with self._using:
-            if self._link is None:
-                raise ConnectionError(self._away or "there is no connection")
-            await self._link.commit(parcels)
+            return error
         self._commit_at = self._clock.now().isoformat()
+        return None
+
+    # ---- what is on the local disk -----------------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Empty the local disk whenever the server is there, the oldest parcels first; what is next is read meanwhile."""
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            reading = asyncio.create_task(self._read_spool(0))
+            try:
+                while self._link is not None and (found := await reading):
+                    last, _ = found[-1]
+                    reading = asyncio.create_task(self._read_spool(last))
+                    if not await self._unload([parcel for _, parcel in found]):
+                        break
+                    await self._on_disk(self._spool.remove, last)
+            finally:
+                reading.cancel()
+            if not self._spool.waiting:
+                for done in self._spooled:
+                    done()
+                self._spooled.clear()
+            self._wake.set()  # which sees whether there is more
+
+    async def _read_spool(self, after: int) -> list[tuple[int, Parcel]]:
+        """Return the oldest parcels behind a number; one that cannot be read is empty."""
+        bodies = await self._on_disk(self._spool.first, after, MOST_UNLOADED)
+
+        def decoded() -> Iterator[tuple[int, Parcel]]:
+            for number, count, body in bodies:
+                try:
+                    yield number, Parcel.decode(body)
+                except ValueError:
+                    self._lost += count
+                    yield number, Parcel()
+
+        return await asyncio.to_thread(lambda: list(decoded()))
+
+    async def _unload(self, parcels: Sequence[Parcel]) -> bool:
+        """Take parcels to the server; return whether they are done with: there, or refused for good."""
+        error = await self._tried(parcels)
+        for parcel in parcels if error is not None else ():
+            if self._link is not None:
+                error = await self._tried([parcel])
+            if self._link is None:
+                return False
+            if error is not None:
+                self._lost += len(parcel.readings)
+        return True
 
     def _lose(self, why: str) -> None:
         """Note that the server is away."""
@@ -307,6 +321,13 @@ class WriterTask:
             "commit_at": self._commit_at,
             "size_bytes": self._size_bytes,
         }
+
+
+def _refusal(error: Exception | None) -> IndevoltError | None:
+    """Return what a parcel's owner is told of an error of the server."""
+    if error is None:
+        return None
+    return StoreUnavailable(f"the server refuses: {in_words(error)}", remedy="Please report this.")
 
 
 def _settle(waiting: _Waiting, error: IndevoltError | None = None) -> None:

@@ -92,23 +92,24 @@ class Spool:
             raise StoreFull(f"spool {self.path}: {error}") from error
         self.waiting += sum(map(len, parcels))
 
-    def first(self, most: int) -> list[tuple[int, Parcel]]:
-        """Return the oldest parcels with their numbers, up to so many readings, and one at least."""
-        found: list[tuple[int, Parcel]] = []
+    def first(self, after: int, most: int) -> list[tuple[int, int, bytes]]:
+        """Return the oldest parcels behind a number, up to so many readings, one at least: number, readings, the parcel encoded."""
+        found: list[tuple[int, int, bytes]] = []
         total = 0
-        for number, count, body in self._open_connection().execute("SELECT id, count, body FROM parcel ORDER BY id LIMIT 1000"):
+        query = "SELECT id, count, body FROM parcel WHERE id > ? ORDER BY id"
+        for number, count, body in self._open_connection().execute(query, (after,)):
             total += count
             if found and total > most:
                 break
-            found.append((number, Parcel.decode(body)))
+            found.append((number, count, body))
         return found
 
     def remove(self, upto: int) -> None:
         """Forget the parcels up to a number: they are where they belong."""
         connection = self._open_connection()
         with transaction(connection):
-            connection.execute("DELETE FROM parcel WHERE id <= ?", (upto,))
-        (self.waiting,) = connection.execute("SELECT coalesce(sum(count), 0) FROM parcel").fetchone()
+            removed = connection.execute("DELETE FROM parcel WHERE id <= ? RETURNING count", (upto,)).fetchall()
+        self.waiting -= sum(count for (count,) in removed)  # to count all that is left would take longer with every parcel
         if not self.waiting:
             connection.executescript("PRAGMA incremental_vacuum")
 
