@@ -44,7 +44,7 @@ class Script:
             client = IndevoltAPI(host, order["port"], self._session)
             self._tasks.append(asyncio.create_task(self._go_on(host, client, points, order["every_s"])))
 
-    async def _go_on(self, device: str, client: Any, points: list[str], every_s: float) -> None:  # noqa: ANN401 - it has no types
+    async def _go_on(self, device: str, client: Any, points: list[str], every_s: float) -> None:
         await asyncio.sleep(random.uniform(0.0, every_s))
         while True:
             began_s = time.monotonic()

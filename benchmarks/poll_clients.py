@@ -186,7 +186,7 @@ class Polling:
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return what makes an event loop of this name."""
     if name == "uvloop":
-        import uvloop  # noqa: PLC0415 - optional
+        import uvloop
 
         return uvloop.new_event_loop
     return asyncio.new_event_loop
@@ -194,14 +194,14 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 async def connect_raw(targets: Sequence[Target], batch: Batch, _: AsyncExitStack) -> list[Poll]:
     """Return polls of our transport: raw points, as the device sends them."""
-    from indevolt.protocol.messages import GetData  # noqa: PLC0415 - not in everybody's environment
-    from indevolt.transport import Address, HttpTransport  # noqa: PLC0415 - not in everybody's environment
+    from indevolt.protocol.messages import GetData
+    from indevolt.transport import Address, HttpTransport
 
     def poll_of(target: Target) -> Poll:
         transport = HttpTransport(Address(*target))
         request = GetData(tuple(batch.points))
 
-        async def poll() -> Any:  # noqa: ANN401 - raw points
+        async def poll() -> Any:
             return (await transport.exchange(request)).values
 
         return poll
@@ -211,8 +211,8 @@ async def connect_raw(targets: Sequence[Target], batch: Batch, _: AsyncExitStack
 
 async def connect_indevolt_api(targets: Sequence[Target], batch: Batch, stack: AsyncExitStack) -> list[Poll]:
     """Return polls of indevolt-api; one session for all devices and no limit on its connections, which is its best case."""
-    import aiohttp  # noqa: PLC0415 - not in everybody's environment
-    from indevolt_api import IndevoltAPI  # noqa: PLC0415 - not in everybody's environment
+    import aiohttp
+    from indevolt_api import IndevoltAPI
 
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
     names = [str(point) for point in batch.points]
@@ -229,7 +229,7 @@ async def connect_reading(targets: Sequence[Target], batch: Batch, stack: AsyncE
 
     The family is told, so that nothing is asked to find it out, and so is a batch size that lets one request be enough for a poll.
     """
-    import indevolt  # noqa: PLC0415 - not in everybody's environment
+    import indevolt
 
     async def poll_of(host: str, port: int) -> Poll:
         opening = indevolt.connect(f"{host}:{port}", model=batch.family, spacing_s=0, max_points=2 * len(batch.points))

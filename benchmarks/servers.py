@@ -32,8 +32,8 @@ def loopback(index: int) -> str:
 @contextlib.asynccontextmanager
 async def indevolt(values: Mapping[str, Any], devices: int, *, keep_alive: bool) -> AsyncIterator[list[tuple[str, int]]]:
     """Run our server with a fixed backend, once for each device: each serves one request at a time, as a device does."""
-    from indevolt.protocol.messages import AnyRequest, Data, GetData, Reply, SysConfig  # noqa: PLC0415 - each contestant imports its own
-    from indevolt.server import Server  # noqa: PLC0415 - each contestant imports its own
+    from indevolt.protocol.messages import AnyRequest, Data, GetData, Reply, SysConfig
+    from indevolt.server import Server
 
     def answer(request: AnyRequest) -> Reply:
         if isinstance(request, GetData):
@@ -53,8 +53,8 @@ async def indevolt(values: Mapping[str, Any], devices: int, *, keep_alive: bool)
 @contextlib.asynccontextmanager
 async def device(devices: int, *, keep_alive: bool) -> AsyncIterator[list[tuple[str, int]]]:
     """Run whole virtual devices: a simulator that lives its day, behind the same server; discovery off."""
-    from indevolt.simulator import Simulator  # noqa: PLC0415 - each contestant imports its own
-    from indevolt.virtual import VirtualDevice  # noqa: PLC0415 - each contestant imports its own
+    from indevolt.simulator import Simulator
+    from indevolt.virtual import VirtualDevice
 
     async with contextlib.AsyncExitStack() as stack:
         addresses = []
@@ -69,8 +69,8 @@ async def device(devices: int, *, keep_alive: bool) -> AsyncIterator[list[tuple[
 @contextlib.asynccontextmanager
 async def aiohttp(values: Mapping[str, Any]) -> AsyncIterator[list[tuple[str, int]]]:
     """Run an aiohttp handler that does the same work."""
-    import orjson  # noqa: PLC0415 - each contestant imports its own
-    from aiohttp import web  # noqa: PLC0415 - each contestant imports its own
+    import orjson
+    from aiohttp import web
 
     async def answer(request: web.Request) -> web.Response:
         asked = orjson.loads(request.query["config"])["t"]

@@ -79,7 +79,7 @@ class Child:
         with pinned(core):
             self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, **question: Any) -> Json:  # noqa: ANN401 - whatever JSON can say
+    def ask(self, **question: Any) -> Json:
         """Send a question and wait for the answer, but not for ever."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -150,7 +150,7 @@ def importable(python: str, module: str) -> bool:
 def raise_file_limit() -> int:
     """Let this process open as many files as it may, and return how many."""
     try:
-        import resource  # noqa: PLC0415 - not on Windows
+        import resource
     except ImportError:
         return 512
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
