@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -33,7 +33,7 @@ from indevolt.hub.api.site_models import (
 )
 from indevolt.hub.hub import Hub
 from indevolt.hub.site.book import Picture
-from indevolt.hub.site.money import STEP_S, TAKEN_FOR_GRANTED, USED, Money, Quarter, quarters, spent
+from indevolt.hub.site.money import STEP_S, TAKEN_FOR_GRANTED, USED, Money, spent
 from indevolt.hub.site.quantities import COUNTERS, ENERGIES, FLOWS, LEVELS, POWERS, SITE, SITE_ABOUT, SITE_UNITS, Flow
 from indevolt.hub.site.service import look
 from indevolt.hub.site.totals import Candidate, Known, Part, Total
@@ -208,11 +208,8 @@ async def money_of(hub: Hub, span: Span, period: Period, zone: ZoneInfo) -> Site
         first, end = starts[0].astimezone(UTC), min(starts[-1].astimezone(UTC), hub.clock.now())
         series = await hub.store.series(SITE, USED, first - timedelta(seconds=STEP_S), end, step_s=STEP_S, aggregate=Aggregate.LAST)
         columns = cast("Mapping[str, Sequence[float | None]]", series.columns)
-        edges = [each.timestamp() for each in starts]
-        parts: list[list[Quarter]] = [[] for _ in money]
-        for quarter in quarters(series.times, columns):
-            parts[bisect_right(edges, quarter.start.timestamp()) - 1].append(quarter)
-        money = [spent(part, hub.price_at) for part in parts]
+        # A year is 35,000 quarters: too much to hold everybody else up for.
+        money = await asyncio.to_thread(spent, series.times, columns, starts, hub.price_at)
         if any(each.import_cost is None for each in money):
             reason = "of some periods, energies or prices are not known"
     return SiteMoneyBody(

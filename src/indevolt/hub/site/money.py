@@ -5,12 +5,12 @@ A quarter without a price, or without energies, is left out of the sums and of `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from indevolt.hub.site.prices import Tariff
+from indevolt.hub.site.prices import Price, Tariff
 
 STEP_S: Final = 900.0  # prices change at quarters of an hour at the most
 USED: Final = (
@@ -26,14 +26,6 @@ TAKEN_FOR_GRANTED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Quarter:
-    """By how much each counter of the site grew in a quarter of an hour; None where that is unknown."""
-
-    start: datetime
-    grown_wh: Mapping[str, float | None]
-
-
 @dataclass(slots=True)
 class Money:
     """Sums of some quarters, in the currency of the site. An amount is None as long as nothing of it is known."""
@@ -45,6 +37,20 @@ class Money:
     export_revenue: float | None = None
     cost_without_battery: float | None = None
     cost_without_battery_and_sun: float | None = None
+
+    def add(self, price: Price, grown_wh: tuple[float, ...]) -> None:
+        """Add a quarter of an hour, in which the counters of :data:`USED` grew by so much."""
+        bought_wh, given_wh, house_wh, otherwise_bought_wh, otherwise_given_wh = grown_wh
+        buys, gives = price.import_per_kwh / 1000, price.export_per_kwh
+        self.known_s += STEP_S
+        self.import_wh += bought_wh
+        self.export_wh += given_wh
+        self.import_cost = (self.import_cost or 0.0) + bought_wh * buys
+        self.cost_without_battery_and_sun = (self.cost_without_battery_and_sun or 0.0) + house_wh * buys
+        if gives is not None:
+            self.export_revenue = (self.export_revenue or 0.0) + given_wh * gives / 1000
+            otherwise = otherwise_bought_wh * buys - otherwise_given_wh * gives / 1000
+            self.cost_without_battery = (self.cost_without_battery or 0.0) + otherwise
 
     @property
     def cost(self) -> float | None:
@@ -62,44 +68,40 @@ class Money:
         return _less(self.cost_without_battery_and_sun, self.cost)
 
 
-def quarters(times: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]) -> Iterator[Quarter]:
-    """Yield by how much counters grew in each step but the first, which only tells where they begin.
+def spent(
+    times: Sequence[datetime], columns: Mapping[str, Sequence[float | None]], edges: Sequence[datetime], tariff: Tariff
+) -> list[Money]:
+    """Return what energy cost in each period.
+
+    Args:
+        times: starts of quarters of an hour; the first one only tells where counters begin.
+        columns: what each of :data:`USED` had come to at the end of each quarter; None where that is unknown.
+        edges: starts of the periods, and the end of the last one.
+        tariff: gives prices.
 
     What grew behind a gap counts to the first quarter after it.
     """
-    before: dict[str, float | None] = {name: values[0] if values else None for name, values in columns.items()}
-    for at, start in enumerate(times[1:], 1):
-        grown: dict[str, float | None] = {}
-        for name, values in columns.items():
-            now, then = values[at], before[name]
-            grown[name] = None if now is None or then is None else max(0.0, now - then)
-            before[name] = then if now is None else now
-        yield Quarter(start, grown)
+    found = [Money() for _ in edges[:-1]]
+    grown = [_growth(columns[name]) for name in USED]
+    period, ends = 0, edges[1:]
+    for start, *grown_wh in zip(times[1:], *grown, strict=True):
+        while start >= ends[period]:
+            period += 1
+        known = tuple(each for each in grown_wh if each is not None)
+        price = tariff(start)
+        if price is not None and len(known) == len(USED):
+            found[period].add(price, known)
+    return found
 
 
-def spent(over: Iterable[Quarter], tariff: Tariff) -> Money:
-    """Return what quarters cost."""
-    money = Money()
-    for quarter in over:
-        wh = {name: quarter.grown_wh.get(name) for name in USED}
-        price = tariff(quarter.start)
-        if price is None or None in wh.values():
-            continue
-        kwh = {name: (each or 0.0) / 1000 for name, each in wh.items()}
-        money.known_s += STEP_S
-        money.import_wh += kwh["energy_grid_import"] * 1000
-        money.export_wh += kwh["energy_grid_export"] * 1000
-        money.import_cost = (money.import_cost or 0.0) + kwh["energy_grid_import"] * price.import_per_kwh
-        money.cost_without_battery_and_sun = (money.cost_without_battery_and_sun or 0.0) + (
-            kwh["energy_house"] * price.import_per_kwh
-        )
-        if price.export_per_kwh is None:
-            continue
-        money.export_revenue = (money.export_revenue or 0.0) + kwh["energy_grid_export"] * price.export_per_kwh
-        otherwise = kwh["energy_import_without_battery"] * price.import_per_kwh
-        otherwise -= kwh["energy_export_without_battery"] * price.export_per_kwh
-        money.cost_without_battery = (money.cost_without_battery or 0.0) + otherwise
-    return money
+def _growth(values: Sequence[float | None]) -> list[float | None]:
+    """Return by how much a counter grew in each step but the first."""
+    grown: list[float | None] = []
+    before = values[0] if values else None
+    for now in values[1:]:
+        grown.append(None if now is None or before is None else max(0.0, now - before))
+        before = before if now is None else now
+    return grown
 
 
 def _less(one: float | None, other: float | None) -> float | None:
