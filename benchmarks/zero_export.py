@@ -38,7 +38,7 @@ METERS: Final = (MeterKind(1, 0.5), MeterKind(2, 1), MeterKind(5, 2), MeterKind(
 FAST: Final = METERS[:2]
 PV_PEAK_W: Final = 1600.0
 NOISE_W: Final = 3.0  # standard deviation, by the second; the real house has more
-KNOWN: Final = Dynamics(dead_s=1.5, gain=0.93, margin_s=1.0, identified=True)
+KNOWN: Final = Dynamics(dead_s=1.75, gain=0.93, charge_gain=1.07, margin_s=1.0, identified=True)
 """What commissioning finds of the simulated unit."""
 
 GOAL_CAPTURED: Final = 88.0

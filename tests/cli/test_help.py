@@ -19,7 +19,7 @@ from .conftest import Program
 NAMES = [name for section in COMMANDS.values() for name in section]
 CONTRACT = {
     "discover", "info", "get", "watch", "set", "mode", "charge", "discharge", "hold", "password", "doctor", "points", "record",
-    "simulate", "hub", "demo", "completion", "lease", "watchdog", "explain", "journal",
+    "simulate", "hub", "demo", "completion", "lease", "watchdog", "explain", "journal", "commission",
 }  # fmt: skip
 WITHOUT_JSON = {"completion", "hub"}  # of the hub, its commands have it
 

@@ -127,6 +127,16 @@ def test_a_meter_that_does_not_see_the_battery_is_noticed_and_the_unit_s_word_ta
     assert found.dynamics is not None
 
 
+def test_a_meter_that_shows_a_value_every_five_seconds_is_good_for_the_sign_only() -> None:
+    recording = record()
+    held = {each.at_s: each.value for each in recording.meter}
+    slow = replace(recording, meter=tuple(Seen(held[max(1.0, each.at_s // 5 * 5)], each.at_s) for each in recording.meter))
+    found = find(slow, slow_meter=True)
+    assert (found.sign, found.source) == (Sign.RIGHT, "unit")
+    assert found.dynamics is not None
+    assert found.dynamics.dead_s == pytest.approx(1.5, abs=0.5)
+
+
 def test_without_a_meter_the_sign_stays_unknown() -> None:
     found = find(replace(record(), meter=()))
     assert (found.sign, found.evidence, found.source) == (Sign.UNKNOWN, "no meter was heard", "unit")

@@ -310,7 +310,7 @@ def _show_plan(link: Link, intent: Intent, *, as_json: bool) -> None:
 
         model, writes, notes = with_device(link, ask, doing=f"asking {link.host} what it is", quiet=as_json)
     if as_json:
-        requests = [_plan_record(write, address) for write in writes]
+        requests = [plan_record(write, address) for write in writes]
         print_json({"dry_run": True, "family": model.family, "requests": requests, "notes": list(notes)})
         return
     console = screen()
@@ -331,13 +331,14 @@ def _known_model(link: Link) -> Model | None:
 
 def _plan_lines(writes: Iterable[Write], address: Address, model: Model) -> Iterator[Text]:
     for number, write in enumerate(writes, 1):
-        record = _plan_record(write, address)
+        record = plan_record(write, address)
         yield line(f"{number}. {wanted_text(write.wanted, model)}", "bold")
         yield line(f"   point {write.point}, values {list(write.values)}")
         yield line(f"   {record['method']} {record['url']}")
 
 
-def _plan_record(write: Write, address: Address) -> dict[str, Any]:
+def plan_record(write: Write, address: Address) -> dict[str, Any]:
+    """Return the exact request of a write, for a dry run."""
     call = encode_request(SetData(write.point, write.values))
     return {
         "point": write.point,

@@ -24,6 +24,7 @@ SILENCE_S: Final = 120.0  # nobody writes for so long: some guess that commands 
 MOVED_LEAST: Final = 0.5  # of what was commanded has to be seen at the meter, either way (control.md, section 5, rule 6)
 LEAD_S: Final = 4.0  # before a step, to know where the house was
 FITS: Final = 0.8  # of the movement has to be explained, or the house was too loud
+CLEARER: Final = 0.03  # of the movement, that the unit itself explains more than the meter
 LOUD: Final = 3.0  # times the usual rest of a step: then the house switched in it, and it does not count
 CLEARLY: Final = 0.98  # what fits no better than this is left as it was: samples may be too far apart to tell
 SAMPLES_LEAST: Final = 6  # in a step
@@ -110,12 +111,23 @@ def needed_s(steps: Sequence[Step]) -> float:
     return sum(step.seconds for step in steps)
 
 
-def find(recording: Recording, *, assumed: Dynamics | None = None) -> Finding:
-    """Return what a recording says."""
+def find(recording: Recording, *, assumed: Dynamics | None = None, slow_meter: bool = False) -> Finding:
+    """Return what a recording says.
+
+    Args:
+        recording: of the steps.
+        assumed: what holds of a parameter that the recording does not tell.
+        slow_meter: the meter is one that a unit tells of, every five seconds (protocol.md, section 7): right for the sign, and too
+            late for the rest if the unit itself tells more.
+    """
     begin = assumed or Dynamics()
     sign, evidence = _sign(recording)
-    seen, source = (_as_given(recording.meter, sign), "meter") if sign in (Sign.RIGHT, Sign.REVERSED) else (recording.told, "unit")
-    fit = _fit(recording.sent, seen, begin)
+    fit, source = _fit(recording.sent, recording.told, begin), "unit"
+    if sign in (Sign.RIGHT, Sign.REVERSED):
+        by_meter = _fit(recording.sent, _as_given(recording.meter, sign), begin)
+        # What zero export goes by is the meter; the unit's word counts where it tells more, or is all there is.
+        if by_meter.explains + (0.0 if slow_meter else CLEARER) >= fit.explains:
+            fit, source = by_meter, "meter"
     notes = [] if fit.trusted else [f"dead time and slope cannot be told from the {source}: {fit.why}"]
     return Finding(
         sign,
