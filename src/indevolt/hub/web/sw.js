@@ -25,6 +25,7 @@ const FILES = [
   "assets/lib/store.js",
   "assets/lib/units.js",
   "assets/lib/ways.js",
+  "assets/lib/width.js",
   "assets/locales/de/core.js",
   "assets/locales/de/devices.js",
   "assets/locales/de/history.js",

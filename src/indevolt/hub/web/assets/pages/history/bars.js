@@ -1,9 +1,10 @@
 // Energies of days or months as bars: what came from where upwards, where it went downwards, and beside it what it is compared with.
 
-import { html, useLayoutEffect, useRef, useState } from "../../lib/html.js";
+import { html, useState } from "../../lib/html.js";
 import { t, when } from "../../lib/i18n.js";
 import { meta } from "../../lib/store.js";
 import { UNKNOWN, quantity, tick } from "../../lib/units.js";
+import { useWidth } from "../../lib/width.js";
 import { Icon } from "../../parts/icon.js";
 import { layersOf } from "./kinds.js";
 
@@ -18,17 +19,8 @@ const LEAST_WH = 500;
 
 /** @param {{ of: string, bars: Energies[], other: Energies[] | null, part: "day" | "month", onOpen: (start: number) => void }} props */
 export function Bars({ of, bars, other, part, onOpen }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const [width, setWidth] = useState(0);
+  const [place, width] = useWidth();
   const [at, setAt] = useState(/** @type {number | null} */ (null));
-  useLayoutEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
   const zone = meta.value?.time_zone ?? "UTC";
   const { above, below, line } = layersOf(of);
   const up = above.filter(({ energy }) => energy);

@@ -1,8 +1,9 @@
 // Where energy went: ribbons from sun, battery and grid to house, battery and grid, as wide as their energy.
 
-import { html, useLayoutEffect, useRef, useState } from "../../lib/html.js";
+import { html } from "../../lib/html.js";
 import { t } from "../../lib/i18n.js";
 import { quantity } from "../../lib/units.js";
+import { useWidth } from "../../lib/width.js";
 import { Icon } from "../../parts/icon.js";
 
 const ROW = { gap: 16, least: 26, top: 8 };
@@ -15,16 +16,7 @@ const COLOUR = { solar: "sun", battery: "battery", grid: "grid", house: "house" 
 
 /** @param {{ flows: Record<string, number | null>, unallocated: number | null }} props flows in Wh, by names like solar_to_house */
 export function Sankey({ flows }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
+  const [place, width] = useWidth();
   const links = FROM.flatMap((from) => TO.map((to) => ({ from, to, energy: flows[`${from}_to_${to}`] ?? 0 }))).filter(({ energy }) => energy > 0.5);
   const total = links.reduce((sum, { energy }) => sum + energy, 0);
   if (Object.values(flows).every((each) => each === null) || total < 1) {

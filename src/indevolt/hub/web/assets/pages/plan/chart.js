@@ -1,10 +1,11 @@
 // The plan as a picture, on one axis of time: prices as bars, what is to be done as a lane, how full the battery will be as a band, and
 // what is foreseen of sun and house. What is under the pointer, or under the arrow keys, is read out above.
 
-import { html, useLayoutEffect, useRef, useState } from "../../lib/html.js";
+import { html, useState } from "../../lib/html.js";
 import { hubNow } from "../../lib/hubtime.js";
 import { count, money, t, when, word } from "../../lib/i18n.js";
 import { UNKNOWN, quantity, tick } from "../../lib/units.js";
+import { useWidth } from "../../lib/width.js";
 import { Icon } from "../../parts/icon.js";
 import { MODES, runsOf } from "./slotted.js";
 
@@ -26,17 +27,8 @@ const PAIRS = [1, 2, 3, 6, 12];
  *   soc: where the level begins
  */
 export function Chart({ slots, currency, reserve, soc, zone, onPin }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const [width, setWidth] = useState(0);
+  const [place, width] = useWidth();
   const [at, setAt] = useState(/** @type {number | null} */ (null));
-  useLayoutEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
   const planned = slots.some(({ mode }) => mode !== null);
   const first = Date.parse(slots[0].start);
   const last = Date.parse(slots[slots.length - 1].end);

@@ -2,9 +2,10 @@
 
 import { get } from "../../lib/api.js";
 import { useAsked } from "../../lib/asked.js";
-import { html, useLayoutEffect, useRef, useSignal, useState } from "../../lib/html.js";
+import { html, useSignal } from "../../lib/html.js";
 import { count, money, t, when, word } from "../../lib/i18n.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
+import { useWidth } from "../../lib/width.js";
 
 /** @typedef {import("./shapes.d.ts").PlanDay} PlanDay */
 
@@ -50,16 +51,7 @@ export function Past({ zone, currency }) {
 
 /** How full the battery was to be, and was. @param {{ day: PlanDay }} props */
 function Levels({ day }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
+  const [place, width] = useWidth();
   const x = (/** @type {number} */ index) => LEFT + ((width - LEFT - 8) * (index + 1)) / day.slots.length;
   const y = (/** @type {number} */ value) => 6 + TALL * (1 - value / 100);
   const path = (/** @type {(number | null | undefined)[]} */ values) => {
