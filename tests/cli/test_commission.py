@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import indevolt as library
-from indevolt.cli.commission import survey, try_out
+from indevolt.battery import Reading
 from indevolt.clock import FastClock, ManualClock, SystemClock
 from indevolt.control.commission import Finding, Sign, Step
 from indevolt.device.lock import LeaseFile
+from indevolt.device.trial import survey, try_out
 from indevolt.errors import IndevoltError
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.simulator.site import Pace, Site
@@ -24,6 +25,10 @@ from .conftest import Program, Ran, Virtual
 def unit(clock: Any, load_w: float = 800.0) -> Simulator:
     site = Site(steady_house(Surroundings(load_w, ())), clock=clock, pace=Pace(step_s=0.5))
     return Simulator("powerflex2000", clock=clock, site=site, modules=2, soc_pct=55)
+
+
+def given_w(reading: Reading) -> float | None:
+    return reading.number("ac_power")
 
 
 async def passing(clock: ManualClock, work: Awaitable[Finding]) -> Finding:
@@ -41,7 +46,9 @@ async def tried(battery: Simulator, clock: ManualClock, folder: Path, *, silence
 
     async def work() -> Finding:
         async with library.connect("sim", transport=battery, clock=clock) as device:
-            return await try_out(device, await survey(device, silence=silence), clock, folder=folder, tell=steps.append)
+            return await try_out(
+                device, await survey(device, silence=silence), clock, given=given_w, folder=folder, tell=steps.append
+            )
 
     return await passing(clock, work()), steps
 
@@ -89,7 +96,7 @@ async def test_a_unit_that_goes_away_meanwhile_ends_it_and_is_put_back(tmp_path:
 
     async def work() -> Finding:
         async with library.connect("sim", transport=battery, clock=clock) as device:
-            return await try_out(device, await survey(device, silence=False), clock, folder=tmp_path, tell=away)
+            return await try_out(device, await survey(device, silence=False), clock, given=given_w, folder=tmp_path, tell=away)
 
     with pytest.raises(IndevoltError):
         await passing(clock, work())

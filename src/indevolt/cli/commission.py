@@ -6,80 +6,32 @@ whatever ends it. The steps and what they say are ``control.commission``'s.
 
 from __future__ import annotations
 
-import statistics
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
 
-from indevolt.battery import Command, Stage
+from indevolt.battery import Reading
 from indevolt.catalogue import Model
 from indevolt.cli.control import plan_record
 from indevolt.cli.options import Link, device_options, dry_run_option, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json, rows, screen, show
 from indevolt.cli.session import environment, with_device
-from indevolt.clock import Clock
-from indevolt.control.commission import (
-    Finding,
-    Recording,
-    Sign,
-    Step,
-    charge_steps,
-    discharge_steps,
-    find,
-    needed_s,
-    silence_step,
-)
-from indevolt.control.situation import Seen
+from indevolt.control.commission import Finding, Sign, Step, needed_s
 from indevolt.device import Device
-from indevolt.device.lease import Lease
-from indevolt.device.trial import Glimpse, carry_out, command_of, joined, power_of
-from indevolt.errors import InvalidInput, Refused
+from indevolt.device.trial import Trial, command_of, survey, try_out
+from indevolt.errors import InvalidInput
 from indevolt.hub.derive import ac_power
 from indevolt.transport import parse_address
 
-SOC_PCT: Final = (15.0, 95.0)  # between: a unit near empty or full does less than it is told, by itself
-LEAST_LOAD_W: Final = 100.0  # a house that takes less would export what a step of 50 W, the least of a device, gives
-TTL: Final = timedelta(minutes=15)  # above the longest trial with every answer late
-_ASKED: Final = ("meter_power", "ac_power", "ac_output_power", "ac_input_power", "realtime_state", "realtime_power", "battery_soc")
 _SIGNS: Final = {
     Sign.RIGHT: "right: charging shows as import",
     Sign.REVERSED: "REVERSED: charging shows as export; turn the meter's clamp, or invert it in the configuration",
     Sign.UNSEEN: "the meter does not see this battery: another phase, another circuit, or another house",
     Sign.UNKNOWN: "unknown",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What can be tried with this unit."""
-
-    charge_w: float
-    discharge_w: float
-    soc_pct: float
-    has_meter: bool
-    silence: bool
-    model: Model
-
-    @property
-    def first(self) -> tuple[Step, ...]:
-        """The steps that are done in any case."""
-        return charge_steps(self.charge_w)
-
-    @property
-    def last(self) -> tuple[Step, ...]:
-        """The step in which nobody writes."""
-        return (silence_step(self.first[1].power_w),) if self.silence else ()
-
-    def second(self, load_w: float) -> tuple[Step, ...]:
-        """Return the steps that discharge, within what the house takes."""
-        most = min(self.discharge_w, load_w)
-        return discharge_steps(most) if most >= LEAST_LOAD_W else ()
 
 
 @click.command(
@@ -102,16 +54,15 @@ def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_
     At first it only charges, with 300 and 600 W. Once the meter is proven right it discharges as well, no more than the house
     takes. What was before is put back at the end, also after Ctrl-C.
     """
-    trial = with_device(link, lambda device: survey(device, silence=not short), doing=f"asking {link.host}", quiet=as_json)
+
+    async def look(device: Device) -> tuple[Trial, Model]:
+        return await survey(device, silence=not short), device.model
+
+    trial, model = with_device(link, look, doing=f"asking {link.host}", quiet=as_json)
     if not as_json:
         _announce(link.host, trial)
     if dry_run:
-        records = [(step, _requests(link.host, step, trial)) for step in _all_steps(trial)]
-        if as_json:
-            print_json({"steps": [{**asdict(step), "writes": writes} for step, writes in records], "dry_run": True})
-        else:
-            for step, writes in records:
-                click.echo(f"{step.power_w:+6.0f} W  {'  '.join(write['url'] for write in writes)}")
+        _show_requests(link.host, trial, model, as_json=as_json)
         return 0
     if not yes:
         if as_json or not sys.stdin.isatty():
@@ -123,7 +74,7 @@ def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_
         if not as_json:
             click.echo(f"  {step.power_w:+6.0f} W for {step.seconds:3.0f} s: {step.purpose}", err=True)
 
-    finding = with_device(link, lambda device: try_out(device, trial, clock, tell=tell), doing="", quiet=True)
+    finding = with_device(link, lambda device: try_out(device, trial, clock, given=_given_w, tell=tell), doing="", quiet=True)
     if as_json:
         print_json(_document(finding))
     else:
@@ -131,106 +82,29 @@ def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_
     return 0
 
 
-async def survey(device: Device, *, silence: bool) -> Trial:
-    """Return what can be tried.
-
-    Raises:
-        InvalidInput: the battery is too empty or too full for it.
-    """
-    limits = await device.limits()
-    reading = await device.read(*_readable(device, "battery_soc", "meter_connected"))
-    soc = reading.number("battery_soc")
-    if soc is None or not SOC_PCT[0] <= soc <= SOC_PCT[1]:
-        raise InvalidInput(
-            f"the battery is at {'an unknown charge' if soc is None else f'{soc:g} %'}",
-            remedy=f"Try again between {SOC_PCT[0]:g} and {SOC_PCT[1]:g} %: outside, it does less than it is told.",
-        )
-    has_meter = reading.value("meter_connected") is True
-    return Trial(limits.charge.value, limits.discharge.value, soc, has_meter, silence, device.model)
+def _given_w(reading: Reading) -> float | None:
+    return ac_power(reading.number)
 
 
-async def try_out(
-    device: Device, trial: Trial, clock: Clock, *, folder: Path | None = None, tell: Callable[[Step], None] = lambda _: None
-) -> Finding:
-    """Carry out a trial under a lease of its own, and return what it says; what was before is back then.
-
-    Args:
-        device: the unit.
-        trial: what can be tried with it.
-        clock: what it goes by.
-        folder: where leases are kept.
-        tell: hears of each step as it begins.
-
-    Raises:
-        LeaseHeld: another program commands it.
-        IndevoltError: it failed; what was before is back all the same, or the error says that it is not.
-    """
-
-    async def play(lease: Lease, steps: tuple[Step, ...]) -> Recording:
-        looks = _Looks(device, lease, clock, has_meter=trial.has_meter)
-        return await carry_out(steps, send=looks.send, watch=looks.watch, clock=clock, tell=tell)
-
-    async with device.lease(ttl=TTL, actor="indevolt commission", reason="a trial of how it answers", folder=folder) as lease:
-        parts = [await play(lease, trial.first)]
-        if find(parts[0]).sign is Sign.RIGHT:
-            parts.append(await play(lease, trial.second(_load_w(parts[0]))))
-        parts.append(await play(lease, trial.last))
-    return find(joined(parts), slow_meter=True)
+def _show_requests(host: str, trial: Trial, model: Model, *, as_json: bool) -> None:
+    records = [(step, _requests(host, step, model)) for step in trial.steps]
+    if as_json:
+        print_json({"steps": [{**asdict(step), "writes": writes} for step, writes in records], "dry_run": True})
+        return
+    for step, writes in records:
+        click.echo(f"{step.power_w:+6.0f} W  {'  '.join(write['url'] for write in writes)}")
 
 
-class _Looks:
-    """Commands one unit and looks at it, by its own points."""
-
-    def __init__(self, device: Device, lease: Lease, clock: Clock, *, has_meter: bool) -> None:
-        self._device, self._lease, self._clock = device, lease, clock
-        self._names = _readable(device, *(name for name in _ASKED if has_meter or name != "meter_power"))
-
-    async def send(self, command: Command) -> Seen:
-        outcome = await self._lease.adjust(command, reason="a step of the trial")
-        if outcome.stage is Stage.REFUSED:
-            raise Refused(f"the device refused {command}")
-        # An adjustment ends when the device has taken it. A whole command goes on until that is proven, and began so long ago.
-        return Seen(power_of(self._lease.sent), self._clock.monotonic() - outcome.took_s)
-
-    async def watch(self) -> Glimpse:
-        reading = await self._device.read(*self._names)
-        now_s = self._clock.monotonic()
-
-        def seen(value: float | None) -> Seen | None:
-            return None if value is None else Seen(value, now_s)
-
-        power, state = reading.number("realtime_power"), reading.value("realtime_state")
-        way = {"charge": -1.0, "discharge": 1.0}.get(str(state), 0.0)
-        shown = None if power is None else seen(way * power)
-        return Glimpse(seen(reading.number("meter_power")), seen(ac_power(reading.number)), shown)
-
-
-def _readable(device: Device, *names: str) -> tuple[str, ...]:
-    return tuple(name for name in names if name in device.model.points and device.model.points[name].read)
-
-
-def _load_w(recording: Recording) -> float:
-    """Return what the house took while the battery rested at the beginning."""
-    begin = recording.sent[1].at_s if len(recording.sent) > 1 else float("inf")
-    rest = [each.value for each in recording.meter if each.at_s <= begin]
-    return max(0.0, statistics.median(rest)) if rest else 0.0
-
-
-def _all_steps(trial: Trial) -> tuple[Step, ...]:
-    return (*trial.first, *(trial.second(float("inf")) if trial.has_meter else ()), *trial.last)
-
-
-def _requests(host: str, step: Step, trial: Trial) -> list[dict[str, Any]]:
+def _requests(host: str, step: Step, model: Model) -> list[dict[str, Any]]:
     """Return the requests of a step; the mode is written with the first one only, and the target as far as the fence lets it."""
-    return [plan_record(write, parse_address(host)) for write in trial.model.spell(command_of(step.power_w))]
+    return [plan_record(write, parse_address(host)) for write in model.spell(command_of(step.power_w))]
 
 
 def _announce(host: str, trial: Trial) -> None:
     console = screen()
-    steps = _all_steps(trial)
-    console.print(line(f"Trial of {host}: {needed_s(steps) / 60:.0f} minutes, at {trial.soc_pct:g} % of charge", "bold"))
+    console.print(line(f"Trial of {host}: {needed_s(trial.steps) / 60:.0f} minutes, at {trial.soc_pct:g} % of charge", "bold"))
     table = rows(">command", ">for", "why?")
-    for step in steps:
+    for step in trial.steps:
         table.add_row(line(f"{step.power_w:+.0f} W"), line(f"{step.seconds:.0f} s"), line(step.purpose))
     show(console, table)
     if trial.has_meter:
