@@ -144,13 +144,14 @@ async def test_a_frozen_device_is_noticed_within_minutes() -> None:
         assert it.quality("battery_power") is Quality.LIVE
 
 
-async def test_a_restart_is_written_down() -> None:
+@pytest.mark.parametrize("seconds", [8, 60])  # within the patience of a reading, and beyond it
+async def test_a_restart_is_written_down(seconds: float) -> None:
     async with home() as it:
         await it.pass_time(700)
-        it.simulator.reboot(10)  # one reading fails in it with all its retries, whenever it begins, and no three of them
-        await it.pass_time(120)
+        it.simulator.reboot(seconds)
+        await it.pass_time(180)
         assert it.keeper.link is Link.ONLINE
-        assert any("restarted" in text for text in await it.journal())
+        assert sum("restarted" in text for text in await it.journal()) == 1
 
 
 async def test_another_firmware_is_written_down_and_missing_points_are_absent() -> None:
@@ -166,8 +167,8 @@ async def test_another_firmware_is_written_down_and_missing_points_are_absent() 
 async def test_another_device_at_the_address_is_noticed_and_energies_go_on() -> None:
     async with home() as it:
         before = it.keeper.derivation.counters.total("energy_charge")
-        it.simulator.reboot(10)
-        it.simulator.update({"sn": "3899999999"}, 10)
+        it.simulator.reboot(8)
+        it.simulator.update({"sn": "3899999999"}, 8)
         it.simulator.set("battery_charge_energy_total", 1000)
         await it.pass_time(200)
         assert it.keeper.serial == "3899999999"
@@ -233,13 +234,17 @@ async def test_fifty_askers_share_one_request() -> None:
 
 async def test_raw_polls_are_answered_from_what_was_heard() -> None:
     async with home() as it:
+        await it.pass_time(5)
         asked = it.keeper.health.requests
-        reply = await it.keeper.exchange(GetData((6002, 7101, 65535)), max_age_s=60)
+        task = asyncio.create_task(it.keeper.exchange(GetData((6002, 7101, 65535)), max_age_s=60))
+        await it.pass_time(1)  # at most, as the device wants it
+        reply = await task
         assert isinstance(reply, Data)
-        assert it.keeper.health.requests == asked + 1  # one of the points was never asked for
+        assert it.keeper.health.requests > asked  # one of the points was never asked for
+        asked = it.keeper.health.requests
         again = await it.keeper.exchange(GetData((6002, 7101, 65535)), max_age_s=60)
         assert again == reply
-        assert it.keeper.health.requests == asked + 1
+        assert it.keeper.health.requests == asked
 
 
 async def test_energies_survive_a_restart_of_the_hub() -> None:

@@ -170,6 +170,11 @@ class Device:
         return self._modules or self._reader.modules()
 
     @property
+    def max_points(self) -> int:
+        """Most points in one request; fewer than asked for where the device has proven to take no more."""
+        return self._batches.max_points
+
+    @property
     def transport(self) -> Transport:
         """The way to the device."""
         return self._batches.transport
@@ -208,6 +213,14 @@ class Device:
             IndevoltError: the device as a whole does not answer as it should.
         """
         return await self._reader.read(names)
+
+    async def read_together(self, *groups: tuple[str | int, ...]) -> list[Reading]:
+        """Read several selections with as few requests as all of them need, and return a reading of each.
+
+        Raises:
+            InvalidInput, IndevoltError: as for :meth:`read`.
+        """
+        return await self._reader.read_together(groups)
 
     async def watch(self, *names: str | int, every_s: float = 5.0) -> AsyncGenerator[Reading, None]:
         """Read again and again, one reading for each cycle, until the caller stops iterating.

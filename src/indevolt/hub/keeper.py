@@ -1,7 +1,7 @@
 """The owner of one battery: it alone talks to the device, knows what is known of it and how old that is, and serves everybody else.
 
-Polling follows tiers, a device that is away is looked for with patience, and one that comes back is asked who it is first: it may
-have restarted, been updated, or be another one. What is known is in ``latest``, what is worked out of it in ``derive``.
+What is read when is in ``turns``. A device that is away is looked for with patience, and one that comes back is asked who it is
+first, by its ``acquaintance``. What is known is in ``latest``, what is worked out of it in ``books``.
 """
 
 from __future__ import annotations
@@ -15,24 +15,27 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from indevolt.battery import Columns, Command, Outcome, Quality, Reading, Row, Value
+from indevolt.battery import Command, Outcome, Quality, Reading, Sample, Value
 from indevolt.catalogue import Model
 from indevolt.clock import Clock
 from indevolt.device import Device, connect
 from indevolt.errors import IndevoltError, NoReply, ProtocolError, ReadOnly, Unreachable
+from indevolt.hub.acquaintance import Acquaintance
+from indevolt.hub.books import WIDEST_POWER_W, Books
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import DeviceConfig
-from indevolt.hub.counters import Counters
-from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, Powers, ac_power
+from indevolt.hub.derive import Derivation
 from indevolt.hub.events import LinkChanged, Tier, Update
 from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
 from indevolt.hub.journal import Journal, Kind
 from indevolt.hub.latest import Latest
-from indevolt.hub.tiers import names_of, tables_of
-from indevolt.protocol.messages import Data, GetData, Raw, Request, SysConfig, SysGetConfig
+from indevolt.hub.tiers import names_of, names_without, tables_of, tiers_of
+from indevolt.hub.turns import Turn, Turns
+from indevolt.protocol.messages import Data, GetData, Raw, Request, SysGetConfig
 from indevolt.store import Store, Table
 from indevolt.transport import HttpTransport, Paced, ReplyT, Transport, parse_address
+from indevolt.transport.deadline import Deadline, Deadlines
 
 if TYPE_CHECKING:
     from indevolt.hub.steer.unit import UnitSteering
@@ -42,11 +45,10 @@ CYCLE_DEADLINE_S: Final = 90.0  # for a cycle: above the search for a point that
 MISSED: Final = 3  # cycles that may bring nothing before the device counts as away
 BACK_OFF_S: Final = 5.0  # the first pause before looking for it again ...
 LONGEST_BACK_OFF_S: Final = 60.0  # ... and the longest
-JITTER: Final = 0.05  # of a period, so that many devices do not stay in step
-UPTIME_SLACK_S: Final = 30.0  # an uptime that is shorter by more than this means a restart
-SAVE_EVERY_S: Final = 60.0
-_DERIVED: Final = Columns.of(DERIVED_UNITS)
-WIDEST_POWER_W: Final = 10_000.0  # of any product, for counters of a device whose product is unknown
+DOUBT_S: Final = (
+    60.0  # after which a device that failed is asked who it is: a restart can be shorter than the patience of a reading
+)
+ONCE_S: Final = 86_400.0  # what is read at the start, as what changes it (a restart, an update) is a start as well
 
 
 class Link(StrEnum):
@@ -103,23 +105,24 @@ class Keeper:
         self.error: IndevoltError | None = None
         self.device: Device | None = None
         self.steering: UnitSteering | None = None  # the only one who writes, where the unit is steered
-        self.serial = self.firmware = ""
         self.latest = Latest(clock)
         self.health = Health(clock)
-        self.derivation = Derivation(Counters(), max_power_w=WIDEST_POWER_W)
+        self._acquaintance = Acquaintance(self.id, clock, journal, store)
+        self._books = Books(self.id, clock, store)
         self._clock = clock
         self._bus = bus
         self._journal = journal
-        self._store = store
         self._numbers = iter(numbers)
         self._alone = alone
         self._heard = Heard(transport or self._http(), clock, self.health)
         self._paced = Paced(self._heard, clock)
         self._rng = rng or random.Random(self.id)  # noqa: S311 - jitter is no secret; by name, so that devices differ and runs do not
         self._freeze = FreezeWatch()
-        self._uptime: tuple[float, float] | None = None  # as told, and when on our clock
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
-        self._saved_s = clock.monotonic()
+        self._deadlines = Deadlines()
+        self._met_s, self._failures_met = clock.monotonic(), 0  # when it was asked who it is, and how many requests had failed then
+        self._collected: dict[Tier, dict[str, Sample]] = {}  # what rounds that are under way have brought
+        self._missing_parts: frozenset[str] = frozenset()
 
     def _http(self) -> Transport:
         password = self.config.password.reveal() if self.config.password else None
@@ -134,6 +137,21 @@ class Keeper:
     def model(self) -> Model | None:
         """The family, once the device has been reached."""
         return self.device.model if self.device else None
+
+    @property
+    def serial(self) -> str:
+        """Its serial number; empty while unknown."""
+        return self._acquaintance.serial
+
+    @property
+    def firmware(self) -> str:
+        """Its firmware as it spells it; empty while unknown."""
+        return self._acquaintance.firmware
+
+    @property
+    def derivation(self) -> Derivation:
+        """What is worked out of its readings."""
+        return self._books.derivation
 
     @property
     def simulated(self) -> bool:
@@ -267,7 +285,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the device until cancelled."""
-        await self._restore_counters()
+        await self._books.restore()
         failures = 0
         try:
             while True:
@@ -284,7 +302,8 @@ class Keeper:
                         await self._lose(NoReply(f"a cycle took more than {CYCLE_DEADLINE_S:g} s"), failures)
                 await self._clock.sleep(self._pause_s(failures))
         finally:
-            await self._save_counters()
+            self._deadlines.close()
+            await self._save_books()
             await self._paced.close()
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -298,97 +317,71 @@ class Keeper:
                 clock=self._clock,
             )
         )
-        was, self.device = self.device, device
-        await self._greet(was, device)
+        self.device = device
+        if await self._acquaintance.greet(device, self.title):
+            self.derivation.counters.another_device()
+            self._heard.forget()
+            self.latest.forget()
+            self._freeze = FreezeWatch()
+        self._met_s, self._failures_met = self._clock.monotonic(), self.health.failures
         product = device.product
         most = max((*product.charge_w, *product.discharge_w)) if product else WIDEST_POWER_W
         self.derivation.max_power_w = 3.0 * most  # PV and bypass socket count as well, and a cluster's master counts for all
         await self._set_link(Link.ONLINE, None)
 
-    async def _greet(self, was: Device | None, device: Device) -> None:
-        """Write down who it is, and what has changed since we last saw it."""
-        firmware = device.system.text("f_ver") or device.system.text("fw")
-        known = self.serial or await self._recall("serial")
-        before = self.firmware or await self._recall("firmware")
-        if known and device.serial and device.serial != known:
-            self.derivation.counters.another_device()
-            self._heard.forget()
-            self.latest.forget()
-            self._freeze = FreezeWatch()
-            text = f"another device answers: serial number {device.serial} instead of {known}"
-            await self._journal.note(Kind.CONNECTION, text, device=self.id, before=known, after=device.serial)
-        elif before and firmware and firmware != before:
-            text = f"firmware changed from {before} to {firmware}"
-            await self._journal.note(Kind.FIRMWARE, text, device=self.id, before=before, after=firmware)
-        if was is None:
-            text = f"reached {self.config.address}: {self.title}, serial number {device.serial}, firmware {firmware or 'unknown'}"
-            await self._journal.note(Kind.CONNECTION, text, device=self.id, evidence=list(device.evidence))
-        self.serial, self.firmware = device.serial, firmware
-        for what, text in (("serial", self.serial), ("firmware", self.firmware)):
-            if text:
-                with suppress(IndevoltError):  # the store says so itself, and it is no fault of the device
-                    await self._store.put(f"{what}:{self.id}", text)
-        self._note_uptime(device.system)
-
-    async def _recall(self, what: str) -> str:
-        """Return what was known of the device before the hub began; empty where it is not known, or the store is away."""
-        with suppress(IndevoltError):
-            return await self._store.get(f"{what}:{self.id}") or ""
-        return ""
-
     async def _poll(self) -> None:
-        """Read tier by tier until the device is lost, or is not the one it was."""
+        """Read turn by turn until the device is lost, or is not the one it was."""
         assert self.device is not None  # noqa: S101 - opened just before
-        names = names_of(self.device.family)
-        periods = self._periods()
-        due = {tier: self._clock.monotonic() for tier in names}
-        fresh = set(names)  # tiers whose next cycle but one comes early, so that devices that began together spread out
+        device, loop = self.device, asyncio.get_running_loop()
+        turns = self._turns(device)
         missed = 0
         while True:
-            tier = min(due, key=lambda each: (due[each], list(due).index(each)))
-            await self._clock.sleep(due[tier] - self._clock.monotonic())
-            started = self._clock.monotonic()
+            now_s = self._clock.monotonic()
+            await self._clock.sleep(turns.due_s(now_s) - now_s)
+            began_s = self._clock.monotonic()
+            turn = turns.next(began_s)
             try:
-                async with asyncio.timeout(CYCLE_DEADLINE_S):
-                    if (missed or tier is Tier.SETTINGS) and await self._is_another():
+                with Deadline(self._deadlines, loop.time() + CYCLE_DEADLINE_S):
+                    if missed and not await self._recognizes(device):
                         return
-                    reading = await self.device.read(*names[tier])
+                    readings = await device.read_together(*turn.groups)
+                    if missed:
+                        self.health.blips += 1
+                        missed, self.error = 0, None
+                    await self._take(turn, readings)
+                    turns.done(turn, began_s)
+                    turns.most = device.max_points
+                    if self._is_in_doubt() and not await self._recognizes(device):
+                        return
             except IndevoltError as error:
                 missed += 1
                 if not (error.transient or isinstance(error, ProtocolError)) or missed >= MISSED:
                     raise
                 self.error = error
-                due[tier] = self._clock.monotonic() + BACK_OFF_S * self._rng.uniform(0.5, 1.0)
-                continue
-            if missed:
-                self.health.blips += 1
-                missed, self.error = 0, None
-            await self._take(tier, reading, periods[tier])
-            earliest = 0.0 if tier in fresh else 1 - JITTER
-            if tier is not Tier.POWER or fresh == {tier}:  # which is overdue, everywhere, after the first round of the others
-                fresh.discard(tier)
-            due[tier] = max(started + periods[tier] * self._rng.uniform(earliest, 1 + JITTER), self._clock.monotonic())
+                turns.put_off(self._clock.monotonic() + BACK_OFF_S * self._rng.uniform(0.5, 1.0))
 
-    async def _is_another(self) -> bool:
-        """Ask the device who it is; True if it has to be opened anew."""
-        assert self.device is not None  # noqa: S101 - only called while it is open
-        system = await self.device.exchange(SysGetConfig())
-        serial, firmware = system.text("sn"), system.text("f_ver") or system.text("fw")
-        if (serial and self.serial and serial != self.serial) or (firmware and firmware != self.firmware):
-            return True
-        told = system.device.get("run_time")
-        if self._uptime is not None and isinstance(told, int):
-            expected = self._uptime[0] + self._clock.monotonic() - self._uptime[1]
-            if told < expected - UPTIME_SLACK_S:
-                await self._journal.note(Kind.CONNECTION, f"restarted {told} s ago", device=self.id, run_time_s=told)
-                self._note_uptime(system)
-                return True
-        self._note_uptime(system)
-        return False
+    def _turns(self, device: Device) -> Turns:
+        self._collected.clear()
+        self._missing_parts = frozenset()
+        return Turns(
+            names_of(device.family)[Tier.POWER],
+            lambda tier: names_without(device.family, tier, self._missing_parts),
+            self._periods(),
+            most=device.max_points,
+            now_s=self._clock.monotonic(),
+            rng=self._rng,
+        )
 
-    def _note_uptime(self, system: SysConfig) -> None:
-        told = system.device.get("run_time")
-        self._uptime = (float(told), self._clock.monotonic()) if isinstance(told, int) else None
+    def _is_in_doubt(self) -> bool:
+        """Whether it is time to ask who it is: now and then, and sooner when a request has failed."""
+        patience_s = DOUBT_S if self.health.failures > self._failures_met else self.config.poll.settings_s
+        return self._clock.monotonic() - self._met_s >= patience_s
+
+    async def _recognizes(self, device: Device) -> bool:
+        """Ask the device who it is; False if it has to be opened anew."""
+        system = await device.exchange(SysGetConfig())
+        self._met_s, self._failures_met = self._clock.monotonic(), self.health.failures
+        return self._acquaintance.recognizes(system)
 
     def _periods(self) -> Mapping[Tier, float]:
         poll = self.config.poll
@@ -396,7 +389,7 @@ class Keeper:
             Tier.POWER: poll.power_s,
             Tier.PACKS: poll.packs_s,
             Tier.SETTINGS: poll.settings_s,
-            Tier.IDENTITY: 86_400.0,  # beside the start; a restart or an update opens the device anew
+            Tier.IDENTITY: ONCE_S,
         }
 
     # ---- taking in -----------------------------------------------------------------------------------------------------------
@@ -405,43 +398,49 @@ class Keeper:
         if self.device is None:
             raise Unreachable(f"{self.id} has not been reached yet")
         reading = await self.device.read(*names)
-        homes = {name: tier for tier, its in names_of(self.device.family).items() for name in its}
-        periods = self._periods()
-        for tier in {homes.get(name, Tier.SETTINGS) for name in reading}:
-            its = {name: sample for name, sample in reading.items() if homes.get(name, Tier.SETTINGS) is tier}
+        tiers, periods = tiers_of(self.device.family), self._periods()
+        for tier in {tiers[name] for name in reading}:
+            its = {name: sample for name, sample in reading.items() if tiers[name] is tier}
             self.latest.take(replace(reading, samples=its), periods[tier])
         return reading
 
-    async def _take(self, tier: Tier, reading: Reading, period_s: float) -> None:
-        """Take in a reading, and tell everybody."""
+    async def _take(self, turn: Turn, readings: Sequence[Reading]) -> None:
+        """Take in what a turn has brought, and tell everybody."""
         self.health.quarantined = {name: str(why) for name, why in self.device.quarantine.items()} if self.device else {}
-        if tier is Tier.POWER:
-            self.latest.frozen = self._freeze.look(reading, self._clock.monotonic())
-        elif (capacity := reading.number("rated_capacity")) is not None:
-            self.derivation.capacity_wh = capacity
-        self.latest.take(reading, period_s)
+        periods, whole = self._periods(), None
+        if turn.power:
+            self.latest.frozen = self._freeze.look(readings[0], self._clock.monotonic())
+            self.latest.take(readings[0], periods[Tier.POWER])
+        if turn.tier is not None:
+            self.latest.take(readings[-1], periods[turn.tier])
+            whole = self._collect(turn.tier, readings[-1], ends=turn.ends)
         if self.latest.frozen:
             return  # what a frozen device repeats is no news
-        self._publish(tier, reading)
-        if tier is Tier.POWER:
-            derived = self._derive(reading)
-            self.latest.take(derived, period_s)
+        if turn.power:
+            self._publish(Tier.POWER, readings[0])
+            derived = self._books.work_out(readings[0], alone=self._alone())
+            self.latest.take(derived, periods[Tier.POWER])
             self._publish(Tier.DERIVED, derived)
-            if self._clock.monotonic() - self._saved_s >= SAVE_EVERY_S:
-                await self._save_counters()
+            if self._books.is_due:
+                await self._save_books()
+        if turn.tier is not None and whole is not None:
+            self._publish(turn.tier, whole)
 
-    def _derive(self, reading: Reading) -> Reading:
-        powers = Powers(
-            battery_w=reading.number("battery_power"),
-            ac_w=ac_power(reading.number),
-            pv_w=_first(reading, "pv_power_total", "total_dc_output_power"),
-            grid_w=reading.number("meter_power"),
-            soc_pct=reading.number("battery_soc"),
-        )
-        totals = {name: number for name in COUNTED.values() if (number := reading.number(name)) is not None}
-        found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=self._alone())
-        odd = {name: Quality.NOT_AVAILABLE for name in _DERIVED.names if name not in found}
-        return Reading(self.id, reading.family, reading.at, Row(_DERIVED, tuple(map(found.get, _DERIVED.names)), reading.at, odd))
+    def _collect(self, tier: Tier, share: Reading, *, ends: bool) -> Reading | None:
+        """Put the shares of a round together; return the whole at its end."""
+        if (capacity := share.number("rated_capacity")) is not None:
+            self.derivation.capacity_wh = capacity
+        collected = self._collected.setdefault(tier, {})
+        collected.update(share)
+        if not ends or self.model is None:
+            return None
+        del self._collected[tier]
+        names, points = names_of(share.family)[tier], self.model.points
+        if tier is Tier.PACKS:
+            there = {points[name].part for name, sample in collected.items() if sample.quality is not Quality.NOT_INSTALLED}
+            self._missing_parts = frozenset(self.model.presence.keys() - there)
+        left_out = self.latest.told(name for name in names if name not in collected)  # of packs that are not there
+        return replace(share, samples={**left_out, **collected})
 
     def _publish(self, tier: Tier, reading: Reading) -> None:
         named = Reading(self.id, reading.family, reading.at, reading.samples)
@@ -476,26 +475,11 @@ class Keeper:
             return 0.0
         return min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(failures - 1, 10)) * self._rng.uniform(0.8, 1.0)
 
-    async def _restore_counters(self) -> None:
-        now = self._clock.monotonic()
-        with suppress(IndevoltError):  # the store says so itself
-            if text := await self._store.get(f"counters:{self.id}"):
-                self.derivation.counters.restore(text, now)
-            last = (await self._store.last(self.id)).get(self.id, {})
-            for name in (*COUNTED, *INTEGRATED):
-                if name in last:
-                    self.derivation.counters.go_on_from(name, float(last[name][1]), now)
-
-    async def _save_counters(self) -> None:
-        self._saved_s = self._clock.monotonic()
+    async def _save_books(self) -> None:
         try:
-            await self._store.put(f"counters:{self.id}", self.derivation.counters.save())
+            await self._books.save()
         except IndevoltError as error:  # the store says so itself; counters go on in memory
             self.error = self.error or error
-
-
-def _first(reading: Reading, *names: str) -> float | None:
-    return next((number for name in names if (number := reading.number(name)) is not None), None)
 
 
 def _plain(values: Mapping[str, Value | None]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from indevolt.hub.events import Tier
 from indevolt.hub.site.quantities import COUNTERS, SITE, SITE_UNITS
 from indevolt.store import Column, ColumnKind, Table
 
-MOST_POWER: Final = 48  # quantities of the power tier: one request, of at most 50 with what a reading adds by itself
+MOST_POWER: Final = 48  # quantities of the power tier: a request of at most 50, with some room for a share of the others
 _MOVING: Final = ("battery", "ac", "grid", "pv")  # groups whose powers and energies change within seconds
 _FAST_UNITS: Final = ("W", "Wh", "%")
 _FAST_WORDS: Final = (
@@ -44,6 +44,20 @@ def names_of(family: str) -> Mapping[Tier, tuple[str, ...]]:
     for point in points:
         taken.setdefault(point.name, _slow_tier(point))
     return {tier: tuple(name for name, its in taken.items() if its is tier) for tier in _POLLED}
+
+
+@cache
+def tiers_of(family: str) -> Mapping[str, Tier]:
+    """Return the tier of each quantity that is polled."""
+    return {name: tier for tier, names in names_of(family).items() for name in names}
+
+
+@cache
+def names_without(family: str, tier: Tier, missing: frozenset[str]) -> tuple[str, ...]:
+    """Return the quantities of a tier but for those of packs that are not there; what would tell of such a pack is kept."""
+    model = load(family)
+    telling = model.presence.values()
+    return tuple(name for name in names_of(family)[tier] if model.points[name].part not in missing or name in telling)
 
 
 @cache

@@ -1,0 +1,81 @@
+"""What is worked out of the readings of one device, and the energies that only grow, kept across restarts of the hub.
+
+The arithmetic is in ``derive`` and ``counters``; here is what feeds it, and where its books are kept.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from indevolt.battery import Columns, Quality, Reading, Row
+from indevolt.clock import Clock
+from indevolt.errors import IndevoltError
+from indevolt.hub.counters import Counters
+from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, Powers, ac_power
+from indevolt.store import Store
+
+SAVE_EVERY_S: Final = 60.0
+WIDEST_POWER_W: Final = 10_000.0  # of any product, for counters of a device whose product is unknown
+_COLUMNS: Final = Columns.of(DERIVED_UNITS)
+
+
+class Books:
+    """The books of one device.
+
+    Args:
+        name: how the hub calls the device.
+        clock: measures time between readings.
+        store: keeps the books, and the last energies in history.
+    """
+
+    def __init__(self, name: str, clock: Clock, store: Store) -> None:
+        self.derivation = Derivation(Counters(), max_power_w=WIDEST_POWER_W)
+        self._name = name
+        self._clock = clock
+        self._store = store
+        self._saved_s = clock.monotonic()
+
+    async def restore(self) -> None:
+        """Go on from where the hub was when it ended, or from where history ends, if that is later."""
+        now, counters = self._clock.monotonic(), self.derivation.counters
+        with suppress(IndevoltError):  # the store says so itself
+            if text := await self._store.get(f"counters:{self._name}"):
+                counters.restore(text, now)
+            last = (await self._store.last(self._name)).get(self._name, {})
+            for name in (*COUNTED, *INTEGRATED):
+                if name in last:
+                    counters.go_on_from(name, float(last[name][1]), now)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to save."""
+        return self._clock.monotonic() - self._saved_s >= SAVE_EVERY_S
+
+    async def save(self) -> None:
+        """Keep what was counted so far.
+
+        Raises:
+            IndevoltError: the store is away; counters go on in memory.
+        """
+        self._saved_s = self._clock.monotonic()
+        await self._store.put(f"counters:{self._name}", self.derivation.counters.save())
+
+    def work_out(self, reading: Reading, *, alone: bool) -> Reading:
+        """Return what a reading of the power tier leads to; ``alone`` as for :meth:`Derivation.cycle`."""
+        powers = Powers(
+            battery_w=reading.number("battery_power"),
+            ac_w=ac_power(reading.number),
+            pv_w=_first(reading, "pv_power_total", "total_dc_output_power"),
+            grid_w=reading.number("meter_power"),
+            soc_pct=reading.number("battery_soc"),
+        )
+        totals = {name: number for name in COUNTED.values() if (number := reading.number(name)) is not None}
+        found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=alone)
+        odd = {name: Quality.NOT_AVAILABLE for name in _COLUMNS.names if name not in found}
+        row = Row(_COLUMNS, tuple(map(found.get, _COLUMNS.names)), reading.at, odd)
+        return Reading(self._name, reading.family, reading.at, row)
+
+
+def _first(reading: Reading, *names: str) -> float | None:
+    return next((number for name in names if (number := reading.number(name)) is not None), None)
