@@ -169,6 +169,16 @@ def test_what_a_device_does_itself_is_left_to_it_and_taken_over_where_it_has_to_
     assert commands(decide(controller, hold)) == {"battery": Hold()}
 
 
+def test_its_own_loop_goes_on_where_only_the_hub_does_not_see_the_meter_and_where_it_is_full_or_empty() -> None:
+    native = situation(tier=Tier.NATIVE, at_s=500.0, meter=sample(400.0, at_s=440))
+    for known in (native, replace(native, units=(unit(soc=100),)), replace(native, units=(unit(soc=BACKUP_PCT),))):
+        assert commands(decide(Controller({"battery": Dynamics()}), known)) == {"battery": SelfUse()}
+    below = replace(native, units=(unit(soc=20),), goals=Goals(reserve_pct=30))
+    assert commands(decide(Controller({"battery": Dynamics()}), below)) == {"battery": Hold()}
+    above = replace(native, units=(unit(soc=90),), goals=Goals(ceiling_pct=90), meter=sample(-400.0, at_s=500))
+    assert commands(decide(Controller({"battery": Dynamics()}), above)) == {"battery": Hold()}
+
+
 def test_the_mode_is_not_changed_to_and_fro() -> None:
     controller = Controller({"battery": Dynamics()})
     native = situation(tier=Tier.NATIVE)

@@ -96,6 +96,17 @@ def test_a_loop_that_nobody_sees_is_taken_over_by_any_bound_that_may_matter() ->
     assert settle(blind, [(Rank.PLAN, wish(None, Bound.at_most(0.0, "hold")))]).power_w == 0
 
 
+def test_the_loop_goes_on_where_a_bound_is_for_commands_only() -> None:
+    blind = Bound.at_most(0.0, "nobody sees the house", own=True)
+    settled = settle(situation(tier=Tier.NATIVE), [(Rank.SAFETY, Proposal("bound", (blind,))), (Rank.SELF_USE, wish(None))])
+    assert settled.power_w is None
+    assert [reason.weight for reason in settled.reasons if reason.text == blind.reason] == [Weight.SLACK]
+    commanded = settle(situation(tier=Tier.NATIVE), [(Rank.SAFETY, Proposal("bound", (blind,))), (Rank.OWNER, wish(800))])
+    assert commanded.power_w == 0
+    posed = settle(situation(tier=Tier.REALTIME), [(Rank.SAFETY, Proposal("bound", (blind,))), (Rank.SELF_USE, wish(None))])
+    assert posed.power_w == 0
+
+
 def between(one_w: float, other_w: float, soft: bool) -> Bound:
     return Bound(min(one_w, other_w), max(one_w, other_w), "drawn", soft=soft)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from indevolt.control.situation import ABOVE_BACKUP_PCT, Bound, Situation, UnitState
+from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Bound, Situation, UnitState
 
 FROZEN_C: Final = 0.0  # no charging at or below (lithium plating), ...
 HOT_C: Final = 52.0  # ... and none above (control.md, section 5, rule 15)
@@ -43,6 +43,16 @@ def together(reaches: tuple[Reach, ...]) -> Bound:
     limiting = [bound.reason for each in reaches for bound in each.bounds if bound.high_w == 0 or bound.low_w == 0]
     limits = "; ".join(dict.fromkeys(limiting)) or "limits of the units"
     return Bound(low, high, f"{-low:.0f} W of charge and {high:.0f} W of discharge are possible: {limits}")
+
+
+def kept_here(situation: Situation, unit: UnitState) -> bool:
+    """Return whether the charge of a unit is at a bound of the owner, or unknown; to its own bounds its loop keeps by itself."""
+    if unit.soc_pct is None or not math.isfinite(unit.soc_pct.value):
+        return True
+    soc, limits, reserve, ceiling = unit.soc_pct.value, unit.limits, situation.goals.reserve_pct, situation.goals.ceiling_pct
+    own = max(LEAST_SOC_PCT, unit.backup_pct or 0.0, limits.soc_min.value)
+    low = reserve > own and soc < reserve + RESUME_PCT
+    return low or (ceiling < limits.soc_max.value and soc > ceiling - TOP_UP_PCT)
 
 
 def _bounds(situation: Situation, unit: UnitState) -> Iterator[Bound]:

@@ -40,21 +40,25 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
         wanted = situation.net_load.wanted_w
     last = next((index for index, (_, proposal) in enumerate(said) if proposal.preference is preference), len(said))
     low, high = hard_low, hard_high = -math.inf, math.inf
+    loop = (
+        preference.power_w is None and situation.tier is not Tier.REALTIME and _leaves_alone(situation.net_load, said[: last + 1])
+    )
     reasons: list[Reason] = []
     for index, (of, proposal) in enumerate(said):
         for bound in proposal.bounds:
-            applies = index <= last and bound.low_w <= high and bound.high_w >= low
-            if index <= last:
+            counts = index <= last and not (loop and bound.own)
+            applies = counts and bound.low_w <= high and bound.high_w >= low
+            if counts:
                 low, high = _narrowed(low, high, bound)
                 if not bound.soft:
                     hard_low, hard_high = _narrowed(hard_low, hard_high, bound)
-            reasons.append(_told(of, proposal.strategy, bound, _weight(bound, wanted, applies=applies)))
+            reasons.append(_told(of, proposal.strategy, bound, _weight(bound, wanted, applies=applies, spared=loop and bound.own)))
         if (wish := proposal.preference) is not None and wish is not preference:
             reasons.append(_wished(of, proposal.strategy, wish, Weight.OUTRANKED))
     reasons.insert(0, _wished(rank, strategy, preference, Weight.CHOSEN))
     # A soft bound of higher rank holds against a hard one of lower rank.
     hard_low, hard_high = min(hard_low, low), max(hard_high, high)
-    power = _power(situation, preference, wanted, low, high)
+    power = None if loop else min(max(0.0 if wanted is None else wanted, low), high)
     follows = preference.power_w is None or _moves_with_house(reasons, power)
     return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))
 
@@ -73,7 +77,9 @@ def _narrowed(low: float, high: float, bound: Bound) -> tuple[float, float]:
     return min(max(low, bound.low_w), high), max(min(high, bound.high_w), low)
 
 
-def _weight(bound: Bound, wanted: float | None, *, applies: bool) -> Weight:
+def _weight(bound: Bound, wanted: float | None, *, applies: bool, spared: bool) -> Weight:
+    if spared:
+        return Weight.SLACK
     if not applies:
         return Weight.OVERRULED
     if wanted is None or bound.low_w <= wanted <= bound.high_w:
@@ -81,15 +87,13 @@ def _weight(bound: Bound, wanted: float | None, *, applies: bool) -> Weight:
     return Weight.BINDING
 
 
-def _power(situation: Situation, preference: Preference, wanted: float | None, low: float, high: float) -> float | None:
-    """Return the power, or None where the device's own loop does the same within the range."""
-    if preference.power_w is None and situation.tier is not Tier.REALTIME and _leaves_alone(situation.net_load, low, high):
-        return None
-    return min(max(0.0 if wanted is None else wanted, low), high)
-
-
-def _leaves_alone(load: NetLoad | None, low: float, high: float) -> bool:
-    """Return whether the loop would stay within the range; what it wants is known as far as the load is."""
+def _leaves_alone(load: NetLoad | None, said: Sequence[tuple[Rank, Proposal]]) -> bool:
+    """Return whether the device's own loop stays within the range by itself; what it wants is known as far as the load is."""
+    low, high = -math.inf, math.inf
+    for _, proposal in said:
+        for bound in proposal.bounds:
+            if not bound.own:
+                low, high = _narrowed(low, high, bound)
     if load is None:
         return low < 0 < high
     return low - LEFT_ALONE_W <= load.wanted_w <= high + LEFT_ALONE_W

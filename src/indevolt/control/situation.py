@@ -304,16 +304,17 @@ class Bound:
     reason: str
     otherwise: str = ""  # what would have to be different for this not to bind
     soft: bool = False  # it moves with the house: hunting is damped, and it may be left for a moment
+    own: bool = False  # it binds commands only: the device's own loop keeps to it by itself, or sees what is not seen here
 
     @classmethod
-    def at_most(cls, high_w: float, reason: str, otherwise: str = "", *, soft: bool = False) -> Bound:
+    def at_most(cls, high_w: float, reason: str, otherwise: str = "", *, soft: bool = False, own: bool = False) -> Bound:
         """Return a bound from above."""
-        return cls(-math.inf, high_w, reason, otherwise, soft)
+        return cls(-math.inf, high_w, reason, otherwise, soft, own)
 
     @classmethod
-    def at_least(cls, low_w: float, reason: str, otherwise: str = "", *, soft: bool = False) -> Bound:
+    def at_least(cls, low_w: float, reason: str, otherwise: str = "", *, soft: bool = False, own: bool = False) -> Bound:
         """Return a bound from below."""
-        return cls(low_w, math.inf, reason, otherwise, soft)
+        return cls(low_w, math.inf, reason, otherwise, soft, own)
 
 
 @dataclass(frozen=True, slots=True)

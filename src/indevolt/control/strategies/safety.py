@@ -6,12 +6,13 @@ Control.md, sections 1.9 and 5. Only bounds; safety prefers nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from indevolt.battery import Limit
 from indevolt.control.identify import GAIN_LEAST
-from indevolt.control.reach import reach, together
-from indevolt.control.situation import Bound, Dynamics, Proposal, Situation
+from indevolt.control.reach import kept_here, reach, together
+from indevolt.control.situation import Bound, Dynamics, Proposal, Situation, Tier
 
 NAME: Final = "safety"
 LATE_S: Final = 10.0  # a meter is late at three of its periods, no sooner than this (section 1.9) ...
@@ -31,7 +32,8 @@ def _bounds(situation: Situation) -> Iterator[Bound]:
     if not usable:
         yield Bound(0.0, 0.0, "no unit may be commanded", "one has to be online, and its owner has to allow control")
         return
-    yield together(tuple(reach(situation, unit) for unit in usable))
+    own = not any(kept_here(situation, unit) for unit in usable)
+    yield replace(together(tuple(reach(situation, unit) for unit in usable)), own=own)
     yield from _by_meter(situation)
     caps = situation.caps
     if caps.output is not None:
@@ -45,14 +47,15 @@ def _by_meter(situation: Situation) -> Iterator[Bound]:
     """Let go of what follows the house, as long as there is time for it, when nobody sees the house any more."""
     blind, why, otherwise = sight(situation)
     age, caps, usable = situation.meter_age_s, situation.caps, situation.usable
+    own = situation.tier is Tier.NATIVE  # that loop has a meter of its own, and an answer when that fails
     most = 0.0 if blind else sum(_lets_go_w(unit.dynamics, age) for unit in usable)
     sent = sum(unit.commanded_w or 0.0 for unit in usable)
     late = situation.meter is None or age > late_s(situation.meter.period_s)
     if not caps.battery_to_grid and (late or most < sum(unit.limits.discharge.value for unit in usable)):
         why = why or f"the meter has shown nothing new for {age:.0f} s, and no more can be let go in time"
-        yield Bound.at_most(min(most, max(0.0, sent)) if late else most, f"{why}: discharge ends", otherwise)
+        yield Bound.at_most(min(most, max(0.0, sent)) if late else most, f"{why}: discharge ends", otherwise, own=own)
     if not caps.grid_charging and late:
-        yield Bound.at_least(max(-most, min(0.0, sent)), f"{why}: charging ends", otherwise)
+        yield Bound.at_least(max(-most, min(0.0, sent)), f"{why}: charging ends", otherwise, own=own)
 
 
 def late_s(period_s: float) -> float:
