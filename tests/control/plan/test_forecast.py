@@ -1,0 +1,108 @@
+"""Scenarios of load and PV from what a site did before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from indevolt.control.plan.forecast import FORGETS_MIN, UNKNOWN_W, load_memory, load_paths, pv_paths, scenarios
+
+PER_DAY = 96
+
+
+def days(count: int, *, level: float = 400.0, noise: float = 0.0, seed: int = 1) -> np.ndarray:
+    """Days with an evening, with noise that lasts."""
+    chance = np.random.default_rng(seed)
+    usual = level * (0.6 + np.exp(-(((np.arange(PER_DAY) - 76) / 8) ** 2)))
+    found = np.tile(usual, count)
+    if noise:
+        lasting = np.zeros(len(found))
+        for index in range(1, len(found)):
+            lasting[index] = 0.8 * lasting[index - 1] + chance.normal(0, noise)
+        found = np.maximum(found + lasting, 0)
+    return found
+
+
+def test_a_house_that_is_alike_every_day_is_expected_to_be_alike() -> None:
+    history = days(8)
+    paths, likely = load_paths(history, 144, PER_DAY, days=7)
+    assert paths.shape == (7, 144)
+    assert likely.sum() == pytest.approx(1)
+    assert paths == pytest.approx(np.tile(np.tile(days(1), 2)[:144], (7, 1)))
+
+
+def test_what_runs_now_is_expected_to_go_on_for_a_while() -> None:
+    history = days(12, noise=60.0)
+    history[-1] += 1500
+    paths, _ = load_paths(history, 48, PER_DAY, days=10)
+    usual, _ = load_paths(np.append(history[:-1], history[-1] - 1500), 48, PER_DAY, days=10)
+    more = paths.mean(axis=0) - usual.mean(axis=0)
+    assert more[0] > 900
+    assert (np.diff(more) <= 1).all()
+    assert more[40] < 50
+
+
+def test_a_load_without_memory_is_not_drawn_towards_the_present() -> None:
+    chance = np.random.default_rng(3)
+    restless = np.abs(chance.normal(400, 150, 20 * PER_DAY))
+    assert load_memory(restless, PER_DAY)[0] < 0.15
+    lasting = load_memory(days(20, noise=60.0), PER_DAY)
+    assert lasting[0] == pytest.approx(0.8, abs=0.1)
+    assert (np.diff(lasting) <= 0).all()
+
+
+def test_a_site_of_few_days_forgets_as_houses_usually_do() -> None:
+    assert load_memory(days(2), PER_DAY)[2] == pytest.approx(np.exp(-45 / FORGETS_MIN))
+
+
+def test_people_who_are_away_are_expected_to_stay_away() -> None:
+    history = np.concatenate([days(10, level=500), days(4, level=100)])
+    paths, _ = load_paths(history, PER_DAY, PER_DAY, days=14)
+    assert paths.mean() < 0.65 * history.mean(), "not the mean of both times"
+
+
+@pytest.mark.parametrize(("history", "expected"), [(np.zeros(0), UNKNOWN_W), (np.full(40, 250.0), 250.0)])
+def test_without_a_day_of_history_the_load_is_a_guess(history: np.ndarray, expected: float) -> None:
+    paths, likely = load_paths(history, 12, PER_DAY)
+    assert paths == pytest.approx(np.full((1, 12), expected))
+    assert likely.tolist() == [1.0]
+
+
+def sun(count: int) -> np.ndarray:
+    return np.tile(np.maximum(0.0, 2000 * np.sin((np.arange(PER_DAY) - 28) / 40 * np.pi) * (np.arange(PER_DAY) < 68)), count)
+
+
+def test_a_forecast_that_promised_too_much_is_believed_less() -> None:
+    foreseen = sun(10)
+    paths = pv_paths(sun(1), foreseen, 0.6 * foreseen, PER_DAY)
+    lit = sun(1) > 100
+    assert paths[1][lit] == pytest.approx(0.6 * sun(1)[lit])
+    assert (paths[:, ~(sun(1) > 0)] == 0).all()
+
+
+def test_a_forecast_is_spread_as_wide_as_it_was_wrong() -> None:
+    foreseen, chance = sun(14), np.random.default_rng(5)
+    mild, wild = (
+        pv_paths(sun(1), foreseen, foreseen * np.repeat(np.exp(chance.normal(0, wrong, 14)), PER_DAY), PER_DAY)
+        for wrong in (0.05, 0.5)
+    )
+    noon = 48
+    assert mild[0, noon] < mild[1, noon] < mild[2, noon]
+    assert wild[2, noon] / wild[0, noon] > 2 > mild[2, noon] / mild[0, noon]
+
+
+def test_how_wrong_it_is_now_is_believed_for_the_next_hours_and_not_for_tomorrow() -> None:
+    foreseen = np.concatenate([sun(6), sun(1)[:48]])
+    given = foreseen.copy()
+    given[-8:] *= 0.3
+    ahead = np.concatenate([sun(1)[48:], sun(1)])
+    paths = pv_paths(ahead, foreseen, given, PER_DAY)
+    assert paths[1, 0] / ahead[0] < 0.45
+    assert paths[1, 96] / ahead[96] > 0.9
+
+
+def test_every_load_meets_every_sky() -> None:
+    found = scenarios(np.ones((2, 3)), np.zeros((3, 3)), np.array([0.25, 0.75]))
+    assert len(found) == 6
+    assert [each.regime for each in found] == [0, 0, 1, 1, 2, 2]
+    assert sum(each.weight for each in found) == pytest.approx(3)
