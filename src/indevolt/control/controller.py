@@ -65,6 +65,10 @@ class Controller:
             self._observer.sent(unit, at_s, power_w)
         self._steady.sent(at_s, sum(self._commanded[name] or 0.0 for name in {*self._usable, unit}))
 
+    def learn(self, unit: str, known: Dynamics) -> None:
+        """Go by this from now on: somebody tried how the unit answers."""
+        self._observer.learn(unit, known)
+
     def commanded(self, unit: str) -> float | None:
         """Return what a unit took last; None: nothing, or that its own loop decides."""
         return self._commanded[unit]

@@ -67,6 +67,11 @@ class Observer:
 
     # ---- what it is told -----------------------------------------------------------------------------------------------------
 
+    def learn(self, unit: str, known: Dynamics) -> None:
+        """Go by this from now on, and find out anew from there."""
+        self._tracks[unit].dynamics = known
+        self._identified[unit] = Identification(known)
+
     def sent(self, unit: str, at_s: float, power_w: float) -> None:
         """Take note of a command that a unit was sent."""
         self._tracks[unit].command(at_s, power_w)

@@ -26,6 +26,7 @@ from indevolt.hub.scout import Scout
 from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
 from indevolt.hub.steer.pause import Pause
+from indevolt.hub.steer.trials import Trials
 from indevolt.store import Store
 
 PlanAt: TypeAlias = Callable[[datetime], PlanSlot | None]
@@ -56,6 +57,7 @@ class Hub:
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     plans: list[PlanAt] = field(default_factory=list)  # whoever plans adds itself; the first that has a slot counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself
+    trials: Trials = field(default_factory=Trials)  # of how units answer
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 
     def keeper(self, device: str) -> Keeper:

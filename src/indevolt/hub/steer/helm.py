@@ -14,8 +14,9 @@ from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
 from indevolt.control.controller import Controller
 from indevolt.control.situation import Decision, Dynamics, Rank, Tier, Weight
 from indevolt.hub.journal import Kind
-from indevolt.hub.steer.records import Owner, Told, Wish, said
+from indevolt.hub.steer.records import Left, Owner, Told, Wish, said
 from indevolt.hub.steer.situation import situation
+from indevolt.hub.steer.trials import kept_dynamics
 from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Helm:
 
     async def run(self) -> None:
         """Decide until cancelled."""
+        for name in self._hub.keepers:
+            if (known := await kept_dynamics(self._hub, name)) is not None:
+                self.learn(name, known)
         while True:
             self._changed.clear()
             await self.decide()
@@ -79,6 +83,13 @@ class Helm:
         for group in groups:
             await self._decide(group, automatic=automatic)
 
+    def learn(self, unit: str, known: Dynamics) -> None:
+        """Go by this from now on: a trial found how a unit answers."""
+        self._dynamics[unit] = known
+        for names, controller in self._controllers.items():
+            if unit in names:
+                controller.learn(unit, known)
+
     def sent(self, unit: str, command: Command | None) -> None:
         """Take note of what a unit was told; None: it was given back to itself."""
         for names, controller in self._controllers.items():
@@ -93,7 +104,8 @@ class Helm:
         decision = controller.decide(situation(self._hub, group, override=override, clock_trusted=trusted))
         for unit in group:
             wish = wish_for_all(unit, decision) if automatic and not override else wish_for_override(unit, decision)
-            await unit.decide(wish, decision)
+            left = left_to_itself(unit, decision) if automatic and not override and wish is None else None
+            await unit.decide(wish, decision, left)
 
     def _keep_controllers(self, groups: Sequence[tuple[UnitSteering, ...]]) -> None:
         """Have one controller for each group; what was learnt of units goes on."""
@@ -165,6 +177,15 @@ def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
         decider = strongest
     why = decider.text if decider is chosen else f"{chosen.text}; but {decider.text}"
     return Wish(OWNERS[decider.rank], order.command, why, None, _told(decision), notes=order.notes, urgent=decision.urgent)
+
+
+def left_to_itself(unit: UnitSteering, decision: Decision) -> Left | None:
+    """Return why a unit goes on by its own loop; None where it is not commanded for another reason."""
+    order, chosen = decision.order(unit.keeper.id), decision.chosen
+    if order is None or order.power_w is not None or chosen is None:
+        return None
+    does = "" if chosen.rank is Rank.SELF_USE else "; the device's own loop does that"
+    return Left(OWNERS[chosen.rank], f"{chosen.text}{does}", _told(decision))
 
 
 def signed(command: Command | None) -> float | None:

@@ -36,13 +36,14 @@ async def serve_steering(hub: Hub) -> None:
     """Steer until cancelled; then everything is put back as it was before."""
     helm = Helm(hub)
     units = list(steer(hub, helm))
-    hub.pause.changed = helm.wake
+    hub.pause.changed, hub.trials.learnt = helm.wake, helm.learn
     await hub.pause.recall(hub)
     try:
         async with asyncio.TaskGroup() as group:
             for unit in units:
                 unit.task = group.create_task(unit.run(), name=f"steering {unit.keeper.id}")
             group.create_task(helm.run(), name="helm")
+            group.create_task(hub.trials.serve(hub), name="trials")
             with hub.bus.subscribe(Update, MeterSample, LinkChanged, size=64) as events:
                 async for event in events:
                     match event:
