@@ -101,7 +101,11 @@ def _self_use(problem: Problem, slot: Slot, here: Expected) -> str:
 
 def _stop(problem: Problem, slot: Slot, here: Expected) -> str:
     if slot.export_per_kwh > 0 and here.soc_pct < problem.battery.ceiling_pct - _NEAR_PCT:
-        return f"rests: what is stored is kept, surplus goes to the grid for {money(slot.export_per_kwh, problem.currency)}"
+        given = money(slot.export_per_kwh, problem.currency)
+        if here.stored_value < slot.export_per_kwh:
+            kept = money(here.stored_value, problem.currency)
+            return f"rests: the grid takes surplus for {given} now; stored, a kWh more would be worth {kept}"
+        return f"rests: what is stored is kept, surplus goes to the grid for {given}"
     return "rests: what it could pass now is not worth its losses"
 
 

@@ -13,7 +13,7 @@ NAME: Final = "self_use"
 def propose(situation: Situation) -> Proposal:
     """Return that the house is to be followed; rest where nobody can see the house."""
     if situation.tier is Tier.NATIVE:
-        return Proposal(NAME, (), Preference(None, "the device follows its own meter"))
+        return Proposal(NAME, (), Preference(None, "zero export: the device follows its own meter"))
     blind, why, otherwise = sight(situation)
     load = situation.net_load
     if load is None or blind:

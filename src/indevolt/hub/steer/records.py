@@ -164,3 +164,12 @@ class Wish:
     reasons: tuple[Told, ...] = ()
     notes: tuple[str, ...] = ()  # what keeps it from being more
     urgent: bool = False  # safety wants it, so no budget keeps it from being written
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A unit is left to its own loop on purpose, as that does what is wanted."""
+
+    owner: Owner  # who wants it
+    why: str
+    reasons: tuple[Told, ...] = ()

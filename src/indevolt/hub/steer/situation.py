@@ -95,8 +95,12 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
 
 
 def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
-    """Return how these units follow the house: by their own loop where each has a meter that it knows."""
-    own = all(unit.keeper.latest.value("meter_connected") is True for unit in units)
+    """Return how these units follow the house: by their own loop where each has a meter that it knows.
+
+    Units of which nothing is known yet do not count: nothing is commanded to them either.
+    """
+    read = [unit.keeper.latest for unit in units if unit.keeper.latest.value("battery_soc") is not None]
+    own = bool(read) and all(latest.value("meter_connected") is True for latest in read)
     return Tier.NATIVE if own else Tier.REALTIME
 
 

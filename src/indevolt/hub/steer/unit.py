@@ -28,7 +28,7 @@ from indevolt.device.lock import LeaseFile, Record
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chronicle import Chronicle
-from indevolt.hub.steer.records import Override, Owner, Step, Wish, said, word_of
+from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, said, word_of
 from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class UnitSteering:
         self.override: Override | None = None
         self.replaced: Override | None = None
         self.wish: Wish | None = None
+        self.left: Left | None = None  # where nothing is wished: why on purpose
         self.decision: Decision | None = None
         self.changed: Callable[[], None] = self.wake  # tells the helm
         self.sent: Callable[[str, Command | None], None] = lambda _, __: None  # likewise, of what was sent
@@ -439,22 +440,24 @@ class UnitSteering:
 
     # ---- telling -------------------------------------------------------------------------------------------------------------
 
-    async def decide(self, wish: Wish | None, decision: Decision | None) -> None:
+    async def decide(self, wish: Wish | None, decision: Decision | None, left: Left | None = None) -> None:
         """Take what is decided; who decides is written down when that changes, and what, in outline."""
         if wish is not None and self.override is None and wish.owner is Owner.USER:
             return  # it ended in between
-        self.decision = decision
+        self.decision, self.left = decision, left
         if wish is None or self.wish is None or wish.command != self.wish.command:
             self._wake.set()
         self.wish = wish
-        told = (self.owner, word_of(wish.command) if wish else "", self.override.id if self.override else "")
+        word = word_of(wish.command) if wish else left.owner.value if left else ""
+        told = (self.owner, word, self.override.id if self.override else "")
         if told == self._told:
             return
         was, self._told, self.since = self._told, told, self._clock.now()
-        if was is None and wish is None:
+        decided = wish or left
+        if was is None and decided is None:
             return
-        text = wish.why if wish else "nothing is commanded any more; the device decides"
-        reasons = [f"{each.by}: {each.text} ({each.weight})" for each in wish.reasons] if wish else []
+        text = decided.why if decided else "nothing is commanded any more; the device decides"
+        reasons = [f"{each.by}: {each.text} ({each.weight})" for each in decided.reasons] if decided else []
         await self._chronicle.note(text, owner=told[0].value, before=was[0].value if was else "", command=told[1], reasons=reasons)
         self._tell(Step.CHANGED, text)
 
