@@ -288,7 +288,7 @@ def _body(
         because=because if plan else "",
         reason=reason,
         dry=False,
-        automatic=hub.config.control.automatic,
+        automatic=hub.config.control.automatic and hub.planner.slot_at in hub.plans,
         stale=plan is not None and hub.clock.now() - plan.at >= TOO_OLD,
         simulated=hub.prices.simulated or any(keeper.simulated for keeper in hub.keepers.values()),
         currency=plan.currency if plan else hub.config.site.currency,

@@ -59,7 +59,7 @@ from indevolt.hub.api.models import OutcomeBody, PlanBody, TroubleBody
 from indevolt.hub.api.problems import problems
 from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
 from indevolt.hub.keeper import Keeper
-from indevolt.hub.steer.records import Override, Owner, Step, Told, Wish, arguments_of, word_of
+from indevolt.hub.steer.records import Override, Owner, Step, Told, arguments_of, word_of
 from indevolt.hub.steer.unit import UnitSteering
 
 router = APIRouter(prefix="/api/v1", tags=["steering"], dependencies=READERS)
@@ -308,8 +308,8 @@ def steering_body(keeper: Keeper) -> SteeringBody:
         sent=_command(unit.lease.sent) if unit and unit.lease and unit.lease.sent else None,
         since=unit.since if unit else keeper.link_since,
         until=wish.until if wish else None,
-        why=wish.why if wish else _left_alone(keeper),
-        reasons=[ReasonBody(by=each.by, text=each.text, weight=each.weight, otherwise=each.otherwise) for each in _reasons(wish)],
+        why=wish.why if wish else unit.left.why if unit and unit.left else _left_alone(keeper),
+        reasons=[ReasonBody(by=each.by, text=each.text, weight=each.weight, otherwise=each.otherwise) for each in _reasons(unit)],
         override=override_body(made) if made else None,
         lease=_lease(unit) if unit else None,
         budgets=[
@@ -348,9 +348,10 @@ def _command(command: Command) -> CommandBody:
     return CommandBody.model_validate({"command": word_of(command), **arguments_of(command)})
 
 
-def _reasons(wish: Wish | None) -> tuple[Told, ...]:
+def _reasons(unit: UnitSteering | None) -> tuple[Told, ...]:
+    wish, left = (unit.wish, unit.left) if unit else (None, None)
     if wish is None:
-        return ()
+        return left.reasons if left else ()
     return wish.reasons or (Told(wish.owner.value, wish.why),)
 
 
