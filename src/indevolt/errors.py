@@ -31,6 +31,7 @@ foreign code is called.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import ClassVar, Final
 
 
@@ -194,6 +195,10 @@ class StatusError(IndevoltError):
     status: ClassVar[int] = 0
     meaning: ClassVar[str] = "unlisted status"
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.meaning = HTTPStatus(cls.status).phrase
+
     def __init__(self, facts: str = "", *, code: int | None = None, remedy: str | None = None) -> None:
         self.code = self.status if code is None else code
         super().__init__(f"HTTP {self.code} {self.meaning}{': ' if facts else ''}{facts}", remedy=remedy)
@@ -203,7 +208,6 @@ class BadRequest(StatusError):
     """400: the device does not understand the request; real ones also say so when too many points are asked for."""
 
     status = 400
-    meaning = "Bad Request"
     default_remedy = "Ask for fewer points, or check the point numbers."
 
 
@@ -212,7 +216,6 @@ class Unauthorized(StatusError):
 
     exit_code = 7
     status = 401
-    meaning = "Unauthorized"
     default_remedy = (
         "Give the password with --password or INDEVOLT_PASSWORD. A new or factory-reset device first needs its default "
         "password (the device key) changed: `indevolt password HOST`."
@@ -223,14 +226,12 @@ class Forbidden(StatusError):
     """403: understood, but refused."""
 
     status = 403
-    meaning = "Forbidden"
 
 
 class NotFound(StatusError):
     """404: this device does not have this RPC."""
 
     status = 404
-    meaning = "Not Found"
     default_remedy = "Is this a battery? Meters, plugs and P1 readers answer other RPCs."
 
 
@@ -238,14 +239,12 @@ class MethodNotAllowed(StatusError):
     """405: the HTTP method does not fit the resource."""
 
     status = 405
-    meaning = "Method Not Allowed"
 
 
 class RequestTimeout(StatusError):
     """408: the device waited too long for the request."""
 
     status = 408
-    meaning = "Request Timeout"
     transient = True
 
 
@@ -253,21 +252,18 @@ class Conflict(StatusError):
     """409: the request conflicts with the state of the device."""
 
     status = 409
-    meaning = "Conflict"
 
 
 class Gone(StatusError):
     """410: the resource is gone for good."""
 
     status = 410
-    meaning = "Gone"
 
 
 class InternalServerError(StatusError):
     """500: the device failed at it."""
 
     status = 500
-    meaning = "Internal Server Error"
     transient = True
 
 
@@ -275,14 +271,12 @@ class MethodNotImplemented(StatusError):
     """501: the device does not support the method."""
 
     status = 501
-    meaning = "Not Implemented"
 
 
 class BadGateway(StatusError):
     """502: a gateway got nonsense from the device behind it."""
 
     status = 502
-    meaning = "Bad Gateway"
     transient = True
 
 
@@ -290,7 +284,6 @@ class ServiceUnavailable(StatusError):
     """503: overloaded or under maintenance."""
 
     status = 503
-    meaning = "Service Unavailable"
     transient = True
 
 
@@ -298,7 +291,6 @@ class GatewayTimeout(StatusError):
     """504: a gateway got no answer from the device behind it in time."""
 
     status = 504
-    meaning = "Gateway Timeout"
     transient = True
 
 
@@ -306,7 +298,6 @@ class HttpVersionNotSupported(StatusError):
     """505: the HTTP version of the request is not supported."""
 
     status = 505
-    meaning = "HTTP Version Not Supported"
 
 
 STATUS_ERRORS: Final[dict[int, type[StatusError]]] = {kind.status: kind for kind in StatusError.__subclasses__()}

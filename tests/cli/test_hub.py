@@ -17,7 +17,8 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from indevolt.cli.app import cli
-from indevolt.cli.hub import _save, hub_command
+from indevolt.cli.hub import hub_command
+from indevolt.cli.hub_init import _save
 from indevolt.cli.session import Environment
 from indevolt.cli.survey import Seen, survey
 from indevolt.clock import ManualClock

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from indevolt.errors import InvalidInput
-from indevolt.simulator.trace import Recorder, Row, Trace, UnitRow, energies, row_length_s
+from indevolt.simulator.recorder import Recorder, row_length_s
+from indevolt.simulator.trace import Row, Trace, UnitRow, energies
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 watts = st.floats(-3000, 3000, allow_subnormal=False)

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from indevolt.battery import Sample
-from indevolt.cli.hub import the_hub_extra
+from indevolt.cli.hub_extra import the_hub_extra
 from indevolt.cli.live import HISTORY, sparkline
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
@@ -58,6 +58,11 @@ _TREND: Final = ("battery_soc", "battery_power", "meter_power")
     show_default=True,
     help="How many times faster than real the home's time passes.",
 )
+@click.option(
+    "--control/--no-control",
+    default=True,
+    help="Let the hub decide: zero export for an hour of the home's time, then its plan; else only people do.",
+)
 @click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
 @click.option(
     "--open/--no-open", "open_page", default=None, help="Open the hub's page in a browser; by default where there is a desktop."
@@ -71,13 +76,15 @@ def demo_command(
     speed: float,
     count: int | None,
     *,
+    control: bool,
     discovery: bool,
     open_page: bool | None,
     as_json: bool,
 ) -> None:
     """Start a simulated home with two units and a meter, and the hub that keeps it; show both live until Ctrl-C.
 
-    Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile.
+    Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile. Above 120
+    times as fast as real, the hub sees too little of the home to steer it, and only shows its plan.
     """
     with the_hub_extra():
         from indevolt.demo import running, settled  # the hub is an extra, and slow to import
@@ -87,7 +94,8 @@ def demo_command(
     clock = environment().clock
 
     async def show() -> None:
-        async with running(chosen, port=port, hub_port=hub_port, discovery=discovery, speed=speed, clock=clock) as demo:
+        starting = running(chosen, port=port, hub_port=hub_port, discovery=discovery, automatic=control, speed=speed, clock=clock)
+        async with starting as demo:
             await settled(demo)
             if open_page or (open_page is None and count is None and not as_json and _has_desktop()):
                 webbrowser.open(demo.page)
@@ -152,7 +160,15 @@ class _Picture:
             drawn = "  ".join(trends) if quantity in _TREND and console.encoding.lower().startswith("utf") else ""
             table.add_row(Text(quantity), *cells, Text(next(iter(units - {""}), "")), Text(drawn, style="cyan"))
         head = Text.assemble((title, "bold"), f"  {self._demo.home.at.astimezone(UTC):%d %b %H:%M} there")
-        return Group(head, *(Text(note, style="dim") for note in notes), Text(), table, Text(), Text(_house(self._demo)))
+        return Group(
+            head,
+            *(Text(note, style="dim") for note in notes),
+            Text(),
+            table,
+            Text(),
+            Text(_house(self._demo)),
+            *map(Text, _decided(self._demo)),
+        )
 
 
 def _house(demo: Demo) -> str:
@@ -162,6 +178,15 @@ def _house(demo: Demo) -> str:
     if load_w is None or grid_w is None or totals["house_power"].missing:
         return "house: unknown"
     return f"house: takes {load_w:.0f} W, {abs(grid_w):.0f} W {'from' if grid_w >= 0 else 'to'} the grid"
+
+
+def _decided(demo: Demo) -> Iterator[str]:
+    """Yield what the hub decides and why; units of which the same is said are one line."""
+    said: dict[str, list[str]] = {}
+    for name, steering in demo.steering.items():
+        said.setdefault(steering.why, []).append(name)
+    for why, names in said.items():
+        yield f"hub: {why}" if len(said) == 1 else f"hub, {' and '.join(names)}: {why}"
 
 
 def _notes(demo: Demo) -> Sequence[str]:
@@ -183,7 +208,7 @@ def _line(demo: Demo) -> str:
     for name, keeper in demo.hub.keepers.items():
         known = [sample for each in _SHOWN[:7] if (sample := keeper.latest.sample(each)) is not None]
         parts.append(f"{name}: {', '.join(_named(sample) for sample in known)}")
-    return f"{demo.home.at:%Y-%m-%d %H:%M:%S}  {'  '.join(parts)}; {_house(demo)}"
+    return "; ".join((f"{demo.home.at:%Y-%m-%d %H:%M:%S}  {'  '.join(parts)}", _house(demo), *_decided(demo)))
 
 
 def _named(sample: Sample) -> str:
@@ -201,5 +226,9 @@ def _record(demo: Demo) -> dict[str, object]:
         "units": {
             name: {each: sample.value for each in _SHOWN if (sample := keeper.latest.sample(each)) is not None}
             for name, keeper in demo.hub.keepers.items()
+        },
+        "steering": {
+            name: {"owner": each.owner.value, "why": each.why, "reasons": [reason.text for reason in each.reasons]}
+            for name, each in demo.steering.items()
         },
     }

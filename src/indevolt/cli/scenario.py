@@ -26,7 +26,7 @@ from rich.text import Text
 from indevolt.cli.screen import cut_text, line, print_json, rows, screen, show
 from indevolt.errors import InvalidInput
 from indevolt.simulator import scenario as scenarios
-from indevolt.simulator.play import perform
+from indevolt.simulator.performance import perform
 from indevolt.simulator.report import COMMAND, render
 from indevolt.simulator.scenario.records import Scenario
 from indevolt.simulator.trace import Trace

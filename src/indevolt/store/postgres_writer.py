@@ -24,7 +24,7 @@ from indevolt.store.spool import Spool
 AnswerT = TypeVar("AnswerT")
 
 MOST_AT_ONCE: Final = 20_000  # readings in one commit
-MOST_UNLOADED: Final = 5_000  # readings that are taken from the local disk at once: 25 MB in memory, and more is hardly faster
+MOST_UNLOADED: Final = 4_000  # readings that are taken from the local disk at once: 20 MB in memory, and more is hardly faster
 
 
 @dataclass(slots=True)
