@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,19 @@ from indevolt.control.commission import Finding, Sign, Step
 from indevolt.device.lock import LeaseFile
 from indevolt.device.trial import survey, try_out
 from indevolt.errors import IndevoltError
+from indevolt.hub.app import running
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
+from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.keeper import Link as Online
+from indevolt.hub.secret import Secret
+from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.simulator.site import Pace, Site
+from indevolt.virtual import VirtualDevice
 
-from .conftest import Program, Ran, Virtual
+from .conftest import Program, Ran, Virtual, in_background
+
+TOKEN = "anna.anna-secret"
 
 
 def unit(clock: Any, load_w: float = 800.0) -> Simulator:
@@ -182,3 +193,62 @@ def test_a_battery_that_another_program_holds_is_left_alone(
         files.release()
     assert ran.code != 0
     assert battery.get("realtime_state") == "standby"
+
+
+# ---- through a hub ---------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def a_hub(folder: Path, soc_pct: float) -> AsyncIterator[str]:
+    """Run a hub that controls one battery, and give its URL."""
+    clock = FastClock(SystemClock(), 60)
+    simulator = Simulator("powerflex2000", clock=clock, soc_pct=soc_pct, house=steady_house(Surroundings(800.0, ())))
+    ready, over = asyncio.Event(), asyncio.Event()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+
+    async def run(device_port: int) -> None:
+        token = TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN)))
+        config = Config(
+            hub=HubConfig(data=folder),
+            devices=(DeviceConfig(name="cellar", host="127.0.0.1", port=device_port, control=True),),
+            api=ApiConfig(port=port, tokens=(token,)),
+            control=ControlConfig(leases=folder / "leases"),
+        )
+        async with running(config, clock=clock) as hub:
+            while hub.keepers["cellar"].link is not Online.ONLINE:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+            ready.set()
+            await over.wait()
+
+    async with VirtualDevice(simulator, port=0, discovery_port=None) as device:
+        task = asyncio.create_task(run(device.port))
+        try:
+            await asyncio.wait([task, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            over.set()
+            await task
+
+
+def through(indevolt: Program, url: str, *words: str) -> Ran:
+    return indevolt("commission", "cellar", "--hub", url, "--yes", "--short", *words, INDEVOLT_TOKEN=TOKEN)
+
+
+def test_a_hub_tries_its_own_device(indevolt: Program, tmp_path: Path) -> None:
+    with in_background(lambda: a_hub(tmp_path, 55)) as url:
+        ran = through(indevolt, url)
+        assert ran.code == 0, ran.err
+        assert "charge: the meter has to show more import" in ran.err
+        assert "✓ sign of the meter: right: charging shows as import" in ran.out
+        assert "dead time" in ran.out
+
+
+def test_a_hub_that_cannot_try_it_says_why(indevolt: Program, tmp_path: Path) -> None:
+    with in_background(lambda: a_hub(tmp_path, 99)) as url:
+        ran = through(indevolt, url)
+        assert ran.code == 10
+        assert "error: the battery is at 98." in ran.err
+        assert "Try again between 15 and 95 %" in ran.err
+        assert through(indevolt, url, "--dry-run").code == 2

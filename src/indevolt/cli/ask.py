@@ -48,18 +48,30 @@ class HubAt:
         with closing(self._open(path, query)) as answer:
             return _read(answer)
 
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+        """Ask the hub to do something, and return what it says.
+
+        Raises:
+            IndevoltError: it does not answer, or does not want to.
+        """
+        with closing(self._open(path, {}, body)) as answer:
+            return _read(answer)
+
     def lines(self, path: str, **query: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
         """Yield lines of an answer as they come, until the hub ends it."""
         with closing(self._open(path, query)) as answer:
             yield from answer
 
-    def _open(self, path: str, query: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a response of urllib has no public type
+    def _open(self, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - untyped in urllib
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
         url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http and https only, checked where it is given
+        data = None if body is None else json.dumps(body).encode()
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(url, data, headers)  # noqa: S310 - http and https only, checked where it is given
         tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
         try:
             return urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - as above
@@ -80,20 +92,20 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @config_option
     @click.option("--token", envvar="INDEVOLT_TOKEN", show_envvar=True, help="Token of the hub; nearby, reading needs none.")
-    @click.option("--hub-ca", "ca_file", type=_FILE, help="CA certificates to trust, for a hub with https.")
+    @click.option("--hub-ca", "hub_ca", type=_FILE, help="CA certificates to trust, for a hub with https.")
     @wraps(command)
     def reach(
-        *,
+        *given: Any,  # noqa: ANN401 - of another decorator, such as the link to a device
         url: str | None,
         file: Path | None,
         token: str | None,
-        ca_file: Path | None,
+        hub_ca: Path | None,
         **rest: Any,  # noqa: ANN401 - the options of any command
     ) -> Any:  # noqa: ANN401 - whatever the command returns
         place = (url or _configured(file)).rstrip("/")
         if not place.startswith(("http://", "https://")):
             place = f"http://{place}"
-        return command(HubAt(place, token, ca_file, url is not None, file), **rest)
+        return command(*given, HubAt(place, token, hub_ca, url is not None, file), **rest)
 
     return reach
 

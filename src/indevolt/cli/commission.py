@@ -6,7 +6,9 @@ whatever ends it. The steps and what they say are ``control.commission``'s.
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -14,18 +16,21 @@ import click
 
 from indevolt.battery import Reading
 from indevolt.catalogue import Model
+from indevolt.cli.ask import HubAt, hub_options
 from indevolt.cli.control import plan_record
 from indevolt.cli.options import Link, device_options, dry_run_option, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json, rows, screen, show
 from indevolt.cli.session import environment, with_device
 from indevolt.control.commission import Finding, Sign, Step, needed_s
+from indevolt.control.situation import Dynamics
 from indevolt.device import Device
 from indevolt.device.trial import Trial, command_of, survey, try_out
-from indevolt.errors import InvalidInput
+from indevolt.errors import InvalidInput, Unconfirmed
 from indevolt.hub.derive import ac_power
 from indevolt.transport import parse_address
 
+ASK_S: Final = 1.0  # between two questions to a hub
 _SIGNS: Final = {
     Sign.RIGHT: "right: charging shows as import",
     Sign.REVERSED: "REVERSED: charging shows as export; turn the meter's clamp, or invert it in the configuration",
@@ -41,19 +46,26 @@ _SIGNS: Final = {
         "indevolt commission 192.168.1.20 --dry-run",
         "indevolt commission 192.168.1.20",
         "indevolt commission 192.168.1.20 --yes --json",
+        "indevolt commission cellar --hub http://127.0.0.1:8188",
     ],
 )
 @device_options
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @click.option("--short", is_flag=True, help="Leave out the two minutes in which nobody writes.")
 @dry_run_option
+@hub_options
 @json_option
-def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_json: bool) -> int:
+def commission_command(link: Link, hub: HubAt, *, yes: bool, short: bool, dry_run: bool, as_json: bool) -> int:
     """Find out how a battery answers: the sign of its meter, dead time, slope, losses; some minutes of charge and discharge.
 
     At first it only charges, with 300 and 600 W. Once the meter is proven right it discharges as well, no more than the house
     takes. What was before is put back at the end, also after Ctrl-C.
+
+    With --hub, HOST is the name of a device of that hub, and the hub does it: with its own meter, whose sign is proven by it, and
+    what is found is kept there. That is the way for a device that a hub controls.
     """
+    if hub.chosen:
+        return _through(hub, link.host, yes=yes, silence=not short, dry_run=dry_run, as_json=as_json)
 
     async def look(device: Device) -> tuple[Trial, Model]:
         return await survey(device, silence=not short), device.model
@@ -64,10 +76,7 @@ def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_
     if dry_run:
         _show_requests(link.host, trial, model, as_json=as_json)
         return 0
-    if not yes:
-        if as_json or not sys.stdin.isatty():
-            raise InvalidInput("this moves the battery, and there is nobody to ask", remedy="Look with --dry-run, then add --yes.")
-        click.confirm("Begin?", abort=True, err=True)
+    _consent(yes=yes, as_json=as_json)
     clock = environment().clock
 
     def tell(step: Step) -> None:
@@ -80,6 +89,52 @@ def commission_command(link: Link, *, yes: bool, short: bool, dry_run: bool, as_
     else:
         _tell(finding)
     return 0
+
+
+def _consent(*, yes: bool, as_json: bool) -> None:
+    """Ask whether to begin, unless that was said."""
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise InvalidInput("this moves the battery, and there is nobody to ask", remedy="Look with --dry-run, then add --yes.")
+    click.confirm("Begin?", abort=True, err=True)
+
+
+def _through(hub: HubAt, name: str, *, yes: bool, silence: bool, dry_run: bool, as_json: bool) -> int:
+    """Have a hub try one of its devices, and wait for what comes of it."""
+    path = f"devices/{name}/trial"
+    state = hub.get(path)
+    if dry_run:
+        raise InvalidInput("a hub shows no requests beforehand", remedy="Look at the steps with the address of the device instead.")
+    _consent(yes=yes, as_json=as_json)
+    state, step = hub.post(path, {"silence": silence}), None
+    while state["running"]:
+        if state["step"] != step and not as_json:
+            click.echo(f"  {state['step']}", err=True)
+        step = state["step"]
+        asyncio.run(environment().clock.sleep(ASK_S))
+        state = hub.get(path)
+    if (trouble := state["trouble"]) is not None:
+        raise Unconfirmed(trouble["detail"], remedy=trouble["remedy"])
+    if as_json:
+        print_json(state["finding"])
+    else:
+        _tell(_finding(state["finding"]))
+    return 0
+
+
+def _finding(told: Mapping[str, Any]) -> Finding:
+    known = told["dynamics"]
+    return Finding(
+        Sign(told["sign"]),
+        None if known is None else Dynamics(**known, identified=True),
+        told["evidence"],
+        told["source"],
+        told["fits"],
+        told["shown_after_s"],
+        told["goes_on"],
+        tuple(told["notes"]),
+    )
 
 
 def _given_w(reading: Reading) -> float | None:

@@ -32,6 +32,7 @@ from indevolt.hub.api import (
     state,
     steering,
     summary,
+    trials,
 )
 from indevolt.hub.api.auth import Tokens
 from indevolt.hub.api.desk import Desk
@@ -68,6 +69,7 @@ ROUTERS: Final = (
     state.router,
     steering.router,
     explaining.router,
+    trials.router,
 )
 DOCUMENT: Final = "/api/v1/openapi.json"
 ABOUT: Final = """\
