@@ -217,6 +217,23 @@ def test_a_meter_that_repeats_itself_is_asked_a_question_that_only_a_living_one_
     assert commanded[-1] == 0
 
 
+def test_a_slow_meter_may_say_the_same_twice_and_no_more() -> None:
+    def discharging_at(now_s: float) -> float | None:
+        """Say 5 W for ever, every ten seconds and three seconds late, from 100 on; and before that what leads to 800 W."""
+        controller = Controller({"battery": Dynamics(gain=1.0)})
+        controller.sent("battery", 60.0, 800)
+        decision = None
+        for second in range(104, int(now_s) + 1):
+            arrived = float((second - 3) // 10 * 10 + 3)
+            meter = MeterSample(5.0, 100.0, 10.0, arrived)
+            decision = decide(controller, situation(at_s=float(second), meter=meter))
+        assert decision is not None
+        return decision.power_w
+
+    assert discharging_at(122) == 800, "what was measured at 110 is 12 s old"
+    assert discharging_at(130) == 0, "what was measured at 120 was the same once more"
+
+
 def test_a_chattering_load_is_weighed_by_what_it_costs() -> None:
     prices = situation(price=Price(0.30, 0.08), stored_value_per_kwh=0.20)
     assert aim_of(prices).quantile == pytest.approx(10 / 22)

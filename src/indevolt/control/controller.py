@@ -15,7 +15,20 @@ from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
 from indevolt.control.observer import Aim, Observer
 from indevolt.control.reach import Reach, reach
 from indevolt.control.settle import Settled, settle
-from indevolt.control.situation import Bound, Decision, Dynamics, Rank, Reason, Seen, Situation, Tier, UnitOrder, UnitState, Weight
+from indevolt.control.situation import (
+    Bound,
+    Decision,
+    Dynamics,
+    MeterSample,
+    Rank,
+    Reason,
+    Seen,
+    Situation,
+    Tier,
+    UnitOrder,
+    UnitState,
+    Weight,
+)
 from indevolt.control.split import Share, Split
 from indevolt.control.steady import LEAST_W, Pace, Steady, Wish
 from indevolt.control.strategies import ordered
@@ -27,6 +40,9 @@ SWITCH_S: Final = 300.0  # between the device's own loop and commands, but for s
 DOUBT_PERIODS: Final = 3  # a meter that answers and says the same for so long, ...
 DOUBT_S: Final = 8.0  # ... and no less, is asked a question: does it see a little less discharge?
 NOTABLE_W: Final = 12.0  # less than the deadband is no difference to be explained
+SLOW_S: Final = 2.5
+"""A meter with a longer period may say the same twice by chance; of a faster one, ten seconds of it are no chance. What repeats
+itself longer is as old as what it repeats (control.md, section 5, rule 4)."""
 QUESTION_W: Final = 20.0  # above the resolution of a meter, below what matters
 
 
@@ -49,6 +65,7 @@ class Controller:
         self._switched_s = -math.inf
         self._told_s: dict[str, float] = {}
         self._usable: tuple[str, ...] = ()
+        self._first_heard = Seen(0.0, -math.inf)  # of the newest measurement: when it was made, and when it was heard first
         self._saturated = False
 
     @property
@@ -80,6 +97,7 @@ class Controller:
     def decide(self, situation: Situation) -> Decision:
         """Return what all units are to do now, with every reason."""
         aim = aim_of(situation)
+        situation = replace(situation, meter=self._heard(situation.meter))
         self._look(situation, aim)
         situation = self._known(situation, aim)
         self._usable = tuple(unit.name for unit in situation.usable)
@@ -109,6 +127,17 @@ class Controller:
         )
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
+
+    def _heard(self, meter: MeterSample | None) -> MeterSample | None:
+        """Return the sample; a slow meter that repeats itself once has measured once more."""
+        if meter is None or meter.arrived_s is None:
+            return meter
+        if meter.at_s != self._first_heard.value:
+            self._first_heard = Seen(meter.at_s, meter.arrived_s)
+        again_s = meter.arrived_s - self._first_heard.at_s
+        if meter.period_s <= SLOW_S or again_s < meter.period_s / 2:
+            return meter
+        return replace(meter, at_s=meter.at_s + min(again_s, meter.period_s))
 
     def _look(self, situation: Situation, aim: Aim) -> None:
         """Let the observer see what is new."""
