@@ -5,10 +5,14 @@ Here is only what belongs together; how it looks is up to the command line. Ever
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from indevolt.clock import Clock
@@ -16,13 +20,16 @@ from indevolt.discovery import Found, discover
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
+from indevolt.hub.api.steering import SteeringBody, steering_body
 from indevolt.hub.app import Service, running as running_hub
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig, TokenConfig
+from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import ForecastConfig, PlaneConfig
 from indevolt.hub.config_tariff import SimulatedTariff
 from indevolt.hub.events import Update
 from indevolt.hub.forecast.service import serve_forecast
-from indevolt.hub.hub import Hub
+from indevolt.hub.hub import Hub, PlanAt
+from indevolt.hub.journal import Kind
 from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices.service import serve_prices
 from indevolt.hub.secret import Secret
@@ -37,6 +44,8 @@ from indevolt.virtual_home import VirtualHome, stage
 HOST: Final = "127.0.0.1"
 HUB_PORT: Final = ApiConfig().port
 PLANNED_UP_TO: Final = 600.0  # times as fast as real: at that, a plan is made every one and a half seconds
+STEERED_UP_TO: Final = 120.0  # ... and a unit is read every half minute
+ZERO_EXPORT_FIRST: Final = timedelta(hours=1)  # of the home's time, before the plan is carried out
 READ_EVERY_S: Final = 0.25  # real seconds between two readings of a unit, and no less than the vendor's 5 s of the home's time
 
 
@@ -56,6 +65,11 @@ class Demo:
         return f"{self.url}/#token={self.token}"
 
     @property
+    def steering(self) -> Mapping[str, SteeringBody]:
+        """Who decides what each unit does, and why, as the API tells it."""
+        return {name: steering_body(keeper) for name, keeper in self.hub.keepers.items()}
+
+    @property
     def house(self) -> Picture:
         """What the house as a whole does, as the hub works it out."""
         return look(self.hub)
@@ -70,6 +84,7 @@ async def running(
     hub_port: int | None = None,
     discovery: bool = True,
     control: bool = True,
+    automatic: bool = False,
     speed: float = 60.0,
     clock: Clock | None = None,
 ) -> AsyncIterator[Demo]:
@@ -84,6 +99,8 @@ async def running(
         hub_port: TCP port of the hub; by default the usual one, or any free one where that is taken.
         discovery: whether the units answer discovery, at the usual port and where that is free.
         control: whether the hub may write to them.
+        automatic: whether it also decides by itself: zero export, and after an hour of the home's time its plan. Where time passes
+            more than :data:`STEERED_UP_TO` times as fast it does not, as it sees too little of the home then.
         speed: how many times faster than real the home's time passes.
         clock: real time.
 
@@ -93,10 +110,14 @@ async def running(
     async with AsyncExitStack() as stack:
         home = await _open_home(stack, scenario, read_lines, port=port, speed=speed, clock=clock, discovery=discovery)
         token = make_token("demo")
-        config = _configuration(home, speed, control=control, token=token)
+        decides = control and automatic and speed <= STEERED_UP_TO
+        leases = Path(stack.enter_context(TemporaryDirectory(prefix="indevolt-demo-")))  # nothing of it is left behind
+        control_config = ControlConfig(automatic=decides, leases=leases)
+        config = _configuration(home, speed, control=control, token=token).model_copy(update={"control": control_config})
         own_time = home.play.site.clock
         look = partial(_look, home, clock)
-        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed), look=look))
+        planner = _plan_later if decides else serve_planner
+        hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed, planner), look=look))
         url = await _open_api(stack, hub, hub_port)
         yield Demo(home, hub, url, speed, token)
 
@@ -138,7 +159,8 @@ def _configuration(home: VirtualHome, speed: float, *, control: bool, token: str
             DeviceConfig(name=name, host=HOST, port=unit.port, control=control, poll=poll, simulated=True)
             for name, unit in home.units.items()
         ),
-        tariff=SimulatedTariff(kind="simulated", surcharge=0.155, vat_pct=19.0, export_price=0.08),  # about as in Germany
+        # About as in Germany, for a plant whose surplus is sold at the market.
+        tariff=SimulatedTariff(kind="simulated", surcharge=0.155, vat_pct=19.0, export_factor=1.0, export_surcharge=-0.005),
         forecast=_sun_of(home.play.scenario),
         store=StoreConfig(kind="memory"),
     )
@@ -158,10 +180,21 @@ def _sun_of(scenario: Scenario) -> ForecastConfig:
     )
 
 
-def _bridges(speed: float) -> dict[str, Service]:
+def _bridges(speed: float, planner: Service) -> dict[str, Service]:
     """Return what runs beside the hub's own parts."""
-    planning: dict[str, Service] = {"planner": serve_planner} if speed <= PLANNED_UP_TO else {}
+    planning = {"planner": planner} if speed <= PLANNED_UP_TO else {}
     return {"prices": serve_prices, "forecast": serve_forecast, **planning}
+
+
+async def _plan_later(hub: Hub) -> None:
+    """Make plans and show them from the first moment, and let steering follow them a while later."""
+    plans: list[PlanAt] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve_planner(replace(hub, plans=plans)), name="planner of the demo")
+        await hub.clock.sleep((hub.started + ZERO_EXPORT_FIRST - hub.clock.now()).total_seconds())
+        if plans:
+            hub.plans.extend(plans)
+            await hub.journal.note(Kind.DECISION, "from now on the plan is carried out; up to now it was only shown")
 
 
 async def _look(home: VirtualHome, clock: Clock | None) -> AsyncIterator[Found]:

@@ -46,13 +46,13 @@ def together(reaches: tuple[Reach, ...]) -> Bound:
 
 
 def kept_here(situation: Situation, unit: UnitState) -> bool:
-    """Return whether the charge of a unit is at a bound of the owner, or unknown; to its own bounds its loop keeps by itself."""
+    """Return whether a unit is at a bound of the owner's, or may be; to bounds of its own its loop keeps by itself."""
+    limits, reserve, ceiling = unit.limits, situation.goals.reserve_pct, situation.goals.ceiling_pct
+    low = reserve > max(LEAST_SOC_PCT, unit.backup_pct or 0.0, limits.soc_min.value)
+    high = ceiling < limits.soc_max.value
     if unit.soc_pct is None or not math.isfinite(unit.soc_pct.value):
-        return True
-    soc, limits, reserve, ceiling = unit.soc_pct.value, unit.limits, situation.goals.reserve_pct, situation.goals.ceiling_pct
-    own = max(LEAST_SOC_PCT, unit.backup_pct or 0.0, limits.soc_min.value)
-    low = reserve > own and soc < reserve + RESUME_PCT
-    return low or (ceiling < limits.soc_max.value and soc > ceiling - TOP_UP_PCT)
+        return low or high
+    return (low and unit.soc_pct.value < reserve + RESUME_PCT) or (high and unit.soc_pct.value > ceiling - TOP_UP_PCT)
 
 
 def _bounds(situation: Situation, unit: UnitState) -> Iterator[Bound]:

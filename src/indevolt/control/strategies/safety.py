@@ -92,21 +92,22 @@ def _by_load(situation: Situation) -> Iterator[Bound]:
     caps, load = situation.caps, situation.net_load
     if load is None or sight(situation)[0]:
         return
+    own = situation.tier is Tier.NATIVE  # it aims at nothing from the grid and nothing to it by a meter that it sees sooner
     if not caps.battery_to_grid:
         why, otherwise = "stored energy does not go to the grid here", "caps.battery_to_grid, where law and contract allow it"
-        yield Bound.at_most(max(0.0, load.wanted_w), why, otherwise, soft=True)
-        yield Bound.at_most(max(0.0, load.high_w) / GAIN_LEAST + SLACK_W, why, otherwise)
+        yield Bound.at_most(max(0.0, load.wanted_w), why, otherwise, soft=True, own=own)
+        yield Bound.at_most(max(0.0, load.high_w) / GAIN_LEAST + SLACK_W, why, otherwise, own=own)
     if not caps.grid_charging:
         why, otherwise = "energy of the grid is not stored here now", "caps.grid_charging"
-        yield Bound.at_least(min(0.0, load.wanted_w), why, otherwise, soft=True)
-        yield Bound.at_least(min(0.0, load.low_w) / GAIN_LEAST - SLACK_W, why, otherwise)
+        yield Bound.at_least(min(0.0, load.wanted_w), why, otherwise, soft=True, own=own)
+        yield Bound.at_least(min(0.0, load.low_w) / GAIN_LEAST - SLACK_W, why, otherwise, own=own)
     if caps.feed_in is not None:
         most = max(0.0, load.high_w + caps.feed_in.value)
-        yield Bound.at_most(most, f"the grid is given at most {_said(caps.feed_in)}", "another contract")
+        yield Bound.at_most(most, f"the grid is given at most {_said(caps.feed_in)}", "another contract", own=own)
     if caps.grid_import is not None:
         least = min(0.0, load.low_w - caps.grid_import.value)
         yield Bound.at_least(
-            least, f"the grid connection gives at most {_said(caps.grid_import)}", "less load, or another connection"
+            least, f"the grid connection gives at most {_said(caps.grid_import)}", "less load, or another connection", own=own
         )
 
 

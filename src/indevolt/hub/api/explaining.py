@@ -50,7 +50,7 @@ async def explain_steering(
     """Tell why a battery does what it does now, and what it would take to give or take another power."""
     steering = steering_body(keeper)
     decision = keeper.steering.decision if keeper.steering else None
-    applied = steering.command is not None
+    applied = steering.command is not None or _is_left(keeper)
     found = () if decision is None or power_w is None else explain.obstacles(decision, power_w)
     body = ExplanationBody(
         steering=steering,
@@ -68,6 +68,11 @@ def _said(decision: Decision | None) -> list[ReasonBody]:
     return [ReasonBody(by=each.rank, text=each.text, weight=each.weight, otherwise=each.otherwise) for each in reasons]
 
 
+def _is_left(keeper: Keeper) -> bool:
+    """Return whether strategies leave the device to its own loop, as that does what they want."""
+    return keeper.steering is not None and keeper.steering.left is not None
+
+
 def _first(keeper: Keeper, steering: SteeringBody) -> list[str]:
     """Return what outranks every strategy: that nobody may write, somebody else does, or something is wrong."""
     found = [f"{steering.why}."]
@@ -77,6 +82,6 @@ def _first(keeper: Keeper, steering: SteeringBody) -> list[str]:
         found.append(f"{steering.trouble.detail}. {steering.trouble.remedy}")
     if steering.paused_until is not None:
         found.append(f"What decides by itself pauses until {steering.paused_until:%H:%M} UTC.")
-    if keeper.config.control and steering.command is None and steering.paused_until is None:
+    if keeper.config.control and steering.command is None and steering.paused_until is None and not _is_left(keeper):
         found.append("Strategies may not decide here (automatic = false in [control]), or want what the device does by itself.")
     return found

@@ -97,10 +97,12 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
 def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
     """Return how these units follow the house: by their own loop where each has a meter that it knows.
 
-    Units of which nothing is known yet do not count: nothing is commanded to them either.
+    What was read last counts, however old: a unit that is silent for a while has lost no meter, and one of which nothing was ever
+    read is commanded nothing.
     """
-    read = [unit.keeper.latest for unit in units if unit.keeper.latest.value("battery_soc") is not None]
-    own = bool(read) and all(latest.value("meter_connected") is True for latest in read)
+    read = [unit.keeper.latest for unit in units if unit.keeper.latest.sample("battery_soc") is not None]
+    meters = [latest.sample("meter_connected") for latest in read]
+    own = all(sample is not None and sample.value is True for sample in meters)
     return Tier.NATIVE if own else Tier.REALTIME
 
 
