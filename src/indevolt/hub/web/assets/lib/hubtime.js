@@ -3,7 +3,7 @@
 
 import { signal } from "./html.js";
 
-const LEAST_MS = 3000; // of our time, between two moments that tell a pace
+const LEAST_MS = 6000; // of our time, between two moments that tell a pace
 const MOST_MS = 60_000; // and at most, so that a change of pace is noticed
 const JUMP_MS = 60_000; // of the hub's time at the pace of 1: no delay on the way is as long
 const SAME = 0.25; // a pace nearer to 1 than this is 1: the rest is delay on the way

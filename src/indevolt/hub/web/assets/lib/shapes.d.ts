@@ -144,6 +144,10 @@ export interface Setting {
   range: string;
   low: number | null;
   high: number | null;
+  note: string;
+  last_write: { at: string; actor: string; stage: Stage; reason: string; entry: number } | null;
+  writes_today: number;
+  writes_ever: number;
 }
 
 export type Stage = "refused" | "interrupted" | "accepted" | "confirmed" | "effective";

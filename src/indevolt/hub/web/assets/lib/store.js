@@ -127,6 +127,15 @@ export function takeReading(event) {
   });
 }
 
+/** Take in what the device itself showed after a write. @param {string} device @param {Record<string, Sample["value"]>} shown */
+export function takeShown(device, shown) {
+  batch(() => {
+    for (const [name, value] of Object.entries(shown)) {
+      if (value !== null) put(device, name, { value, unit: sample(device, name).peek().unit, at: hubNow(), quality: "live" });
+    }
+  });
+}
+
 /** Another run of the hub begins: its time may be an earlier one, and what it does not tell is not known. */
 export function forget() {
   batch(() => {

@@ -3,6 +3,7 @@
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { Problem, newKey, send } from "../lib/api.js";
 import { t, word } from "../lib/i18n.js";
+import { takeShown } from "../lib/store.js";
 import { wording } from "./value.js";
 import { Dialog } from "./dialog.js";
 import { Trouble } from "./notice.js";
@@ -25,7 +26,6 @@ export default function SettingDialog({ device, setting, label, onClose }) {
   const key = useMemo(newKey, []);
   const path = `devices/${device}/settings/${setting.name}`;
   const same = value === setting.value;
-  const shown = wording({ ...sampleOf(setting), value: setting.value });
 
   useEffect(() => {
     let current = true;
@@ -49,7 +49,9 @@ export default function SettingDialog({ device, setting, label, onClose }) {
     setBusy(true);
     setProblem(null);
     try {
-      setOutcome(await send("PUT", path, { value }, { key }));
+      const became = await send("PUT", path, { value }, { key });
+      takeShown(device, became.shown);
+      setOutcome(became);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       setProblem(error);
@@ -62,7 +64,9 @@ export default function SettingDialog({ device, setting, label, onClose }) {
   const done = outcome !== null || problem !== null;
   return html`<${Dialog} title=${label} onClose=${onClose}>
     <form class="form" onSubmit=${submit}>
-      <p class="quiet">${t("setting.now", { value: [shown.text, shown.unit].filter(Boolean).join("\u00a0"), device })}</p>
+      <p class="quiet">${
+        outcome?.proven ? t("setting.became", { before: said(setting, setting.value), after: said(setting, outcome.shown[setting.name] ?? value), device }) : t("setting.now", { value: said(setting, setting.value), device })
+      }</p>
       ${!done && !busy && html`<${Field} label=${label} setting=${setting} value=${value} onChange=${setValue} />`}
       ${
         !done &&
@@ -95,8 +99,11 @@ export default function SettingDialog({ device, setting, label, onClose }) {
   <//>`;
 }
 
-/** @param {Setting} setting */
-const sampleOf = ({ unit }) => ({ value: /** @type {Scalar | null} */ (null), unit, at: 0, quality: /** @type {const} */ ("live") });
+/** @param {Setting} setting @param {Scalar | null} value */
+function said({ unit }, value) {
+  const it = wording({ value, unit, at: 0, quality: "live" });
+  return [it.text, it.unit].filter(Boolean).join("\u00a0");
+}
 
 /** @param {Setting} setting @returns {Scalar} */
 function initial({ kind, value, words, low }) {

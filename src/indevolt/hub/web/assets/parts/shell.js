@@ -69,7 +69,7 @@ function Top() {
       <span class="brand-name">${meta.value?.site || "indevolt"}</span>
     </a>
     <div class="top-facts">
-      ${simulated.value && html`<span class="badge" data-kind="simulated" title=${t("simulated.long")}>${t("simulated")}${pace.value > 1 && html`<span class="badge-more">${t("simulated.pace", { pace: count(pace.value < 10 ? Math.round(pace.value) : Math.round(pace.value / 5) * 5) })}</span>`}</span>`}
+      ${simulated.value && html`<span class="badge" data-kind="simulated" title=${t("simulated.long")}>${t("simulated")}${pace.value > 1 && html`<span class="badge-more">${t("simulated.pace", { pace: count(pace.value < 20 ? Math.round(pace.value) : Math.round(pace.value / 10) * 10) })}</span>`}</span>`}
       <${Reach} />
       <a class="top-soc" href=${href("now")}>
         <${Ring} soc=${value} reserve=${reserve.value} size=${34} width=${5} old=${old} />

@@ -107,6 +107,11 @@ export default {
   "now.next.override": "{name}: der Auftrag endet",
   "now.next.foreign": "{name}: der Hub darf wieder steuern",
   "now.next.pause": "Die Automatik geht weiter",
+  "now.next.plan.self_use": "Eigenverbrauch, wie geplant",
+  "now.next.plan.hold": "Nur den Überschuss speichern, wie geplant",
+  "now.next.plan.charge": "Laden mit {power}, wie geplant",
+  "now.next.plan.discharge": "Entladen mit {power}, wie geplant",
+  "now.next.plan.stop": "Ruhen, wie geplant",
   "now.happened": "Was geschah",
   "now.nothing": "Noch nichts",
 };

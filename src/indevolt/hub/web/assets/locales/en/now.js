@@ -106,6 +106,11 @@ export default {
   "now.next.override": "{name}: the order ends",
   "now.next.foreign": "{name}: the hub may steer again",
   "now.next.pause": "Automation goes on",
+  "now.next.plan.self_use": "Self-consumption, as planned",
+  "now.next.plan.hold": "Only storing the surplus, as planned",
+  "now.next.plan.charge": "Charging with {power}, as planned",
+  "now.next.plan.discharge": "Discharging with {power}, as planned",
+  "now.next.plan.stop": "Resting, as planned",
   "now.happened": "What happened",
   "now.nothing": "Nothing yet",
 };

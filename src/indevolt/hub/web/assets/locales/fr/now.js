@@ -107,6 +107,11 @@ export default {
   "now.next.override": "{name} : l’ordre se termine",
   "now.next.foreign": "{name} : le hub peut de nouveau commander",
   "now.next.pause": "L’automatisme reprend",
+  "now.next.plan.self_use": "Autoconsommation, comme prévu",
+  "now.next.plan.hold": "Ne stocker que le surplus, comme prévu",
+  "now.next.plan.charge": "Charge à {power}, comme prévu",
+  "now.next.plan.discharge": "Décharge à {power}, comme prévu",
+  "now.next.plan.stop": "Repos, comme prévu",
   "now.happened": "Ce qui s’est passé",
   "now.nothing": "Rien encore",
 };

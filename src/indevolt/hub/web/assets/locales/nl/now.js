@@ -107,6 +107,11 @@ export default {
   "now.next.override": "{name}: de opdracht eindigt",
   "now.next.foreign": "{name}: de hub mag weer sturen",
   "now.next.pause": "De automaat gaat verder",
+  "now.next.plan.self_use": "Eigen verbruik, zoals gepland",
+  "now.next.plan.hold": "Alleen het overschot opslaan, zoals gepland",
+  "now.next.plan.charge": "Laden met {power}, zoals gepland",
+  "now.next.plan.discharge": "Ontladen met {power}, zoals gepland",
+  "now.next.plan.stop": "Rusten, zoals gepland",
   "now.happened": "Wat er gebeurde",
   "now.nothing": "Nog niets",
 };

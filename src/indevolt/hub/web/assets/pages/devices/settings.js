@@ -12,10 +12,8 @@ import { Icon } from "../../parts/icon.js";
 import { Value } from "../../parts/value.js";
 
 /** @typedef {import("../../lib/shapes.d.ts").Setting} Setting */
-/** @typedef {import("../../lib/shapes.d.ts").Entry} Entry */
 /** @typedef {import("../../lib/shapes.d.ts").DeviceKnown} DeviceKnown */
 
-const RECENT = 500; // writes that are looked through for the last change
 const SECTIONS = /** @type {const} */ ([
   ["reserve", ["backup_soc", "grid_charging", "forced_ac_charge_power"]],
   ["power", ["inverter_input_limit", "max_ac_output_power", "feed_in_power_limit"]],
@@ -26,23 +24,17 @@ const SECTIONS = /** @type {const} */ ([
 /** @param {{ name: string, device: DeviceKnown }} props */
 export function Settings({ name, device }) {
   const settings = useSignal(/** @type {Setting[]} */ ([]));
-  const changes = useSignal(/** @type {Map<string, Entry[]>} */ (new Map()));
   useEffect(() => {
     const abort = new AbortController();
     const ask = async () => {
       try {
-        const [list, journal] = await Promise.all([
-          get(`devices/${name}/settings`, {}, abort.signal),
-          get("journal", { kind: "write", device: name, order: "newest", limit: RECENT }, abort.signal),
-        ]);
-        settings.value = list.settings;
-        changes.value = changesIn(journal.entries);
+        settings.value = (await get(`devices/${name}/settings`, {}, abort.signal)).settings;
       } catch (error) {
         if (!abort.signal.aborted && !(error instanceof Problem)) throw error;
       }
     };
     void ask();
-    const off = on("journal", (entry) => entry.kind === "write" && entry.device === name && void ask());
+    const off = on("journal", (entry) => entry.kind === "write" && entry.device === name && entry.data.step !== "asked" && void ask());
     return () => (abort.abort(), off());
   }, [name]);
 
@@ -65,38 +57,30 @@ export function Settings({ name, device }) {
   /** @param {Setting[]} of */
   function rows(of) {
     return html`<ul class="settings">
-      ${of.map((setting) => html`<${Row} key=${setting.name} device=${name} setting=${setting} control=${device.control} changes=${changes.value.get(setting.name) ?? []} />`)}
+      ${of.map((setting) => html`<${Row} key=${setting.name} device=${name} setting=${setting} control=${device.control} />`)}
     </ul>`;
   }
 }
 
-/** Changes by setting, the newest first. @param {Entry[]} entries */
-function changesIn(entries) {
-  /** @type {Map<string, Entry[]>} */
-  const found = new Map();
-  for (const entry of entries) {
-    const written = entry.data.stage ? entry.data.wanted : entry.data.step === "restored" ? entry.data.shown : null;
-    for (const setting of Object.keys(written ?? {})) found.set(setting, [...(found.get(setting) ?? []), entry]);
-  }
-  return found;
-}
-
-/** @param {{ device: string, setting: Setting, control: boolean, changes: Entry[] }} props */
-function Row({ device, setting, control, changes }) {
+/** @param {{ device: string, setting: Setting, control: boolean }} props */
+function Row({ device, setting, control }) {
   const live = sample(device, setting.name).value;
-  const of = live.at > 0 ? live : { value: setting.value, unit: setting.unit, at: Date.parse(setting.at ?? "") || 0, quality: setting.quality ?? "unknown" };
+  const told = { value: setting.value, unit: setting.unit, at: Date.parse(setting.at ?? "") || 0, quality: setting.quality ?? /** @type {const} */ ("unknown") };
+  const of = live.at >= told.at && live.at > 0 ? live : told; // what was just written is known before it is read the next time
   const about = catalogue(device).value?.get(setting.name)?.about ?? setting.about;
   const { text, lang } = nameOf(setting.name, about);
-  const last = changes[0];
+  const last = setting.last_write;
+  const facts = [
+    setting.kind === "number" && setting.range,
+    last && t("devices.changed", { when: fromNow(Math.min(-1, (Date.parse(last.at) - now.value) / 1000)), who: last.actor.replace(/^api /, "") }),
+    setting.writes_ever > 0 && t("devices.changes", { n: setting.writes_today, ever: setting.writes_ever }),
+  ];
   const change = () => (mayControl.value ? open("setting", { device, setting, label: text }) : open("token", { why: "role" }));
   return html`<li class="setting">
     <div class="setting-what">
       <span lang=${lang}>${text}</span>
-      <span class="quiet setting-range">${setting.kind === "number" ? setting.range : ""}
-        ${last && html` · ${t("devices.changed", { when: fromNow((Date.parse(last.at) - now.value) / 1000), who: last.actor.replace(/^api /, "") })}`}
-        ${changes.length > 0 && html` · ${t("devices.changes", { n: changes.length })}`}
-      </span>
-      ${last && last.data.stage && !["confirmed", "effective"].includes(last.data.stage) && html`<span class="badge" data-kind="warn">${t(/** @type {any} */ (`stage.${last.data.stage}`))}</span>`}
+      <span class="quiet setting-range">${facts.filter(Boolean).join(" · ")}</span>
+      ${last && !["confirmed", "effective"].includes(last.stage) && html`<span class="badge" data-kind="warn">${t(/** @type {any} */ (`stage.${last.stage}`))}</span>`}
     </div>
     <${Value} of=${of} words=${setting.name === "mode" ? "mode" : "word"} />
     ${

@@ -1,14 +1,16 @@
 // What comes next, and what happened last.
 
-import { html, useEffect } from "../../lib/html.js";
+import { html, useEffect, useSignal } from "../../lib/html.js";
 import { Problem, get } from "../../lib/api.js";
 import { now } from "../../lib/hubtime.js";
 import { fromNow, t, when } from "../../lib/i18n.js";
 import { pausedUntil, steerings } from "../../lib/steering.js";
 import { journal, meta, takeEntries } from "../../lib/store.js";
+import { quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
 
 const SHOWN = 6;
+const QUARTER_MS = 15 * 60_000; // a plan is made anew about as often
 /** @type {Readonly<Record<string, string>>} */
 const ICONS = { hub: "settings", connection: "link", firmware: "save", write: "charge", alert: "warning", store: "history" };
 
@@ -21,7 +23,8 @@ export function Events() {
       },
     );
   }, []);
-  const coming = next();
+  const planned = usePlan();
+  const coming = next(planned);
   const past = journal.value.slice(-SHOWN).reverse();
   return html`<section class="card events">
     ${
@@ -45,10 +48,37 @@ export function Events() {
   </section>`;
 }
 
-/** What is known to come. */
-function next() {
+/**
+ * The slots of the plan, while the hub goes by it; they are many, so nobody else asks for them here.
+ * @returns {{ start: string, mode: string, power_w: number }[]}
+ */
+function usePlan() {
+  const slots = useSignal(/** @type {{ start: string, mode: string, power_w: number }[]} */ ([]));
+  const followed = [...steerings.value.values()].some(({ owner }) => owner === "plan");
+  const quarter = Math.floor(now.value / QUARTER_MS);
+  useEffect(() => {
+    if (!followed) {
+      slots.value = [];
+      return;
+    }
+    get("plan").then(
+      (plan) => (slots.value = plan.slots ?? []),
+      (error) => {
+        if (!(error instanceof Problem)) throw error;
+      },
+    );
+  }, [followed, quarter]);
+  return slots.value;
+}
+
+/** What is known to come. @param {{ start: string, mode: string, power_w: number }[]} planned */
+function next(planned) {
   /** @type {{ at: string, icon: string, text: string }[]} */
   const found = [];
+  planned.forEach(({ start, mode, power_w: power }, place) => {
+    if (place === 0 || planned[place - 1].mode === mode || Date.parse(start) < now.value) return;
+    found.push({ at: start, icon: "plan", text: t(/** @type {any} */ (`now.next.plan.${mode}`), { power: quantity(power, "W") }) });
+  });
   for (const [name, steering] of steerings.value) {
     if (steering.override) found.push({ at: steering.override.until, icon: "release", text: t("now.next.override", { name }) });
     if (steering.foreign) found.push({ at: steering.foreign.until, icon: "release", text: t("now.next.foreign", { name }) });

@@ -95,6 +95,7 @@ function Unit({ name, alone = false }) {
       ${device && !device.control && html`<span class="pill" data-kind="lock"><${Icon} name="lock" size=${16} /><span>${t("now.readonly")}</span></span>`}
     </div>
     <p class="steer-owner">${ownerOf(steering)}</p>
+    ${steering && decided(steering) && html`<p class="steer-said" lang="en">${steering.why}</p>`}
     ${steering?.override && html`<${Steps} step=${steering.override.step} outcome=${steering.override.outcome} />`}
     ${steering?.trouble && html`<${Trouble} detail=${steering.trouble.detail} remedy=${steering.trouble.remedy} />`}
   </li>`;
@@ -111,6 +112,9 @@ function modeOf(steering, mode) {
   const icon = { self_use: "house", realtime: "link", schedule: "plan" }[mode] ?? "battery";
   return { icon, label: word("mode", mode) };
 }
+
+/** Whether strategies decided it: to command something, or to leave the device to its own loop. @param {Steering} steering */
+const decided = ({ owner, why, reasons }) => why !== "" && owner !== "user" && (owner !== "device" || reasons.length > 0);
 
 /** Who decides, until when. @param {Steering | undefined} steering */
 function ownerOf(steering) {
