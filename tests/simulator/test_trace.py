@@ -148,6 +148,19 @@ def test_shares_of_own_energy() -> None:
     assert total.self_sufficiency_pct == pytest.approx(40)
 
 
+def test_what_a_battery_gives_to_the_grid_is_not_the_suns() -> None:
+    total = energies([row(unit(pv_w=200), load_w=300), row(unit(battery_w=800), load_w=100, at=after(1))])
+    assert total.export_wh == pytest.approx(700)
+    assert total.self_consumption_pct == 100
+
+
+def test_of_what_sun_and_battery_give_together_the_sun_serves_the_house_first() -> None:
+    total = energies([row(unit(pv_w=600, battery_w=600), load_w=400)])  # 200 of 600 W of sun are left over
+    assert total.export_wh == pytest.approx(800)
+    assert total.exported_own_wh == pytest.approx(200)
+    assert total.self_consumption_pct == pytest.approx(100 * 2 / 3)
+
+
 def test_without_sun_or_load_there_is_no_share() -> None:
     total = energies([row(unit())])
     assert total.self_consumption_pct is None

@@ -267,10 +267,15 @@ class Play:
             self._note(name, "the command was refused")
 
     def _update(self, unit: Simulator, name: str, update: Update) -> None:
-        told = {key: value for key, value in (("fw", update.firmware), ("f_ver", update.version)) if value is not None}
-        unit.update(told, update.down_s)
+        versions = {key: value for key, value in (("fw", update.firmware), ("f_ver", update.version)) if value is not None}
+        unit.update(versions, update.down_s)
         unit.lay_out(remove=update.remove, move=update.move)
-        self._note(name, f"firmware update to {update.version or update.firmware or 'another one'}, away for {update.down_s:g} s")
+        told = [f"firmware update to {update.version or update.firmware or 'another one'}, away for {update.down_s:g} s"]
+        if update.remove:
+            told.append(f"then without {' and '.join(update.remove)}")
+        if update.move:
+            told.append(f"with {' and '.join(update.move)} at other numbers")
+        self._note(name, ", ".join(told))
 
     def _undoing(self, name: str, text: str, undo: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:

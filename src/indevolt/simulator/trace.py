@@ -117,6 +117,21 @@ class Row:
         return self.roof_w + math.fsum(max(0.0, -unit.bypass_w) for unit in self.units)
 
     @property
+    def own_w(self) -> float:
+        """AC power from the sun: that of other PV, and the sun's part of what inverters put out."""
+        put_out_w = 0.0
+        for unit in self.units:
+            came_w = unit.pv_w + unit.discharging_w
+            if came_w > 0:
+                put_out_w += max(0.0, unit.inverter_w) * unit.pv_w / came_w
+        return self.other_pv_w + put_out_w
+
+    @property
+    def exported_own_w(self) -> float:
+        """What the grid was given from the sun, >= 0: the house takes the sun first, so this is what it left over."""
+        return min(self.exporting_w, max(0.0, self.own_w - self.load_w - self.bypass_w))
+
+    @property
     def error_w(self) -> float:
         """What does not add up at the house's wiring; 0 but for rounding."""
         return self.load_w - self.roof_w - self.grid_w - math.fsum(unit.ac_w for unit in self.units)
@@ -139,6 +154,7 @@ class Energies:
     bypass_wh: float
     import_wh: float
     export_wh: float
+    exported_own_wh: float  # of it, what came from the sun and not from a battery
     pv_wh: float  # DC, at the units' inputs
     roof_wh: float  # AC, PV elsewhere in the house
     charged_wh: float  # DC, at the batteries
@@ -158,8 +174,8 @@ class Energies:
 
     @property
     def self_consumption_pct(self) -> float | None:
-        """Share of the PV energy that was not exported; None without any."""
-        return _share_pct(self.own_wh - self.export_wh, self.own_wh)
+        """Share of the PV energy that was not exported; None without any. What a battery gave to the grid is not the sun's."""
+        return _share_pct(self.own_wh - self.exported_own_wh, self.own_wh)
 
     @property
     def self_sufficiency_pct(self) -> float | None:
@@ -176,6 +192,7 @@ def energies(rows: Iterable[Row]) -> Energies:
         bypass_wh=math.fsum(row.bypass_w * hours for row, hours in timed),
         import_wh=math.fsum(row.importing_w * hours for row, hours in timed),
         export_wh=math.fsum(row.exporting_w * hours for row, hours in timed),
+        exported_own_wh=math.fsum(row.exported_own_w * hours for row, hours in timed),
         pv_wh=math.fsum(unit.pv_w * hours for unit, hours in units),
         roof_wh=math.fsum(row.other_pv_w * hours for row, hours in timed),
         charged_wh=math.fsum(unit.charging_w * hours for unit, hours in units),

@@ -44,15 +44,9 @@ class Shares(NamedTuple):
 
 def shares(row: Row) -> Shares:
     """Return how a row's power is shared out; the first three add up to the load, bypass loads included."""
-    own, battery, at_inputs, charging = row.other_pv_w, 0.0, 0.0, 0.0
-    for unit in row.units:
-        came = unit.pv_w + unit.discharging_w
-        put_out = max(0.0, unit.inverter_w)
-        from_pv = put_out * unit.pv_w / came if came > 0 else 0.0
-        own += from_pv
-        battery += put_out - from_pv
-        at_inputs += min(unit.pv_w, unit.charging_w)
-        charging += unit.charging_w
+    own, charging = row.own_w, sum(unit.charging_w for unit in row.units)
+    at_inputs = sum(min(unit.pv_w, unit.charging_w) for unit in row.units)
+    battery = row.other_pv_w + sum(max(0.0, unit.inverter_w) for unit in row.units) - own
     used = row.load_w + row.bypass_w
     load_from_pv = min(used, own)
     load_from_battery = min(used - load_from_pv, battery)
