@@ -85,6 +85,7 @@ async def running(
     discovery: bool = True,
     control: bool = True,
     automatic: bool = False,
+    plan_after: timedelta = ZERO_EXPORT_FIRST,
     speed: float = 60.0,
     clock: Clock | None = None,
 ) -> AsyncIterator[Demo]:
@@ -99,8 +100,9 @@ async def running(
         hub_port: TCP port of the hub; by default the usual one, or any free one where that is taken.
         discovery: whether the units answer discovery, at the usual port and where that is free.
         control: whether the hub may write to them.
-        automatic: whether it also decides by itself: zero export, and after an hour of the home's time its plan. Where time passes
-            more than :data:`STEERED_UP_TO` times as fast it does not, as it sees too little of the home then.
+        automatic: whether it also decides by itself: zero export, and later its plan. Where time passes more than
+            :data:`STEERED_UP_TO` times as fast it does not, as it sees too little of the home then.
+        plan_after: how much of the home's time passes before its plan is carried out and not only shown.
         speed: how many times faster than real the home's time passes.
         clock: real time.
 
@@ -116,7 +118,7 @@ async def running(
         config = _configuration(home, speed, control=control, token=token).model_copy(update={"control": control_config})
         own_time = home.play.site.clock
         look = partial(_look, home, clock)
-        planner = _plan_later if decides else serve_planner
+        planner = partial(_plan_later, plan_after) if decides else serve_planner
         hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed, planner), look=look))
         url = await _open_api(stack, hub, hub_port)
         yield Demo(home, hub, url, speed, token)
@@ -186,12 +188,12 @@ def _bridges(speed: float, planner: Service) -> dict[str, Service]:
     return {"prices": serve_prices, "forecast": serve_forecast, **planning}
 
 
-async def _plan_later(hub: Hub) -> None:
+async def _plan_later(after: timedelta, hub: Hub) -> None:
     """Make plans and show them from the first moment, and let steering follow them a while later."""
     plans: list[PlanAt] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(serve_planner(replace(hub, plans=plans)), name="planner of the demo")
-        await hub.clock.sleep((hub.started + ZERO_EXPORT_FIRST - hub.clock.now()).total_seconds())
+        await hub.clock.sleep((hub.started + after - hub.clock.now()).total_seconds())
         if plans:
             hub.plans.extend(plans)
             await hub.journal.note(Kind.DECISION, "from now on the plan is carried out; up to now it was only shown")

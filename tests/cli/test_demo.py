@@ -7,10 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from http.client import HTTPConnection
 from typing import Any
 
+from indevolt.demo import running, settled
+from indevolt.hub.events import Noted, Steered
 from indevolt.simulator import Simulator
+from indevolt.simulator.scenario import load, shipped
 
 from .conftest import Virtual
 
@@ -41,6 +45,39 @@ def test_it_is_json_for_programs(closed_port: int) -> None:
     shown: dict[str, Any] = json.loads(ran.stdout)
     assert shown["simulated"] is True
     assert all("battery_soc" in unit for unit in shown["units"].values())
+    told = list(shown["steering"].values())
+    assert all(unit["owner"] == "device" for unit in told)
+    assert all(unit["why"] for unit in told)
+
+
+def test_its_hub_decides_and_says_why_unless_it_is_told_not_to_or_sees_too_little(closed_port: int) -> None:
+    ran = demo("--port", str(closed_port), "--count", "4")
+    assert "hub: zero export: the device follows its own meter" in ran.stdout.splitlines()[-1]
+    for words in (["--no-control"], ["--speed", "121"]):
+        ran = demo("--port", str(closed_port), "--count", "2", *words)
+        assert ran.stdout.splitlines()[-1].endswith("hub: nothing is commanded; the device decides, in mode self_use")
+
+
+async def test_its_plan_is_shown_at_once_and_carried_out_later() -> None:
+    house, after = load(shipped("demo"), name="demo"), timedelta(minutes=10)
+    async with running(house, port=0, hub_port=0, discovery=False, automatic=True, plan_after=after) as it:
+        await settled(it)
+        hub = it.hub
+        with hub.bus.subscribe(Noted, size=1000) as notes:
+            assert hub.plans == []
+            async for note in notes:
+                if note.entry.text.startswith("from now on the plan is carried out"):
+                    break
+        assert hub.clock.now() - hub.started >= after
+        assert hub.planner.plan is not None
+        assert hub.planner.slot_at in hub.plans
+        with hub.bus.subscribe(Steered, size=1000) as told:
+            async for _ in told:
+                if all(each.why.startswith("the plan until") for each in it.steering.values()):
+                    break
+        texts = [entry.text for entry in await hub.store.entries(kinds=("decision",), limit=1000) if entry.device == "cellar"]
+        assert texts[0] == "zero export: the device follows its own meter"
+        assert texts[-1].startswith("the plan until")
 
 
 def test_its_page_may_do_everything_by_the_token_in_its_address(closed_port: int) -> None:

@@ -1,4 +1,4 @@
-"""A unit with a meter of its own under a hub that decides by itself: zero export by its own loop, then a plan, and each time why."""
+"""A unit with a meter of its own under a hub that decides by itself: zero export by its own loop, then a plan, each time why."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ async def test_zero_export_is_left_to_the_device_until_a_plan_wants_something_el
         told = steering_body(it.keeper)
         assert (told.owner, told.command) == (Owner.DEVICE, None)
         assert told.why == "the plan until 12:00 UTC: covers the house; the device's own loop does that"
-        assert (house.mode, house.power_w) == ("self_use", pytest.approx(760, abs=40))
+        assert house.mode == "self_use"
+        assert house.power_w == pytest.approx(760, abs=40)
         assert await it.decisions() == [
             "zero export: the device follows its own meter",
             f"the plan until 11:00 UTC: {CHEAP.reason}",
@@ -58,7 +59,11 @@ async def test_a_hub_that_may_not_decide_says_that_the_device_does(house: House)
         it.hub.plans.append(lambda _: CHEAP)
         await house.clock.advance(60)
         told = steering_body(it.keeper)
-        assert (told.owner, told.why, told.reasons) == (Owner.DEVICE, "nothing is commanded; the device decides, in mode self_use", [])
+        assert (told.owner, told.why, told.reasons) == (
+            Owner.DEVICE,
+            "nothing is commanded; the device decides, in mode self_use",
+            [],
+        )
         assert house.wire.writes == []
         assert await it.decisions() == []
 
