@@ -49,8 +49,14 @@ class Aim:
 class Observer:
     """Keeps the estimate from sample to sample; one for each grid connection."""
 
-    def __init__(self, dynamics: Mapping[str, Dynamics]) -> None:
-        """Begin with units at rest; ``dynamics`` names every unit that may be commanded."""
+    def __init__(self, dynamics: Mapping[str, Dynamics], *, identifies: bool = True) -> None:
+        """Begin with units at rest.
+
+        Args:
+            dynamics: of every unit that may be commanded, by name.
+            identifies: find them again while running.
+        """
+        self._identifies = identifies
         self._tracks = {name: Track(each) for name, each in dynamics.items()}
         self._identified = {name: Identification(each) for name, each in dynamics.items()}
         self._stray_since_s: dict[str, float] = {}
@@ -118,7 +124,8 @@ class Observer:
             return False
         self._sample_s = at_s
         self._pace(sample)
-        self._identify(at_s, sample.power_w)
+        if self._identifies:
+            self._identify(at_s, sample.power_w)
         low, high = self._battery_w(at_s)
         self._low_w, self._high_w = low + sample.power_w, high + sample.power_w
         raw = self._power_w(at_s) + sample.power_w
@@ -150,6 +157,14 @@ class Observer:
             settled=self._quiet,
             chattering=chattering,
         )
+
+    def given_w(self, unit: str, at_s: float) -> float:
+        """Return what a unit gives at an instant, by what it was sent."""
+        return self._tracks[unit].level_w(at_s)
+
+    def still_since_s(self, unit: str) -> float:
+        """Return since when a unit has given the same, or until when it moves, by what it was sent."""
+        return self._tracks[unit].final_s
 
     @property
     def dynamics(self) -> Mapping[str, Dynamics]:

@@ -35,6 +35,8 @@ class Track:
         """Take note of a command that was sent; commands come in the order of time."""
         dynamics = self.dynamics
         target = dynamics.at_meter(power_w)
+        if target == self._levels[-1]:
+            return  # it is there, or on its way
         now = max(at_s + dynamics.dead_s, self._times[0])
         level = self.level_w(now)
         keep = bisect_right(self._times, now)

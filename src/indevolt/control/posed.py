@@ -1,0 +1,59 @@
+"""What a posed meter shows, so that a unit's own loop gives what the house needs (control.md, section 1.1, tier 2).
+
+A unit adds what its meter shows to what it gives. Passing a late sample on would have it correct the same error at every look; so
+what is shown is the difference between what it should give and what it gives by now, and that is known from what it was shown
+before. Several units follow one meter, each its share. Pure: who asks, and over which wire, is the hub's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from indevolt.control.observer import Aim, Observer
+from indevolt.control.situation import Dynamics, MeterSample, Seen
+from indevolt.control.split import Share, Split
+
+FOLLOWS: Final = Dynamics(dead_s=0.0, gain=1.0, charge_gain=1.0, margin_s=1.0)
+"""A unit that looks at a meter acts at once, and on what it gives at the socket: nothing is lost on the way."""
+
+SETTLED_S: Final = 3.0  # above what telemetry is late by, below the time between two steps of a house
+
+
+class Posed:
+    """Works out what each unit is to be shown; one for each grid connection."""
+
+    def __init__(self, units: Sequence[str]) -> None:
+        self._observer = Observer(dict.fromkeys(units, FOLLOWS), identifies=False)
+        self._split = Split()
+        self._given: Mapping[str, float] = {}
+
+    def see(self, sample: MeterSample, aim: Aim) -> None:
+        """Take in a sample of the true meter."""
+        self._observer.see(sample, aim)
+
+    def told(self, unit: str, power: Seen) -> None:
+        """Take note of what a unit says that it gives, at the socket; it counts once nothing should move any more."""
+        if power.at_s >= self._observer.still_since_s(unit) + SETTLED_S:
+            self._observer.told(unit, power, commanded=False)
+
+    def divide(self, at_s: float, aim: Aim, shares: Sequence[Share]) -> None:
+        """Give each unit its share of what the house takes; who is not named is taken to give nothing."""
+        load = self._observer.net_load(aim)
+        if load is None:
+            return
+        able = sum(share.high_w if load.wanted_w > 0 else share.low_w for share in shares)
+        wanted = min(load.wanted_w, able) if load.wanted_w > 0 else max(load.wanted_w, able)
+        self._given = self._split.divide(at_s, wanted, shares)
+
+    def shown_w(self, unit: str, at_s: float) -> float | None:
+        """Return what a unit that looks now is to be shown, import positive; None while nothing is known.
+
+        It is taken to act on it.
+        """
+        given = self._given.get(unit)
+        if given is None:
+            return None
+        shown = given - self._observer.given_w(unit, at_s)
+        self._observer.sent(unit, at_s, given)
+        return shown

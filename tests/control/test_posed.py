@@ -1,0 +1,140 @@
+"""What a posed meter shows, and what units make of it: simulated ones, whose own loop looks every two seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import pytest
+from control_scene import NOON
+
+from indevolt.clock import ManualClock
+from indevolt.control.observer import Aim
+from indevolt.control.posed import Posed
+from indevolt.control.situation import MeterSample, Seen
+from indevolt.control.split import Share
+from indevolt.simulator import Simulator
+from indevolt.simulator.house import Surroundings
+from indevolt.simulator.site import Meter, Pace, Site
+
+AIM = Aim(0.0)
+
+
+class House:
+    """Units that look at a posed meter, and the true one behind it."""
+
+    def __init__(
+        self,
+        load_w: Callable[[float], float],
+        *,
+        units: int = 1,
+        period_s: float = 1.0,
+        late_s: float = 0.5,
+        looks_s: float = 2.0,
+        naive: bool = False,
+        soc_pct: Sequence[float] = (60, 50, 40),
+    ) -> None:
+        self.clock = ManualClock(NOON)
+        self.load_w = load_w
+        self.site = Site(self._around, clock=self.clock, pace=Pace(step_s=0.5), meter=Meter(refresh_s=1e9))
+        self.names = [f"unit{number}" for number in range(units)]
+        self.devices = [
+            Simulator("solidflex2000", clock=self.clock, site=self.site, modules=3, soc_pct=soc, seed=number + 1)
+            for number, soc in zip(range(units), soc_pct, strict=False)
+        ]
+        self.posed = Posed(self.names)
+        self.period_s, self.late_s, self.looks_s, self.naive = period_s, late_s, looks_s, naive
+        self._coming: list[tuple[float, MeterSample]] = []
+        self._newest: MeterSample | None = None
+
+    def _around(self, at: datetime) -> Surroundings:
+        net = self.load_w((at - NOON).total_seconds())
+        return Surroundings(max(0.0, net), (), 22.0, max(0.0, -net))
+
+    def run(self, seconds: float) -> list[float]:
+        """Live on, and return the grid power of every half second."""
+        seen = []
+        for _ in range(round(seconds * 2)):
+            self.clock.tick(0.5)
+            self.site.advance()
+            now = self.clock.monotonic()
+            if now % self.period_s < 0.25:
+                self._coming.append((now + self.late_s, MeterSample(self.site.grid_w, now, self.period_s, now + self.late_s)))
+            while self._coming and self._coming[0][0] <= now:
+                self._newest = self._coming.pop(0)[1]
+                self.posed.see(self._newest, AIM)
+            if now % 5 < 0.25:
+                for name, member in zip(self.names, self.site.members, strict=True):
+                    self.posed.told(name, Seen(member.unit.ac_w, now))
+            if now % self.looks_s < 0.25:
+                self._look(now)
+            seen.append(self.site.grid_w)
+        return seen
+
+    def _look(self, now: float) -> None:
+        shares = [
+            Share(name, -2400, 2400, device.unit.soc_pct, device.unit.soc_pct * 54, (100 - device.unit.soc_pct) * 54)
+            for name, device in zip(self.names, self.devices, strict=True)
+        ]
+        self.posed.divide(now, AIM, shares)
+        # The simulated site has one meter for all; a unit that looks at one of its own is led by what it gave and what it is shown.
+        self.site.meter.grid_w, self.site.meter.fresh = 0.0, True
+        for name, member in zip(self.names, self.site.members, strict=True):
+            shown = self.posed.shown_w(name, now)
+            if self.naive and self._newest is not None:
+                shown = self._newest.power_w
+            member.sampled_w = member.unit.ac_w + (shown or 0.0)
+
+
+def step(second: float) -> float:
+    return 400 if second < 60 else 1400
+
+
+@pytest.mark.parametrize(("period_s", "late_s"), [(1.0, 0.5), (2.0, 1.0), (5.0, 2.0), (10.0, 3.0)])
+def test_a_unit_follows_the_house_through_any_meter(period_s: float, late_s: float) -> None:
+    house = House(step, period_s=period_s, late_s=late_s)
+    house.run(60)
+    assert abs(house.site.grid_w) < 35
+    after = house.run(60)
+    assert abs(house.site.grid_w) < 35
+    assert min(after) > -120, "it hardly overshoots"
+
+
+def test_a_sample_that_is_passed_on_as_it_came_makes_a_unit_hunt() -> None:
+    house = House(step, period_s=10.0, late_s=3.0, naive=True)
+    house.run(60)
+    after = house.run(60)
+    assert min(after) < -400
+
+
+def test_surplus_is_stored() -> None:
+    house = House(lambda _: -900.0)
+    house.run(60)
+    assert abs(house.site.grid_w) < 35
+
+
+def test_before_the_first_sample_nothing_is_shown() -> None:
+    posed = Posed(["unit"])
+    posed.divide(1.0, AIM, [Share("unit", -2400, 2400, 50, 100, 100)])
+    assert posed.shown_w("unit", 1.0) is None
+
+
+def test_a_unit_that_was_shown_a_difference_is_not_shown_it_again() -> None:
+    posed, share = Posed(["unit"]), [Share("unit", -2400, 2400, 50, 100, 100)]
+    posed.see(MeterSample(800.0, 10.0, 10.0), AIM)
+    posed.divide(10.0, AIM, share)
+    assert posed.shown_w("unit", 10.0) == 800
+    posed.divide(18.0, AIM, share)
+    assert posed.shown_w("unit", 18.0) == 0
+
+
+def test_units_get_their_shares_and_all_of_one_sign() -> None:
+    posed = Posed(["a", "b"])
+    shares = [Share("a", -2400, 1000, 60, 600, 400), Share("b", -2400, 1000, 40, 400, 600)]
+    posed.see(MeterSample(1500.0, 10.0, 1.0), AIM)
+    posed.divide(10.0, AIM, shares)
+    shown = [posed.shown_w(name, 10.0) for name in ("a", "b")]
+    assert shown == pytest.approx([900, 600])
+    posed.see(MeterSample(9000.0, 30.0, 1.0), AIM)
+    posed.divide(30.0, AIM, shares)
+    assert posed.shown_w("a", 30.0) == pytest.approx(100), "1000 W is all that it can do"
