@@ -106,7 +106,7 @@ def test_policies_differ_in_what_they_want_to_gain() -> None:
     level = int(np.abs(found.level_wh - 800).argmin())
     actions = [effects.choices[best].action for best in found.best[:, 0, 0, level]]
     leaves = [action is not Action.SELF_USE for action in actions]
-    wanted = [gate < 0.015 for gate in (*GATES[1:], GATES[0])] + [False]
+    wanted = [*(gate < 0.015 for gate in GATES), False]
     assert leaves == wanted, "0.6 kWh are kept for 1.5 ct more"
 
 

@@ -7,6 +7,7 @@ programme alone plans better (control.md, section 2.2).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -54,7 +55,8 @@ def solve_deterministic(problem: Problem) -> CoupledPlan:
         InvalidInput: the problem has several futures.
     """
     coupled = coupled_of(problem)
+    problem = replace(problem, gate=0.0)  # there is no doubt where all is known
     effects = effects_of(problem, steps=_STEPS)
-    found = programme(problem, effects, coupled.units[0].terminal, levels=_LEVELS)
+    found = programme(problem, effects, coupled.units[0].terminal, levels=_LEVELS, gates=())
     ac_w = choose(problem, effects, found, coupled.units[0].terminal).course.battery_w[:, 0]
     return solve_powers(coupled, np.where(ac_w < 0, 1.0, 0.0), np.where(ac_w > 0, 1.0, 0.0))

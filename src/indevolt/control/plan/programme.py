@@ -10,6 +10,7 @@ Not here: what a choice does (``effects``), how a plan reads (``solve``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -50,7 +51,13 @@ class Programme:
 
 
 def programme(
-    problem: Problem, effects: Effects, terminal: TerminalValue, *, levels: int = LEVELS, ahead: Numbers | None = None
+    problem: Problem,
+    effects: Effects,
+    terminal: TerminalValue,
+    *,
+    levels: int = LEVELS,
+    gates: Sequence[float] = GATES,
+    ahead: Numbers | None = None,
 ) -> Programme:
     """Solve a problem.
 
@@ -59,6 +66,7 @@ def programme(
         effects: of all its choices.
         terminal: what is left is worth.
         levels: of the grid.
+        gates: of the policies to find, beside that of the problem and plain self-use.
         ahead: regimes, levels: the cost that remains at the end; None: as ``terminal`` says.
     """
     level_wh = _levels(problem.battery, levels)
@@ -68,10 +76,10 @@ def programme(
     within /= within.sum(axis=1, keepdims=True)
     stays = np.where(_lit(problem), problem.persistence**effects.hours, 0.0)
     move = _Moves(problem, effects, level_wh, regimes)
-    gates = np.array([gate for gate in GATES if gate > problem.gate] + [problem.gate])[:, None, None, None]
+    wanted = np.array([problem.gate, *(gate for gate in gates if gate > problem.gate)])[:, None, None, None]
     standing = standing_costs(problem, level_wh)
     remaining, afterwards = np.empty((slots, count, levels)), np.empty((slots, count, levels))
-    best = np.empty((len(gates) + 1, slots, count, levels), dtype=np.intp)
+    best = np.empty((len(wanted) + 1, slots, count, levels), dtype=np.intp)
     gain = np.zeros(best.shape)
     if ahead is None:
         ahead = np.broadcast_to(-terminal_worth(terminal, level_wh, problem.battery), (count, levels))
@@ -81,7 +89,7 @@ def programme(
         expected, doubted = move.expected(slot, afterwards[slot], likely)
         ahead = remaining[slot] = expected.min(axis=1)
         plain = SELF_USE_AT if effects.allowed[slot, SELF_USE_AT] else int(effects.allowed[slot].argmax())
-        best[:-1, slot] = (expected + gates * doubted).argmin(axis=2)
+        best[:-1, slot] = (expected + wanted * doubted).argmin(axis=2)
         best[-1, slot] = plain
         gain[:, slot] = expected[:, plain] - np.take_along_axis(expected[None], best[:, slot][:, :, None], axis=2)[:, :, 0]
         best[:, slot][gain[:, slot] < TIE] = plain
