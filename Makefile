@@ -42,6 +42,7 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/fleet.py
 	$(PY) benchmarks/hub.py
 	$(PY) benchmarks/live.py
+	$(PY) benchmarks/plan.py
 	$(PY) benchmarks/kill9.py
 
 clean: ## remove everything that make and the tools made here
