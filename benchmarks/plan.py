@@ -163,9 +163,7 @@ def show_speed(rounds: int) -> None:
         shares.append(
             (without - true_cost(problem, quick.unit_w["battery"])) / (without - true_cost(problem, exact.unit_w["battery"]))
         )
-    print(
-        f"\nThe deterministic plan saves {mean(shares):.2%} of what the exact mixed-integer model does, {min(shares):.2%} on the"
-    )
+    print(f"\nThe deterministic plan saves {mean(shares):.2%} of what the exact mixed-integer model does, {min(shares):.2%} on the")
     print(f"worst of {len(shares)} days; both counted with the curve of losses itself.")
 
 
