@@ -115,7 +115,7 @@ def broker(table: Table) -> Iterator[str]:
     yield from table(["stage", "meaning"], ([f"`{stage}`", STAGES[stage]] for stage in OUTCOMES))
     yield DISCOVERY
     yield "### The house as a whole (`site`)\n"
-    yield from table(COLUMNS, (_row(each, SITE) for each in site_entities()))
+    yield from table(COLUMNS, (_row(each, SITE) for each in site_entities(chargers=True)))
     yield ""
     for family in families():
         yield from _family(family, table)

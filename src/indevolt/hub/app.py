@@ -21,6 +21,7 @@ from indevolt.errors import IndevoltError
 from indevolt.hub.alerts import Alerts, serve_alerts
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config, DeviceConfig
+from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.events import REMOVED, LinkChanged
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal, Kind
@@ -166,7 +167,7 @@ class _Work:
             journal=hub.journal,
             store=hub.store,
             numbers=hub.numbers,
-            alone=lambda: len(self._keepers) == 1,
+            alone=lambda: len(self._keepers) == 1 and all(meter.role is not MeterRole.PV for meter in hub.config.meters),
         )
         keeper.origin = origin
         self._keepers[keeper.id] = keeper

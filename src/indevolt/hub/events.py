@@ -64,6 +64,7 @@ class BranchSample:
     period_s: float
     energy_wh: float | None = None  # its own counter of that
     simulated: bool = False
+    quiet_s: float = 0.0  # how long its owner says that it may tell nothing while nothing changes; as long the value is live
 
 
 REMOVED: Final = "removed"

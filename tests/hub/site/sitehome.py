@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,10 +14,12 @@ from indevolt.errors import Unreachable
 from indevolt.hub.alerts import Alerts
 from indevolt.hub.bus import Bus, Subscription
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, PollConfig, SiteConfig, StoreConfig
+from indevolt.hub.config_meters import MeterConfig
 from indevolt.hub.events import Tier, Update
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
+from indevolt.hub.meters.service import serve_meters
 from indevolt.hub.recorder import serve_recorder
 from indevolt.hub.site.book import Picture
 from indevolt.hub.site.quantities import SITE
@@ -32,6 +34,7 @@ from indevolt.store.memory import MemoryStore
 from indevolt.transport import ReplyT, Transport
 
 POWER_S = 10.0
+PATIENCE_S = 20.0
 
 
 class Switchable:
@@ -66,6 +69,18 @@ class SiteHome:
     def value(self, name: str) -> float | None:
         return self.look().totals[name].value
 
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Let time pass until something holds that comes over sockets; gives up loudly."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():
+                await self.pass_s(1)
+
+    async def pass_s(self, seconds: int) -> None:
+        """Let time pass second by second, and sockets answer meanwhile."""
+        for _ in range(seconds):
+            await self.clock.advance(1)
+            await asyncio.sleep(0.002)  # for sockets: no time of the hub
+
     def published(self) -> list[Update]:
         """Return the readings of the site that came since this was asked last."""
         return [update for update in self.updates.take() if update.tier is Tier.SITE]
@@ -83,6 +98,7 @@ async def site_home(
     store: Store | None = None,
     clock: ManualClock | None = None,
     cut: tuple[str, ...] = (),
+    meters: tuple[MeterConfig, ...] = (),
 ) -> AsyncIterator[SiteHome]:
     """Run a home and its hub from some hour of the scenario's day; a store that is given is left open."""
     chosen = load(shipped(scenario), name=scenario)
@@ -96,7 +112,13 @@ async def site_home(
     devices = tuple(
         DeviceConfig(name=name, host=f"127.0.0.{at}", simulated=True, poll=poll) for at, name in enumerate(play.units, 1)
     )
-    config = Config(devices=devices, site=SiteConfig(time_zone="UTC"), store=StoreConfig(kind="memory"), api=ApiConfig(port=0))
+    config = Config(
+        devices=devices,
+        meters=meters,
+        site=SiteConfig(time_zone="UTC"),
+        store=StoreConfig(kind="memory"),
+        api=ApiConfig(port=0),
+    )
     kept = store or MemoryStore(clock=clock)
     if store is None:
         await kept.open(all_tables())
@@ -110,7 +132,7 @@ async def site_home(
             device, clock=clock, bus=bus, journal=journal, store=kept, numbers=hub.numbers, alone=lambda: False, transport=way
         )
     with bus.subscribe(Update, size=1_000_000) as updates:
-        tasks = [asyncio.create_task(service(hub)) for service in (serve_recorder, serve_site)]
+        tasks = [asyncio.create_task(service(hub)) for service in (serve_recorder, serve_site, serve_meters)]
         await asyncio.sleep(0)  # both listen before anything is read
         tasks += [asyncio.create_task(keeper.run()) for keeper in keepers.values()]
         await clock.advance(30)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from indevolt.battery import Quality
-from indevolt.hub.site.totals import METER, NEVER, NOTHING, Candidate, Known, Part, choose, notes, totals
+from indevolt.hub.config_meters import MeterRole
+from indevolt.hub.site.totals import METER, NEVER, NOTHING, Branch, Candidate, Known, Part, choose, notes, totals
 
 AT = datetime(2026, 6, 21, 10, tzinfo=UTC)
 watts = st.integers(-5000, 5000).map(float)
@@ -41,6 +42,10 @@ def meter(
     return Candidate(name, known(power, age_s, quality), is_unit)
 
 
+def plant(power: float) -> Branch:
+    return Branch("roof", MeterRole.PV, known(power))
+
+
 # ---- sums ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -57,6 +62,53 @@ def test_what_is_given_to_the_grid_is_positive_by_its_name_and_negative_by_the_s
     found = totals([unit("cellar", ac=900)], meter(-400))
     assert (found["grid_power"].value, found["grid_export_power"].value, found["grid_import_power"].value) == (-400, 400, 0)
     assert found["house_power"].value == 500
+
+
+@given(watts, watts, st.floats(0, 5000), st.floats(0, 5000))
+def test_a_plant_gives_to_the_house_as_units_do_and_a_car_is_a_part_of_it(grid: float, ac: float, sun: float, car: float) -> None:
+    branches = [plant(sun), Branch("wallbox", MeterRole.CHARGER, known(car)), Branch("pump", MeterRole.LOAD, known(700))]
+    found = totals([unit("cellar", ac=ac, pv=500)], meter(grid), branches)
+    assert found["solar_power"].value == pytest.approx(500 + sun)
+    assert found["house_power"].value == pytest.approx(max(0.0, grid + ac + sun))
+    assert found["ac_power"].value == ac
+    assert found["charger_power"].value == car
+
+
+def test_a_plant_without_any_battery_is_the_sun_of_the_house() -> None:
+    found = totals([], meter(-400), [plant(900)])
+    assert (found["solar_power"].value, found["house_power"].value) == (900, 500)
+    assert found["battery_power"].value is None
+
+
+@pytest.mark.parametrize("power", [NEVER, Known(800.0, AT, 60.0, Quality.STALE)])
+def test_a_plant_that_is_not_known_makes_sun_and_house_unknown_and_is_named(power: Known) -> None:
+    found = totals([unit("cellar", ac=300, pv=500)], meter(100), [Branch("roof", MeterRole.PV, power)])
+    for name in ("solar_power", "house_power", "self_sufficiency", "self_consumption"):
+        assert (found[name].value, found[name].missing) == (None, ("roof",)), name
+    assert found["grid_power"].value == 100
+    assert found["ac_power"].value == 300
+
+
+def test_a_car_or_load_that_is_not_known_leaves_the_house_known() -> None:
+    branches = [Branch("wallbox", MeterRole.CHARGER, NEVER), Branch("pump", MeterRole.LOAD, NEVER)]
+    found = totals([unit("cellar", ac=300)], meter(100), branches)
+    assert (found["charger_power"].value, found["charger_power"].missing) == (None, ("wallbox",))
+    assert (found["house_power"].value, found["house_power"].missing) == (400, ())
+
+
+def test_without_a_charger_its_power_is_absent_and_nothing_is_missing() -> None:
+    total = totals([unit("cellar", ac=300)], meter(100))["charger_power"]
+    assert (total.value, total.quality, total.missing) == (None, Quality.ABSENT, ())
+
+
+def test_it_is_said_what_sun_and_house_are_made_of() -> None:
+    branches = [plant(800), Branch("wallbox", MeterRole.CHARGER, known(3000))]
+    parts = [unit("cellar"), unit("attic")]
+    sun, house = notes(parts, meter(100), [meter(100)], totals(parts, meter(100), branches), branches)
+    assert "the units cellar, attic and of the plants that are measured by roof" in sun
+    assert "wallbox" in house
+    given = [plant(100)]
+    assert any("house gives power" in each for each in notes([], meter(-400), [meter(-400)], totals([], meter(-400), given), given))
 
 
 @given(st.lists(st.tuples(watts, watts, watts), min_size=1, max_size=5), watts)

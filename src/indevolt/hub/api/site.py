@@ -20,6 +20,7 @@ from indevolt.hub.api.history import FORMS, HistoryOf, PeriodsOf
 from indevolt.hub.api.models import HistoryBody, SampleBody
 from indevolt.hub.api.replies import NOT_MODIFIED, reply
 from indevolt.hub.api.site_models import (
+    BranchBody,
     MeterBody,
     MoneyBody,
     SiteBody,
@@ -115,6 +116,10 @@ def site_body(hub: Hub, picture: Picture) -> SiteBody:
         values={name: _total(total) for name, total in picture.totals.items()},
         meter=next((each for each in meters if each.chosen), None),
         meters=meters,
+        branches=[
+            BranchBody(name=each.meter, role=each.role, simulated=each.simulated, power=_sample(each.power, "W"))
+            for each in picture.branches
+        ],
         units=[_unit(hub, part) for part in picture.parts],
         notes=list(picture.notes),
         links=_LINKS,
@@ -126,7 +131,8 @@ def content_of(body: SiteBody) -> bytes:
     values = [(name, each.value, each.at, each.quality, each.missing) for name, each in body.values.items()]
     units = [(unit.name, unit.link, [(each.value, each.quality) for each in unit.values.values()]) for unit in body.units]
     meters = [(each.name, each.chosen, each.power and (each.power.value, each.power.quality)) for each in body.meters]
-    return repr((values, units, meters, body.notes)).encode()
+    branches = [(each.name, each.power and (each.power.value, each.power.quality)) for each in body.branches]
+    return repr((values, units, meters, branches, body.notes)).encode()
 
 
 def _total(total: Total) -> TotalBody:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from indevolt.battery import Quality
 from indevolt.hub.api.models import AlertBody, MetaBody, SampleBody, TroubleBody
 from indevolt.hub.api.steering import SteeringBody
+from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.keeper import Link
 from indevolt.hub.site.quantities import Flow
 from indevolt.store import Period
@@ -26,7 +27,7 @@ class TotalBody(BaseModel):
     at: datetime | None = Field(description="When the oldest of its parts was read.")
     age_s: float | None = Field(description="How long ago that was, by a clock that does not jump.")
     quality: Quality
-    missing: list[str] = Field(description="Devices that it lacks now; `meter` for the meter.")
+    missing: list[str] = Field(description="Devices and meters that it lacks now; `meter` for that of the house.")
 
 
 class MeterBody(BaseModel):
@@ -36,6 +37,17 @@ class MeterBody(BaseModel):
     kind: Literal["meter", "unit"] = Field(description="meter: read by the hub itself; unit: told by a unit.")
     chosen: bool = Field(description="Whether the totals are made of it; only one is, so nothing counts twice.")
     power: SampleBody | None = Field(description="Positive is taken from the grid; null: it never told.")
+
+
+class BranchBody(BaseModel):
+    """A meter of a part of the house."""
+
+    name: str
+    role: MeterRole = Field(
+        description="pv: a plant, in solar_power and house_power; charger: cars, in charger_power; load: another load, in no total."
+    )
+    simulated: bool
+    power: SampleBody | None = Field(description="Of a plant, what it gives; else what is taken; null: it never told.")
 
 
 class UnitShareBody(BaseModel):
@@ -60,6 +72,7 @@ class SiteBody(BaseModel):
     values: dict[str, TotalBody] = Field(description="By quantity; `/api/v1/site/points` tells what each means.")
     meter: MeterBody | None = Field(description="The meter that the totals are made of; null: none is known.")
     meters: list[MeterBody] = Field(description="All that there are.")
+    branches: list[BranchBody] = Field(description="The meters of parts of the house.")
     units: list[UnitShareBody]
     notes: list[str] = Field(description="What to know about these totals.")
     links: dict[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from indevolt.errors import IndevoltError, ProtocolError
@@ -112,9 +113,8 @@ class _Follower:
     def _publish(self, shown: Shown) -> None:
         meter = self._meter
         if meter.role is not MeterRole.GRID:
-            self._hub.bus.publish(
-                BranchSample(meter.name, meter.role, shown.power_w, shown.at, meter.period_s, shown.import_wh, meter.simulated)
-            )
+            sample = BranchSample(meter.name, meter.role, shown.power_w, shown.at, meter.period_s, shown.import_wh, meter.simulated)
+            self._hub.bus.publish(replace(sample, quiet_s=meter.config.patience_s or 0.0))
         elif not isinstance(meter.config, BatteryMeter):  # a unit tells of its own meter itself
             self._hub.bus.publish(
                 MeterSample(meter.name, shown.power_w, shown.at, meter.period_s, shown.import_wh, shown.export_wh, meter.simulated)

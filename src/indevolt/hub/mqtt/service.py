@@ -25,7 +25,7 @@ from indevolt.hub.keeper import CYCLE_DEADLINE_S, Keeper, Link
 from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.commands import LEAVE_S, Orders
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities
-from indevolt.hub.mqtt.site import site_entities, site_payload, site_unit
+from indevolt.hub.mqtt.site import has_chargers, site_entities, site_payload, site_unit
 from indevolt.hub.mqtt.topics import OFFLINE, ONLINE, TIERS, Topics, alerts_payload, state_payload, told_names
 from indevolt.hub.mqtt.trust import trust
 from indevolt.hub.site.quantities import SITE
@@ -264,8 +264,8 @@ class _Bridge:
         await self._send_site()
         await self._send(self.topics.device_status(SITE), ONLINE.encode(), qos=1)
         if self._config.discovery:
-            unit = site_unit(self._hub)
-            await self._announce_all(dict(self._announcer.entity(entity, unit) for entity in site_entities()))
+            unit, entities = site_unit(self._hub), site_entities(chargers=has_chargers(self._hub))
+            await self._announce_all(dict(self._announcer.entity(entity, unit) for entity in entities))
 
     async def _send_site(self) -> None:
         await self._send(self.topics.state(SITE, Tier.SITE), site_payload(self._hub))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.events import Tier
 from indevolt.hub.latest import HELD_CYCLES
 from indevolt.hub.mqtt.discovery import Entity, Unit, number_fields, title_of, value_field
 from indevolt.hub.mqtt.topics import state_payload
 from indevolt.hub.site.quantities import COUNTERS, ENERGIES, LEVELS, POWERS, SITE, SITE_UNITS
-from indevolt.hub.site.service import look, period_s
+from indevolt.hub.site.service import branches_of, look, period_s
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -18,19 +18,26 @@ if TYPE_CHECKING:
 TITLE: Final = "The house as a whole, as the hub works it out"
 SHOWN: Final = frozenset((*POWERS, *LEVELS, *(name for name in ENERGIES if "without" not in name)))
 """What is enabled from the start; flows, and what would be without a battery, are there for those who want them."""
+OF_CHARGERS: Final = frozenset(("charger_power", "energy_charger"))
+"""What is enabled only where a meter of the role charger is."""
 
 
-@cache
-def site_entities() -> tuple[Entity, ...]:
-    """Return the entities of the site."""
-    return tuple(_entity(name, unit) for name, unit in SITE_UNITS.items())
+def site_entities(*, chargers: bool) -> tuple[Entity, ...]:
+    """Return the entities of the site; ``chargers``: there is a meter of that role."""
+    shown = SHOWN if chargers else SHOWN - OF_CHARGERS
+    return tuple(_entity(name, unit, shown=name in shown) for name, unit in SITE_UNITS.items())
 
 
-def _entity(name: str, unit: str) -> Entity:
+def _entity(name: str, unit: str, *, shown: bool) -> Entity:
     fields = value_field(name) | number_fields(name, unit, grows=name in COUNTERS)
-    if name not in SHOWN:
+    if not shown:
         fields["enabled_by_default"] = False
     return Entity("sensor", name, title_of(name), Tier.SITE, "", settable=False, fields=fields)
+
+
+def has_chargers(hub: Hub) -> bool:
+    """Return whether there is a meter of what cars take."""
+    return MeterRole.CHARGER in branches_of(hub).values()
 
 
 def site_unit(hub: Hub) -> Unit:

@@ -15,7 +15,7 @@ def allocate(*, solar_w: float, battery_w: float, grid_w: float, house_w: float)
     """Return the power of each flow.
 
     Args:
-        solar_w: power of all PV inputs.
+        solar_w: power of all PV inputs and plants.
         battery_w: of all batteries: positive out of them.
         grid_w: at the meter: positive from the grid.
         house_w: what the house takes.

@@ -30,12 +30,13 @@ POWERS: Final[Mapping[str, str]] = {
     "grid_power": "Power at the meter: positive is taken from the grid, negative given to it",
     "grid_import_power": "Power taken from the grid",
     "grid_export_power": "Power given to the grid",
-    "solar_power": "Power of all PV inputs of all units",
+    "solar_power": "Power of the sun: all PV inputs of all units, and plants that a meter of the role pv measures",
     "battery_power": "Power of all batteries: positive out of them, negative into them",
     "charge_power": "Power into batteries, each unit by itself",
     "discharge_power": "Power out of batteries, each unit by itself",
     "ac_power": "AC power of all units: positive into the house",
-    "house_power": "What the house takes: meter and units together",
+    "house_power": "What the house takes, cars included: meter, units and plants of the role pv together",
+    "charger_power": "Power that cars take, by meters of the role charger: a part of house_power; absent without such meters",
 }
 LEVELS: Final[Mapping[str, tuple[str, str]]] = {
     "battery_soc": ("%", "State of charge of all batteries, each weighted by its capacity"),
@@ -47,10 +48,11 @@ LEVELS: Final[Mapping[str, tuple[str, str]]] = {
 ENERGIES: Final[Mapping[str, str]] = {
     "energy_grid_import": "Energy taken from the grid; only grows",
     "energy_grid_export": "Energy given to the grid; only grows",
-    "energy_solar": "Energy of all PV inputs, as the units count it; only grows",
+    "energy_solar": "Energy of the sun, as units and meters of plants count it; only grows",
     "energy_charge": "Energy into batteries, as the units count it; only grows",
     "energy_discharge": "Energy out of batteries, as the units count it; only grows",
-    "energy_house": "Energy that the house took; only grows",
+    "energy_house": "Energy that the house took, cars included; only grows",
+    "energy_charger": "Energy that cars took, a part of energy_house; only grows",
     "energy_import_without_battery": "What would have been bought, had the sun gone straight to the house; only grows",
     "energy_export_without_battery": "What would have been given to the grid then; only grows",
 }

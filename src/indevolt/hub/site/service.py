@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from indevolt.errors import IndevoltError
+from indevolt.hub.config_meters import BatteryMeter, MeterRole
 from indevolt.hub.derive import COUNTED
-from indevolt.hub.events import Event, LinkChanged, MeterSample, Tier, Update
+from indevolt.hub.events import BranchSample, Event, LinkChanged, MeterSample, Tier, Update
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import Link
 from indevolt.hub.latest import HELD_CYCLES
@@ -36,7 +37,7 @@ KEY: Final = "counts:site"
 async def serve_site(hub: Hub) -> None:
     """Work the site out until cancelled."""
     work = _Work(hub)
-    with hub.bus.subscribe(Update, LinkChanged, MeterSample, size=QUEUED) as events:
+    with hub.bus.subscribe(Update, LinkChanged, MeterSample, BranchSample, size=QUEUED) as events:
         await work.restore()
         try:
             while True:
@@ -48,12 +49,21 @@ async def serve_site(hub: Hub) -> None:
 
 def parts_of(hub: Hub) -> list[Part]:
     """Return what each unit contributes now."""
-    return [part_of(keeper.id, keeper.latest, simulated=keeper.simulated) for keeper in tuple(hub.keepers.values())]
+    elsewhere = {each.device for each in hub.config.meters if isinstance(each, BatteryMeter) and each.role is not MeterRole.GRID}
+    return [
+        part_of(keeper.id, keeper.latest, simulated=keeper.simulated, sees_grid=keeper.id not in elsewhere)
+        for keeper in tuple(hub.keepers.values())
+    ]
+
+
+def branches_of(hub: Hub) -> dict[str, MeterRole]:
+    """Return the meters of parts of the house by what flows through them, heard or not."""
+    return {meter.name: meter.role for meter in hub.config.meters if meter.role is not MeterRole.GRID}
 
 
 def look(hub: Hub) -> Picture:
     """Return the site as it is now; nothing is asked of a device, and nothing is counted."""
-    return hub.site.look(parts_of(hub), hub.clock.now(), hub.clock.monotonic())
+    return hub.site.look(parts_of(hub), branches_of(hub), hub.clock.now(), hub.clock.monotonic())
 
 
 def period_s(hub: Hub) -> float:
@@ -80,7 +90,7 @@ class _Work:
                     return True
                 keepers = self._hub.keepers
                 return len(keepers) <= MANY and all(each.id in self._heard for each in keepers.values() if each.link is Link.ONLINE)
-            case MeterSample():
+            case MeterSample() | BranchSample():
                 self._hub.site.hear(event, now_s)
                 return now_s - self._last_s >= min(METER_S, event.period_s)
             case LinkChanged(state=Link.SILENT | Link.REFUSED):
@@ -94,7 +104,7 @@ class _Work:
         self._last_s = now_s
         meter = hub.site.meter
         gap_s = max(LONGEST_GAP_S, HELD_CYCLES * period_s(self._hub))
-        picture = hub.site.cycle(parts_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
+        picture = hub.site.cycle(parts_of(hub), branches_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
         hub.bus.publish(Update(SITE, Tier.SITE, picture.reading(), next(hub.numbers)))
         if hub.site.meter != meter and picture.meter is not None:
             text = f"the meter of the house is now {'that of ' if picture.meter.is_unit else ''}{picture.meter.name}"

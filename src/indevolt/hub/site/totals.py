@@ -1,4 +1,4 @@
-"""Totals of the site from what each unit and the best meter say: never of some of them, and no meter counted twice. Pure.
+"""Totals of the site from units, the best meter and meters of branches: never of some of them, and no meter counted twice. Pure.
 
 A total is as good as its worst part and as old as its oldest. Where a part is unknown, so is the total, and the part is named.
 """
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from indevolt.battery import Quality, Sample
+from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.derive import COUNTED, ac_power
 from indevolt.hub.latest import Latest
 from indevolt.hub.site.quantities import SITE_UNITS
@@ -75,6 +76,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """What a meter of a part of the house tells: of a PV plant what it gives, of cars and other loads what they take."""
+
+    meter: str
+    role: MeterRole
+    power: Known
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """A total: its value, how old its oldest part is, and which parts it lacks."""
 
@@ -89,8 +100,8 @@ class Total:
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
-def part_of(unit: str, latest: Latest, *, simulated: bool = False) -> Part:
-    """Return what a unit contributes, out of what is known of it now."""
+def part_of(unit: str, latest: Latest, *, simulated: bool = False, sees_grid: bool = True) -> Part:
+    """Return what a unit contributes, out of what is known of it now; ``sees_grid``: its own meter is that of the house."""
 
     def known(name: str) -> Known:
         sample = latest.sample(name)
@@ -100,6 +111,8 @@ def part_of(unit: str, latest: Latest, *, simulated: bool = False) -> Part:
     values = {name: known(name) for name in names}
     values["ac_power"] = _ac(known)
     values["capacity"] = known("rated_capacity")
+    if not sees_grid:
+        del values["meter_power"]
     role = latest.sample("cluster_role")
     return Part(unit, values, str(role.value) if role is not None and role.value is not None else "", simulated)
 
@@ -146,15 +159,17 @@ def choose(candidates: Sequence[Candidate], current: str) -> Candidate | None:
 # ---- totals ----------------------------------------------------------------------------------------------------------------------
 
 
-def totals(parts: Sequence[Part], meter: Candidate | None) -> dict[str, Total]:
+def totals(parts: Sequence[Part], meter: Candidate | None, branches: Sequence[Branch] = ()) -> dict[str, Total]:
     """Return all totals but the energies, which are counted elsewhere."""
+    plants, chargers = _powers_of(MeterRole.PV, branches), _powers_of(MeterRole.CHARGER, branches)
     found = {name: _sum(name, parts) for name in SUMMED}
+    found["solar_power"] = total_of("W", [*((part.unit, part["solar_power"]) for part in parts), *plants], sum)
+    found["charger_power"] = total_of("W", chargers, sum)
     grid = found["grid_power"] = _of_meter(meter)
     found["grid_import_power"] = _changed(grid, lambda value: max(0.0, value))
     found["grid_export_power"] = _changed(grid, lambda value: max(0.0, -value))
-    found["house_power"] = house = combined(
-        (grid, found["ac_power"] if parts else _nothing("W")), lambda values: max(0.0, sum(values))
-    )
+    given = [found["ac_power"] if parts else _nothing("W"), total_of("W", plants, sum) if plants else _nothing("W")]
+    found["house_power"] = house = combined((grid, *given), lambda values: max(0.0, sum(values)))
     found.update(_levels(parts))
     solar = found["solar_power"]
     found["self_sufficiency"] = _share(house, found["grid_import_power"])
@@ -163,7 +178,11 @@ def totals(parts: Sequence[Part], meter: Candidate | None) -> dict[str, Total]:
 
 
 def notes(
-    parts: Sequence[Part], meter: Candidate | None, candidates: Sequence[Candidate], found: Mapping[str, Total]
+    parts: Sequence[Part],
+    meter: Candidate | None,
+    candidates: Sequence[Candidate],
+    found: Mapping[str, Total],
+    branches: Sequence[Branch] = (),
 ) -> Iterator[str]:
     """Yield what to know about totals."""
     others = [each.name for each in candidates if each.power is not NEVER and meter is not None and each.name != meter.name]
@@ -173,8 +192,14 @@ def notes(
     if cluster:
         names = ", ".join(part.unit for part in cluster)
         yield f"{names} are a cluster: each is taken to tell its own powers, but a master's state of charge may be that of all."
-    grid, ac = found["grid_power"], found["ac_power"]
-    if grid.value is not None and ac.value is not None and grid.value + ac.value < -UNMEASURED_W:
+    plants, chargers = _powers_of(MeterRole.PV, branches), _powers_of(MeterRole.CHARGER, branches)
+    if plants:
+        units = f"of the units {', '.join(part.unit for part in parts)} and " if parts else ""
+        yield f"The sun's power is that {units}of the plants that are measured by {', '.join(name for name, _ in plants)}."
+    if chargers:
+        yield f"What cars take, by {', '.join(name for name, _ in chargers)}, is a part of what the house takes."
+    given = [found["grid_power"].value, found["ac_power"].value if parts else 0.0, *(known.value for _, known in plants)]
+    if not found["house_power"].missing and sum(each or 0.0 for each in given) < -UNMEASURED_W:
         yield "Meter and units say that the house gives power: something feeds in that nobody measures, or a sign is wrong."
 
 
@@ -182,6 +207,11 @@ def _sum(name: str, parts: Sequence[Part]) -> Total:
     if not parts:
         return Total(None, SITE_UNITS[name], None, None, Quality.ABSENT)
     return total_of(SITE_UNITS[name], [(part.unit, part[name]) for part in parts], sum)
+
+
+def _powers_of(role: MeterRole, branches: Sequence[Branch]) -> list[tuple[str, Known]]:
+    """Return the powers of the branches of a role, by the name of their meter."""
+    return [(branch.meter, branch.power) for branch in branches if branch.role is role]
 
 
 def _of_meter(meter: Candidate | None) -> Total:
