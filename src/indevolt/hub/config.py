@@ -149,6 +149,16 @@ class GatewayConfig(Section):
             )
 
 
+class PoseConfig(Section):
+    """The hub poses as a Shelly Pro 3EM for this battery, so that its own loop follows the meter of the hub.
+
+    In the vendor's app this address is the battery's meter.
+    """
+
+    host: ListeningHost = Field(default="127.0.0.1", description="Address to listen on; the battery has to reach it.")
+    port: FreePort = Field(default=80, description="TCP port; a real one has 80, 0 takes a free one.", examples=[80])
+
+
 class DeviceConfig(Section):
     """One battery."""
 
@@ -174,6 +184,7 @@ class DeviceConfig(Section):
     simulated: bool = Field(default=False, description="It is a virtual device; whatever shows its values says so.")
     poll: PollConfig = Field(default_factory=PollConfig, description="How often it is asked.")
     gateway: GatewayConfig | None = Field(default=None, description="An OpenData address of the hub that stands in for it.")
+    pose: PoseConfig | None = Field(default=None, description="A meter that the hub poses as for it; needs control = true as well.")
 
     @property
     def address(self) -> str:

@@ -5,6 +5,7 @@ Unknown stays unknown: what is not live is left out, and ``control`` makes nothi
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ ACTIONS: Final[dict[type[Command], Action]] = {
 }
 CHARGE_HOLDS_S: Final = 120.0
 """How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
+POSED_S: Final = 15.0  # a unit that has not asked a posed meter for so long does not follow it; they ask every 1 to 2 s
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
 _TEMPERATURES: Final = (
     "main_temperature",
@@ -43,9 +45,8 @@ _KNOWN: Final = (
 _ROLES: Final = {"master": Role.MASTER, "slave": Role.SLAVE}
 
 
-def unit_state(unit: UnitSteering, now_s: float) -> UnitState:
+def unit_state(keeper: Keeper, now_s: float) -> UnitState:
     """Return what is known of a unit."""
-    keeper = unit.keeper
     known = _live(keeper.snapshot(_KNOWN))
     temperatures = [celsius for name in _TEMPERATURES if (celsius := known.number(name)) is not None]
     coldest = min(temperatures, default=None)
@@ -77,7 +78,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
     """
     now, now_s = hub.clock.now(), hub.clock.monotonic()
     config, price = hub.config.control, hub.price_at(now)
-    states = tuple(unit_state(unit, now_s) for unit in units)
+    states = tuple(unit_state(unit.keeper, now_s) for unit in units)
     return Situation(
         at=now,
         at_s=now_s,
@@ -89,13 +90,13 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
         goals=goals_of(config),
         caps=caps_of(config),
-        tier=tier_of(units),
+        tier=tier_of(hub, units, now_s),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
     )
 
 
-def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
-    """Return how these units follow the house: by their own loop where each has a meter that it knows.
+def tier_of(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> Tier:
+    """Return how these units follow the house: by their own loop where each has a meter that it knows, or that the hub poses as.
 
     What was read last counts, however old: a unit that is silent for a while has lost no meter, and one of which nothing was ever
     read is commanded nothing.
@@ -103,6 +104,8 @@ def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
     read = [unit.keeper.latest for unit in units if unit.keeper.latest.sample("battery_soc") is not None]
     meters = [latest.sample("meter_connected") for latest in read]
     own = all(sample is not None and sample.value is True for sample in meters)
+    if units and all(now_s - hub.posed.get(unit.keeper.id, -math.inf) <= POSED_S for unit in units):
+        return Tier.POSED
     return Tier.NATIVE if own else Tier.REALTIME
 
 
