@@ -133,16 +133,17 @@ class Paced:
         return ()
 
     def _joined(self, first: _Job) -> Sequence[_Job]:
+        if not first.joinable or not self._reads:
+            return (first,)
         jobs, others = [first], deque[_Job]()
         points = set(first.points)
-        for job in self._reads if first.joinable else ():
+        for job in self._reads:
             if job.joinable and not job.answer.done() and len(points.union(job.points)) <= self._max_points:
                 points.update(job.points)
                 jobs.append(job)
             else:
                 others.append(job)
-        if len(jobs) > 1:
-            self._reads = others
+        self._reads = others
         return jobs
 
     # ---- one exchange -----------------------------------------------------------------------------------------------

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from mqtthome import CELLAR, CONFIGS, ROOT, MqttHome, mqtt_home
 
-from indevolt.battery import Quality
 from indevolt.catalogue import families, load
 from indevolt.hub.derive import DERIVED_UNITS
-from indevolt.hub.events import Tier
+from indevolt.hub.events import Tier, Update
 from indevolt.hub.mqtt.discovery import Announcer, Entity, Unit, entities, title_of
 from indevolt.hub.mqtt.topics import Topics
 from mosquitto import Broker, Listener, listening
@@ -239,9 +238,9 @@ async def test_a_pack_that_is_missing_in_one_reading_stays(tmp_path: Path) -> No
 
 async def until_packs(home: MqttHome, listener: Listener, *, there: bool) -> None:
     """Let the next reading of the packs pass and be told, and no more."""
-    latest = home.hub.keepers["cellar"].latest
-    while ((sample := latest.sample("pack1_soc")) is not None and sample.quality is not Quality.NOT_INSTALLED) is not there:
-        await home.pass_time(20)
+    with home.hub.bus.subscribe(Update, size=1000) as updates:
+        while not any(update.tier is Tier.PACKS for update in updates.take()):
+            await home.pass_time(5)
     await listener.until(lambda: ("pack1_soc" not in listener.json(f"{CELLAR}/state/packs")["quality"]) is there)
 
 
