@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 Value: TypeAlias = bool | int | float | str | time | datetime
 """What a quantity can be: a switch, a number in its unit, a word of an enum or a text, a time of day, a clock."""
@@ -177,6 +177,23 @@ class Discharge:
 
 
 Command: TypeAlias = SelfUse | Schedule | Hold | Charge | Discharge
+
+
+def in_words(command: Command) -> str:
+    """Return a command as people are told of it."""
+    match command:
+        case Charge(power_w=power_w, soc_pct=soc_pct):
+            return f"charge with {power_w} W up to {soc_pct} %"
+        case Discharge(power_w=power_w, soc_pct=soc_pct):
+            return f"discharge with {power_w} W down to {soc_pct} %"
+        case Hold():
+            return "neither charge nor discharge"
+        case SelfUse():
+            return "self-use, as the device does it"
+        case Schedule():
+            return "the schedule that is saved in the device"
+        case _:
+            assert_never(command)
 
 
 class Stage(StrEnum):

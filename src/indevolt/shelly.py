@@ -19,6 +19,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from indevolt.clock import Clock, SystemClock
 from indevolt.errors import InvalidInput
+from indevolt.listener import stop_accepting
 from indevolt.measurement import Measurement
 from indevolt.protocol.shelly import Answer, Shelly, answer, device_name
 
@@ -111,7 +112,7 @@ class ShellyMeter:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        await _stop_accepting(listener)
+        await stop_accepting(listener)
         listener.close()
         if self._clients:
             self._all_gone = asyncio.get_running_loop().create_future()
@@ -266,13 +267,3 @@ def _framed(reply: Answer, *, keep: bool) -> bytes:
         f"Content-Length: {len(reply.body)}\r\n{allow}Connection: {end}\r\n\r\n"
     )
     return head.encode("ascii") + reply.body
-
-
-async def _stop_accepting(listener: asyncio.Server) -> None:
-    """Let nobody else in, and let arrive who is in: Python 3.11 would lose a client between the two when its listener closes."""
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # some loops accept in another way
-        for each in listener.sockets:
-            loop.remove_reader(each)
-    for _ in range(2):  # from accepting to connection_made
-        await asyncio.sleep(0)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import click
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value
+from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value, in_words
 from indevolt.catalogue import Model, Write, load, products
 from indevolt.cli.options import Link, complete_mode, complete_settable, device_options, dry_run_option, json_option, mode_words
 from indevolt.cli.page import Subcommand
@@ -72,7 +72,7 @@ def _commanding(command: Command) -> Intent:
         left_out = ("the mode is right already, so it is not written",) if len(found.writes) < len(found.steps) else ()
         return found.writes, (*found.notes, *left_out)
 
-    return Intent(do, plan, lambda model: model.spell(command), _describe(command))
+    return Intent(do, plan, lambda model: model.spell(command), in_words(command))
 
 
 @click.command(
@@ -201,22 +201,6 @@ def _carry_out_command(link: Link, command: Command, *, dry_run: bool, as_json: 
     if code == 0 and not (dry_run or as_json) and not isinstance(command, SelfUse | Schedule):
         click.echo(f"It stays so until another command; `indevolt mode {link.host} self-use` ends it.")
     return code
-
-
-def _describe(command: Command) -> str:
-    match command:
-        case Charge(power_w=power_w, soc_pct=soc_pct):
-            return f"charge with {power_w} W up to {soc_pct} %"
-        case Discharge(power_w=power_w, soc_pct=soc_pct):
-            return f"discharge with {power_w} W down to {soc_pct} %"
-        case Hold():
-            return "hold: neither charge nor discharge"
-        case SelfUse():
-            return "self-use: the device follows its meter"
-        case Schedule():
-            return "schedule: as saved in the app"
-        case _:
-            assert_never(command)
 
 
 def _carry_out(link: Link, intent: Intent, *, dry_run: bool, as_json: bool) -> int:

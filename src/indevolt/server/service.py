@@ -9,7 +9,6 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +24,7 @@ from indevolt.errors import (
     Unauthorized,
     Unreachable,
 )
+from indevolt.listener import stop_accepting
 from indevolt.protocol.digest import Challenge
 from indevolt.protocol.messages import AnyRequest, Data, Reply
 from indevolt.protocol.rpc import BadConfig, UnknownRpc, decode_request, encode_reply
@@ -126,7 +126,7 @@ class Server:
         """Stop listening, end what is being answered, drop every connection; a second call does nothing."""
         self._closing = True
         if self._listener is not None:
-            await _stop_accepting(self._listener)
+            await stop_accepting(self._listener)
             self._listener.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -289,16 +289,6 @@ class Server:
     def _tell(self, observe: Observer, connection: Connection, call: Call, status: int) -> None:
         elapsed_s = self._clock.monotonic() - connection.asked_at
         observe(connection.peer, call.method.decode("ascii"), call.target.decode("latin-1"), status, elapsed_s)
-
-
-async def _stop_accepting(listener: asyncio.Server) -> None:
-    """Let nobody else in, and let arrive who is in: Python 3.11 would lose a client between the two when its listener closes."""
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # some loops accept in another way
-        for each in listener.sockets:
-            loop.remove_reader(each)
-    for _ in range(2):  # from accepting to connection_made
-        await asyncio.sleep(0)
 
 
 def _status_of(error: Exception, *, strict: bool) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
-from indevolt.battery import Charge, Command, Discharge, Hold, Schedule, SelfUse, Value
+from indevolt.battery import Command, Value, in_words
 from indevolt.clock import Clock
 from indevolt.errors import IndevoltError
 from indevolt.measurement import Measurement
@@ -207,7 +207,7 @@ class Play:
                 return self._undoing(name, f"set back {_spell(back)}", partial(self._set, unit, back))
             case Order(command=command):
                 mode = unit.get("mode")
-                self._note(name, f"command: {_tell(command)}")
+                self._note(name, f"command: {in_words(command)}")
                 self._send(unit, name, command)
                 return self._undoing(name, f"mode back to {mode}", partial(self._set, unit, {"mode": mode or "self_use"}))
             case Remove(names=names):
@@ -297,19 +297,3 @@ def _slot(entry: ScheduleEntry) -> Slot:
 
 def _spell(values: Mapping[str, Value]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in values.items())
-
-
-def _tell(command: Command) -> str:
-    match command:
-        case Charge(power_w=power_w, soc_pct=soc_pct):
-            return f"charge with {power_w} W up to {soc_pct} %"
-        case Discharge(power_w=power_w, soc_pct=soc_pct):
-            return f"discharge with {power_w} W down to {soc_pct} %"
-        case Hold():
-            return "hold"
-        case Schedule():
-            return "run the schedule"
-        case SelfUse():
-            return "self-consumption"
-        case _:
-            assert_never(command)

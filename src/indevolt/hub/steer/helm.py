@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
+from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse, in_words
 from indevolt.control.controller import Controller
 from indevolt.control.situation import Decision, Dynamics, Rank, Tier, Weight
 from indevolt.hub.journal import Kind
-from indevolt.hub.steer.records import Left, Owner, Told, Wish, said
+from indevolt.hub.steer.records import Left, Owner, Told, Wish
 from indevolt.hub.steer.situation import situation
 from indevolt.hub.steer.trials import kept_dynamics
 from indevolt.hub.steer.waiting import soon
@@ -158,7 +158,7 @@ def wish_for_override(unit: UnitSteering, decision: Decision) -> Wish | None:
     else:
         limited = command
     binding = [*(reason.text for reason in decision.binding), *order.notes]
-    notes = (f"now {said(limited)}, as {'; '.join(dict.fromkeys(binding))}",) if binding else ()
+    notes = (f"now {in_words(limited)}, as {'; '.join(dict.fromkeys(binding))}",) if binding else ()
     owner = Owner.SAFETY if isinstance(limited, Hold) and not isinstance(made.command, Hold) else Owner.USER
     return Wish(owner, limited, "; ".join((why, *notes)), made.until, reasons, notes=notes, urgent=decision.urgent)
 

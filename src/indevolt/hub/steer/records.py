@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import orjson
 
-from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse
+from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, in_words
 from indevolt.control.ledger import Room
 from indevolt.errors import InvalidInput
 
@@ -62,23 +62,6 @@ def arguments_of(command: Command) -> dict[str, int]:
     return asdict(command)
 
 
-def said(command: Command) -> str:
-    """Return a command in words."""
-    match command:
-        case Charge(power_w=power_w, soc_pct=soc_pct):
-            return f"charge with {power_w} W up to {soc_pct} %"
-        case Discharge(power_w=power_w, soc_pct=soc_pct):
-            return f"discharge with {power_w} W down to {soc_pct} %"
-        case Hold():
-            return "neither charge nor discharge"
-        case SelfUse():
-            return "self-use, as the device does it"
-        case Schedule():
-            return "the schedule that is saved in the device"
-        case _:
-            assert_never(command)
-
-
 @dataclass(frozen=True, slots=True)
 class Override:
     """What a person asked for; it always ends."""
@@ -103,7 +86,7 @@ class Override:
 
     def why(self) -> str:
         """Return it in words."""
-        text = f"{said(self.command)}, as {self.by} asked, until {self.until:%Y-%m-%d %H:%M} UTC"
+        text = f"{in_words(self.command)}, as {self.by} asked, until {self.until:%Y-%m-%d %H:%M} UTC"
         return f"{text}: {self.reason}" if self.reason else text
 
     def text(self) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value
+from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value, in_words
 from indevolt.clock import Clock
 from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
 from indevolt.control.situation import Decision
@@ -28,7 +28,7 @@ from indevolt.device.lock import LeaseFile, Record
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chronicle import Chronicle
-from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, said, word_of
+from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, word_of
 from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class UnitSteering:
         if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():
             waiting.set_exception(Refused(f"{actor} asked for something else in between"))
         await self._set(override)
-        text = f"{said(command)} until {until:%Y-%m-%d %H:%M} UTC"
+        text = f"{in_words(command)} until {until:%Y-%m-%d %H:%M} UTC"
         self._tell(Step.ASKED, text, override.id)
         await self._chronicle.note(f"{actor} asked: {text}", by=actor, reason=reason, override=override.id)
         try:
@@ -405,7 +405,7 @@ class UnitSteering:
         if self.override is None or self.override.id != override.id:
             return
         await self._set(following)
-        text = f"{said(override.command)} is over: {why}"
+        text = f"{in_words(override.command)} is over: {why}"
         await self._chronicle.note(text, by=by, override=override.id)
         self._tell(Step.ENDED, text, override.id)
         first = self._first.get(override.id)
@@ -463,7 +463,7 @@ class UnitSteering:
 
     def _progress(self, override: Override | None, stage: Stage) -> None:
         if override is not None and stage in (Stage.ACCEPTED, Stage.CONFIRMED, Stage.EFFECTIVE):
-            self._tell(Step(stage.value), said(override.command), override.id)
+            self._tell(Step(stage.value), in_words(override.command), override.id)
 
     def _tell(self, step: Step, text: str, override: str = "", outcome: Outcome | None = None) -> None:
         self._chronicle.tell(step, text, self.owner, override, outcome)
