@@ -331,6 +331,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         from indevolt.hub.gateway import serve_gateway  # noqa: PLC0415
 
         yield "gateway", serve_gateway
+    if any(device.pose for device in config.devices):
+        from indevolt.hub.pose import serve_pose  # noqa: PLC0415
+
+        yield "pose", serve_pose
     if config.meters:
         from indevolt.hub.meters.service import serve_meters  # noqa: PLC0415
 
