@@ -44,6 +44,7 @@ bench: $(READY) ## measure against others, side by side (some minutes)
 	$(PY) benchmarks/live.py
 	$(PY) benchmarks/plan.py
 	$(PY) benchmarks/kill9.py
+	$(PY) benchmarks/zero_export.py
 
 clean: ## remove everything that make and the tools made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

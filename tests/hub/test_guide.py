@@ -28,7 +28,7 @@ def test_every_configuration_is_taken(example: str, tmp_path: Path) -> None:
 
 
 def test_there_are_configurations() -> None:
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 8
 
 
 def test_every_alert_is_explained() -> None:
