@@ -466,3 +466,14 @@ async def test_health_says_ok(store: Store, kind: str) -> None:
     health = store.health()
     assert (health["kind"], health["state"], health["waiting"], health["lost"]) == (kind, "ok", 0, 0)
     assert health["commit_at"]
+
+
+async def test_the_last_commit_that_health_tells_is_one_of_readings(store: Store) -> None:
+    await store.journal(after(0), "hub", "a note")
+    await store.put("key", "state")
+    assert store.health()["commit_at"] == ""
+    await store.append([reading(after(0), battery_power=1)])
+    first = store.health()["commit_at"]
+    assert first
+    await store.journal(after(1), "hub", "another")
+    assert store.health()["commit_at"] == first

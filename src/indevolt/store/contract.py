@@ -131,5 +131,5 @@ Energies: TypeAlias = list[tuple[datetime, dict[str, float | None]]]
 
 Health: TypeAlias = Mapping[str, int | float | str]
 """How a store is. Always has ``state`` ("ok", or "degraded: " and why), ``waiting`` (rows not yet kept), ``lost`` (rows given up
-since the start), ``dropped`` (values that no column can hold), ``commit_at`` (of the last commit, ISO 8601, or empty),
+since the start), ``dropped`` (values that no column can hold), ``commit_at`` (of the last commit of readings, ISO 8601, or empty),
 ``size_bytes`` and ``kind``."""

@@ -80,7 +80,8 @@ class MemoryStore(Store):
             self._feeds.setdefault(each.device, {}).setdefault(each.shape.layout.name, _Feed()).add(each)
         self._journal += map(entry_of, parcel.entries)
         self._kept_state |= dict(parcel.state)
-        self._commit_at = self._clock.now().isoformat()
+        if parcel.readings:
+            self._commit_at = self._clock.now().isoformat()
         if done is not None:
             done()
 

@@ -202,7 +202,8 @@ class WriterTask:
             if is_away(error):
                 self._lose(in_words(error))
             return error
-        self._commit_at = self._clock.now().isoformat()
+        if any(parcel.readings for parcel in parcels):
+            self._commit_at = self._clock.now().isoformat()
         return None
 
     # ---- what is on the local disk -----------------------------------------------------------------------------------

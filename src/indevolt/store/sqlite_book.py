@@ -152,7 +152,8 @@ class Book:
             self._rolled_up += (rolled_ms - feed.rolled_ms) // Level.FIVE.span_ms if feed.rolled_ms else 1
             feed.rolled_ms = rolled_ms
         self.too_old += sum(len(addition.kept) for addition in additions) - len(kept)
-        self.commit_at = self._clock.now().isoformat()
+        if any(addition.kept for addition in additions):
+            self.commit_at = self._clock.now().isoformat()
 
     def _keep(
         self, connection: sqlite3.Connection, additions: Sequence[Addition], new: dict[tuple[str, str], Feed]
