@@ -8,11 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from steered_house import House
+from steered_house import MODE, REALTIME, House
 
 from indevolt.battery import Charge, Discharge, Hold
-from indevolt.errors import ForeignWriter, LeaseHeld, Refused
+from indevolt.errors import Conflict, ForeignWriter, LeaseHeld, Refused
 from indevolt.hub.steer.records import Owner
+from indevolt.protocol.messages import SetData
 
 
 @pytest.fixture
@@ -174,3 +175,31 @@ async def test_two_orders_at_once_end_with_the_last(house: House) -> None:
             await first
         await house.clock.advance(30)
         assert house.power_w == -400
+
+
+async def test_a_program_behind_the_gateway_is_given_way_to_at_once(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(800, 90))
+        write = Discharge(300, 50)
+        assert it.keeper.device is not None
+        await it.passing(it.keeper.exchange(SetData(REALTIME, (2, write.power_w, write.soc_pct))))
+        assert it.owner is Owner.FOREIGN
+        await house.clock.advance(60)
+        assert house.power_w == 300
+        assert any("somebody else wrote: realtime_state is discharge" in text for text in await it.decisions())
+        await house.clock.advance(900)
+        assert house.power_w == -800
+    assert house.mode == "self_use"
+
+
+async def test_a_program_behind_the_gateway_does_not_write_past_another_that_holds_the_lease(house: House) -> None:
+    async with house.hub() as it:
+        house.files.folder.mkdir(exist_ok=True)
+        script = house.files
+        script.acquire(house.clock.now())
+        with pytest.raises(Conflict, match="is held by"):
+            await it.passing(it.keeper.exchange(SetData(MODE, (4,))))
+        assert house.wire.writes == []
+        script.release()
+        await it.passing(it.keeper.exchange(SetData(MODE, (5,))))
+    assert house.mode == "schedule"

@@ -360,15 +360,27 @@ class Lease:
         if await self.device.restarted_since(self._wrote_s):
             self._account.note("restarted", shown=found)
             return
-        now = self._clock.now()
+        self.give_way(found, {name: value for name, value in shown.items() if value is not None})
+
+    def give_way(self, found: Mapping[str, Value], shown: Mapping[str, Value] | None = None) -> None:
+        """Leave what somebody else wrote alone for 15 min, and his mode for good.
+
+        Args:
+            found: what he wrote.
+            shown: what is set now, beside that.
+
+        Raises:
+            LeaseLost, InvalidInput: it cannot be kept.
+        """
+        record, now = self._account.record, self._clock.now()
         until = now + timedelta(seconds=YIELD_S)
+        self.sent, self._in_realtime = None, False
         self.yielded = Yielded(found, now, until, self._clock.monotonic() + YIELD_S)
         record = replace(record, wrote={**record.wrote, **found})
         if MODE in found and record.snapshot is not None:  # who chose another mode wants to find it again
-            known = {name: value for name, value in shown.items() if value is not None}
-            record = replace(record, snapshot=record.snapshot.rebased(known))
+            record = replace(record, snapshot=record.snapshot.rebased({**(shown or {}), **found}))
         self._account.keep(record)
-        self._account.note("foreign", shown=found, until=until)
+        self._account.note("foreign", shown=dict(found), until=until)
 
     async def _while_held(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something, and stop at once when the lease ends meanwhile."""

@@ -30,6 +30,7 @@ from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
 from indevolt.hub.journal import Journal, Kind
 from indevolt.hub.latest import Latest
+from indevolt.hub.steer.passing import pass_on
 from indevolt.hub.tiers import names_of, names_without, tables_of, tiers_of
 from indevolt.hub.turns import Turn, Turns
 from indevolt.protocol.messages import Data, GetData, Raw, Request, SysGetConfig
@@ -203,11 +204,14 @@ class Keeper:
             known = self._heard.recall(request.keys, max_age_s)
             if known is not None:
                 return known
+        if request.repeatable:
+            return await self._paced.exchange(request)
         try:
+            if self.steering is not None:
+                return await pass_on(self.steering, self._clock, request, lambda: self._paced.exchange(request))
             return await self._paced.exchange(request)
         finally:
-            if not request.repeatable:
-                self._heard.forget()
+            self._heard.forget()
 
     def heard(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
         """Return the raw values by point that are young enough, and the points of which nothing so young is known."""
