@@ -28,7 +28,7 @@ from test_beacon import own_network_address
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 and answers from any of it")
 
-ANY = "0.0.0.0"  # noqa: S104 - to send to, which means this machine
+ANY = "0.0.0.0"
 PATIENCE_S = 10  # of a test that fails; one that succeeds never waits
 MANY = 10_000
 SOME = sorted(random.Random(8).sample(range(MANY), 30))

@@ -185,7 +185,7 @@ class Ear(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.heard: list[bytes] = []
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's own signature
+    def datagram_received(self, data: bytes, _addr: tuple[str, int]) -> None:
         self.heard.append(data)
 
 

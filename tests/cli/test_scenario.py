@@ -123,13 +123,13 @@ class Command(HTMLParser):
         self.feed(page)
         self.close()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as it is called
+    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
         self._inside = tag == "pre"
 
     def handle_data(self, data: str) -> None:
         self.command += data if self._inside else ""
 
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - as it is called
+    def handle_endtag(self, _tag: str) -> None:
         self._inside = False
 
 
@@ -272,7 +272,7 @@ def test_mistakes_are_told_with_file_line_and_field(indevolt: Program, short: Pa
         (["--scenario", "clouds", "--push", "1"], "the meter of this home (shelly) broadcasts nothing"),
         (["--scenario", "clouds", "--cert", "x.pem"], "a certificate means nothing without https"),
         (["--scenario", "clouds", "--seed", "-1"], "--seed: -1 does not fit"),
-        (["--fleet", "3", "--host", "0.0.0.0"], "--host means nothing with --fleet"),  # noqa: S104 - refused
+        (["--fleet", "3", "--host", "0.0.0.0"], "--host means nothing with --fleet"),
         (["--fleet", "3", "--api", "digest"], "--api means nothing with --fleet"),
         (["--fleet", "3", "--model", "p1"], "no product 'p1'"),
         (["--model", "bk1600", "--model", "powerflex2000"], "--model is given 2 times, and a device has one"),
@@ -324,7 +324,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 def ask(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - our own address
+    with urllib.request.urlopen(url, timeout=10) as reply:
         return json.load(reply)
 
 

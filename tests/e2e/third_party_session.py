@@ -39,7 +39,7 @@ async def session(product: str, generation: int) -> dict[str, Any]:
     night = steady_house(Surroundings(700, ()))
     simulator = Simulator(product, house=night, lag_s=0.0, response=INSTANT)
     seen: dict[str, Any] = {"serial": simulator.serial}
-    async with VirtualDevice(simulator, host="0.0.0.0", port=8080, discovery_port=8099), aiohttp.ClientSession() as http:  # noqa: S104 - the namespace has no way out
+    async with VirtualDevice(simulator, host="0.0.0.0", port=8080, discovery_port=8099), aiohttp.ClientSession() as http:
         found = await async_discover(timeout=1.5)
         seen["discovered"] = [{"host": device.host, "port": device.port, **device.metadata} for device in found]
         api = IndevoltAPI.from_discovered_device(found[0], http)
@@ -62,4 +62,4 @@ async def session(product: str, generation: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(session(sys.argv[1], int(sys.argv[2])))))  # noqa: T201 - its result
+    print(json.dumps(asyncio.run(session(sys.argv[1], int(sys.argv[2])))))

@@ -391,4 +391,5 @@ async def answers(path: str) -> Mapping[str, Any] | None:
     said = await reader.read()
     writer.close()
     await writer.wait_closed()
-    return json.loads(said.partition(b"\r\n\r\n")[2])  # type: ignore[no-any-return]
+    body: dict[str, Any] = json.loads(said.partition(b"\r\n\r\n")[2])
+    return body

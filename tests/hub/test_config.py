@@ -293,7 +293,7 @@ def test_two_gateways_need_two_ports() -> None:
 def test_a_program_is_refused_what_a_file_is() -> None:
     with pytest.raises(ValidationError, match="could command the battery"):
         DeviceConfig.model_validate(
-            {"name": "a", "host": "b", "control": True, "gateway": {"port": 1, "host": "0.0.0.0", "writes": True}}  # noqa: S104
+            {"name": "a", "host": "b", "control": True, "gateway": {"port": 1, "host": "0.0.0.0", "writes": True}}
         )
 
 

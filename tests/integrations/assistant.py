@@ -46,7 +46,7 @@ def install() -> None:
     """Install it, if it is not there."""
     if program():
         return
-    print(f"Installing Home Assistant in {folder()} ...")  # noqa: T201 - this is a program
+    print(f"Installing Home Assistant in {folder()} ...")
     venv.create(folder(), clear=True, with_pip=True)
     subprocess.run([folder() / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", WANTED], check=True)
     (folder() / "ready").touch()

@@ -20,7 +20,7 @@ from wire_oracle import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 
-ANY = "0.0.0.0"  # noqa: S104 - all of loopback, and nothing is served elsewhere
+ANY = "0.0.0.0"
 PATIENCE_S = 10  # of a test that fails; one that succeeds never waits
 FIRST, SECOND, NOBODY = "127.1.0.1", "127.1.0.2", "127.1.0.3"
 
@@ -164,7 +164,7 @@ async def test_a_body_that_looks_like_a_host_line_is_a_body() -> None:
         reader, writer = await asyncio.open_connection(FIRST, server.port)
         with closing(writer):
             writer.write(whole.removesuffix(body.encode()) + b"\r\n")
-            await until(lambda: any(each._reader is not None for each in server._connections))  # type: ignore[union-attr]
+            await until(lambda: any(each._reader is not None for each in server._connections))  # type: ignore[union-attr]  # no doorway is among them
             writer.write(b"x" * (len(body) - 2))
             assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).endswith(b'{"1":1}')
 
@@ -186,9 +186,10 @@ async def test_each_device_has_its_own_guard_and_its_own_observer() -> None:
 
 
 def test_a_guard_for_all_devices_is_a_mistake_that_is_told() -> None:
-    for option in ({"guard": lambda *_: None}, {"observe": lambda *_: None}):
+    options: list[dict[str, Any]] = [{"guard": lambda *_: None}, {"observe": lambda *_: None}]
+    for option in options:
         with pytest.raises(InvalidInput, match="each their own"):
-            Server(Switchboard({}.get), **option)  # type: ignore[arg-type]
+            Server(Switchboard(lambda _: None), **option)
 
 
 async def test_a_device_that_cannot_be_made_is_reset_and_told_to_the_loop() -> None:

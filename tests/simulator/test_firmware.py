@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -155,7 +156,8 @@ def test_a_command_may_feed_the_grid_as_far_as_that_is_allowed() -> None:
 
 @pytest.mark.parametrize(("limit", "power_w"), [("ac_out_max_w", 2000), ("ac_in_max_w", -2000)])
 def test_settings_limit_what_a_command_can_do_at_the_socket(limit: str, power_w: float) -> None:
-    home = Home(Orders(mode=Mode.POWER, power_w=power_w, **{limit: 600.0}))  # type: ignore[arg-type]
+    limits: dict[str, Any] = {limit: 600.0}
+    home = Home(Orders(mode=Mode.POWER, power_w=power_w, **limits))
     home.after(1)
     assert abs(home.unit.inverter_w) == pytest.approx(600)
 

@@ -78,7 +78,7 @@ def test_no_instant_leaves_the_values(values: list[int], second: float, step_s: 
         ([], 60, None, "no values"),
         ([1.0], 0, None, "step_s: 0"),
         ([1.0], float("nan"), None, "step_s: nan"),
-        ([1.0], 60, datetime(2026, 1, 1), "no time zone"),  # noqa: DTZ001
+        ([1.0], 60, datetime(2026, 1, 1), "no time zone"),  # noqa: DTZ001 - that is the point
     ],
 )
 def test_a_series_that_cannot_be_is_named(values: list[float], step_s: float, start: datetime | None, named: str) -> None:

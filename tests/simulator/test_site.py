@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -130,7 +132,7 @@ def test_units_that_know_nothing_of_each_other_settle_within_half_a_minute(count
 def test_units_that_know_nothing_of_each_other_do_not_hunt(count: int) -> None:
     site = site_of(*[FOLLOW] * count, house=changing((0, 400), (60, 2000)))
     wait(site, 100)
-    given_w = [curve(site, 60, lambda unit=unit: unit.ac_w) for unit in site.units]  # type: ignore[misc]
+    given_w = [curve(site, 60, partial(getattr, unit, "ac_w")) for unit in site.units]
     assert all(max(each) - min(each) < 1 for each in given_w)
     assert sum(each[-1] for each in given_w) == pytest.approx(2000, abs=1)
 
@@ -254,8 +256,8 @@ def cluster_of(
     return site
 
 
-def command(power_w: float, **more: float) -> Orders:
-    return Orders(mode=Mode.POWER, power_w=power_w, **more)  # type: ignore[arg-type]
+def command(power_w: float, **more: Any) -> Orders:
+    return Orders(mode=Mode.POWER, power_w=power_w, **more)
 
 
 @pytest.mark.parametrize("power_w", [2400, -2400])
@@ -340,8 +342,12 @@ def test_a_member_alone_is_no_cluster() -> None:
 def test_what_is_on_the_agenda_happens_in_its_order_and_at_its_own_moment() -> None:
     site = site_of(FOLLOW)
     done: list[tuple[str, float]] = []
+
+    def note(name: str) -> None:
+        done.append((name, site.at_s))
+
     for delay_s, name in ((30, "late"), (10, "soon"), (10, "soon too"), (20.5, "between")):
-        site.after(delay_s, lambda name=name: done.append((name, site.at_s)))  # type: ignore[misc]
+        site.after(delay_s, partial(note, name))
     wait(site, 9)
     assert not done
     wait(site, 60)

@@ -38,7 +38,7 @@ async def append_for_ever(store: Store) -> None:
     while True:
         await store.append([counted(each) for each in range(number, number + AT_ONCE)])
         number += AT_ONCE
-        print(number, flush=True)  # noqa: T201 - to the test
+        print(number, flush=True)
         if number // AT_ONCE % 50 == 0:
             await store.maintain(BEGIN + timedelta(seconds=number * 5))
 
@@ -96,7 +96,7 @@ def many(rounds: int) -> None:
             writer.kill()
             promised = max(promised, acknowledged(writer))
         found = asyncio.run(kept(path))
-        print(f"{rounds} kills: {promised} acknowledged, {len(found)} found, doubled {len(found) - len(set(found))}")  # noqa: T201
+        print(f"{rounds} kills: {promised} acknowledged, {len(found)} found, doubled {len(found) - len(set(found))}")
 
 
 if __name__ == "__main__":

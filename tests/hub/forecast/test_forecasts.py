@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 from kept_house import a_hub, at_work
-from websource import Asked, WebSource, web_source
 
 from indevolt.clock import ManualClock
 from indevolt.errors import ProtocolError
@@ -30,6 +29,7 @@ from indevolt.hub.site.quantities import SITE
 from indevolt.hub.tiers import tables_of
 from indevolt.store import StoredReading
 from indevolt.store.memory import MemoryStore
+from websource import Asked, WebSource, web_source
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 SOUTH = PlaneConfig(tilt_deg=30, azimuth_deg=180, peak_w=1000)

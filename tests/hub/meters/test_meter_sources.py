@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 from kept_house import at_work
-from websource import Asked, WebSource, web_source
 
 from indevolt.clock import ManualClock
 from indevolt.hub.alerts import What, serve_alerts
@@ -40,6 +39,7 @@ from indevolt.simulator.accessory import Accessory, Sort
 from indevolt.virtual import VirtualDevice
 from meters.meterhome import meter_home
 from mosquitto import Broker, free_port, listening
+from websource import Asked, WebSource, web_source
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from api.apihome import PATIENCE_S, api_home
 from kept_house import a_hub, at_work
-from websource import Asked, WebSource, web_source
 
 from indevolt.clock import ManualClock
 from indevolt.errors import Unauthorized
@@ -35,6 +34,7 @@ from indevolt.hub.prices.book import Prices
 from indevolt.hub.prices.service import FIRST_PAUSE_S, serve_prices
 from indevolt.hub.secret import Secret
 from indevolt.store.memory import MemoryStore
+from websource import Asked, WebSource, web_source
 
 MORNING = datetime(2026, 6, 22, 7, 0, tzinfo=UTC)  # nine o'clock in Berlin
 DAY = timedelta(days=1)
