@@ -83,8 +83,8 @@ def demo_command(
 ) -> None:
     """Start a simulated home with two units and a meter, and the hub that keeps it; show both live until Ctrl-C.
 
-    Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile. Above 120
-    times as fast as real, the hub sees too little of the home to steer it, and only shows its plan.
+    Everything is simulated, and nothing listens beyond this machine. Other programs may talk to units and hub meanwhile. Where more
+    than two minutes pass in a second, the hub sees too little of the home to steer it, and only shows its plan.
     """
     with the_hub_extra():
         from indevolt.demo import running, settled  # the hub is an extra, and slow to import
