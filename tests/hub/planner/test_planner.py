@@ -15,7 +15,7 @@ from indevolt.hub.config_forecast import PlanConfig
 from indevolt.hub.config_tariff import FixedTariff
 from indevolt.hub.planner.days import compared, day_key
 from indevolt.hub.planner.planner import SURPRISE_PCT, TOO_OLD, Planner
-from indevolt.hub.planner.problem import NotKnown, facts_of, filled, problem_of
+from indevolt.hub.planner.problem import MOST_WORK, SORTS_OF_WEATHER, NotKnown, facts_of, filled, problem_of
 from indevolt.hub.planner.service import PINS, make, serve_planner
 from indevolt.hub.prices import madeup
 from indevolt.hub.prices.records import QUARTER, quarter_of
@@ -39,8 +39,18 @@ async def test_a_problem_has_quarters_from_the_one_that_runs_to_the_end_of_the_h
         assert known == sorted(known, reverse=True), "what is guessed comes after what is known"
         assert True in known
         assert False in known
-        assert len(problem.scenarios) == 39, "thirteen days of load with three sorts of weather"
+        assert len(problem.scenarios) == 33, "eleven days of load with three sorts of weather"
         assert {each.regime for each in problem.scenarios} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("horizon_h", "days"), [(12, 13), (36, 11), (72, 5)])
+async def test_the_further_a_plan_looks_the_fewer_days_it_reckons_with(horizon_h: int, days: int) -> None:
+    async with plan_home(service=False, plan=PlanConfig(horizon_h=horizon_h)) as it:
+        problem = problem_of(await facts_of(it.hub, it.hub.clock.now()))
+        assert len(problem.slots) == 4 * horizon_h
+        assert len(problem.scenarios) == SORTS_OF_WEATHER * days
+        assert len(problem.slots) * len(problem.scenarios) <= MOST_WORK
+        assert sum(each.weight for each in problem.scenarios) == pytest.approx(SORTS_OF_WEATHER)
 
 
 async def test_the_battery_is_what_the_device_says() -> None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 HISTORY_DAYS: Final = 28  # that load and sun are guessed from
 PER_DAY: Final = 96
+SORTS_OF_WEATHER: Final = 3
+MOST_DAYS, LEAST_DAYS = 14, 4  # of past load that a plan reckons with, each with every sort of weather
+MOST_WORK: Final = 144 * 33
+"""Slots times scenarios of a plan, that it is solved in less than 100 ms of a core, and the battery is not steered late for it."""
 _AWAKE_PACK_W: Final = 2.0  # of standby for each extension pack (control.md, section 0)
 
 Numbers = NDArray[np.float64]
@@ -123,13 +127,15 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
 
 def scenarios_of(facts: Facts) -> tuple[Scenario, ...]:
     """Return every way of load with every sort of weather."""
-    load_w, likely = load_paths(filled(facts.load_history_w), len(facts.prices), PER_DAY)
+    slots = len(facts.prices)
+    days = min(MOST_DAYS, max(LEAST_DAYS, MOST_WORK // (slots * SORTS_OF_WEATHER)))
+    load_w, likely = load_paths(filled(facts.load_history_w), slots, PER_DAY, days=days)
     pairs = [
         (0.0, 0.0) if foreseen is None or given is None else (foreseen, given)  # as at night: nothing is learnt from it
         for foreseen, given in zip(facts.foreseen_w, facts.given_w, strict=True)
     ]
     past = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    pv_w = pv_paths(np.asarray(facts.pv_w, dtype=np.float64), past[:, 0], past[:, 1], PER_DAY)
+    pv_w = pv_paths(np.asarray(facts.pv_w, dtype=np.float64), past[:, 0], past[:, 1], PER_DAY, count=SORTS_OF_WEATHER)
     return scenarios(load_w, pv_w, likely)
 
 

@@ -128,8 +128,11 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
     from indevolt.hub.planner.problem import facts_of, problem_of  # noqa: PLC0415
 
     facts = await facts_of(hub, now)
-    problem = problem_of(facts, reserve_pct=reserve_pct)
-    return await asyncio.to_thread(solve, problem, now), facts.notes
+
+    def worked_out() -> Plan:
+        return solve(problem_of(facts, reserve_pct=reserve_pct), now)
+
+    return await asyncio.to_thread(worked_out), facts.notes
 
 
 def soc_of(hub: Hub) -> float | None:
