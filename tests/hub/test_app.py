@@ -20,15 +20,18 @@ from typing import Any
 
 import pytest
 
-from indevolt.clock import ManualClock
+from indevolt.clock import ManualClock, SystemClock
 from indevolt.discovery import Api, Found, discover
 from indevolt.errors import IndevoltError, ReadOnly, StoreUnavailable
 from indevolt.hub.alerts import What
-from indevolt.hub.app import LONGEST_PAUSE_S, SEARCH_S, run_until_stopped, running
+from indevolt.hub.app import LONGEST_PAUSE_S, SEARCH_S, open_store, run_until_stopped, running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, PollConfig, StoreConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link
+from indevolt.hub.secret import Secret
 from indevolt.simulator import Accessory, Simulator, Sort
+from indevolt.store.postgres import PostgresStore
+from indevolt.store.rollup import Level
 from indevolt.store.sqlite import SqliteStore
 from indevolt.virtual import VirtualDevice
 
@@ -230,6 +233,13 @@ async def test_what_the_hub_is_for_ends_it_with_its_own_error_and_not_with_a_gro
         broken[0].store.append = append  # type: ignore[method-assign, assignment]  # a store that breaks while the hub runs
         with pytest.raises(StoreUnavailable, match="the disk is gone"):
             await asyncio.wait_for(stopping, 30)
+
+
+async def test_a_store_on_a_server_keeps_everything_as_long_as_it_is_told() -> None:
+    wanted = StoreConfig(kind="postgres", url=Secret("postgresql:///history"), raw_days=10, five_minute_days=30)
+    store = open_store(config(store=wanted), SystemClock())
+    assert isinstance(store, PostgresStore)
+    assert store._writer._days == {Level.RAW: 10, Level.FIVE: 30, Level.HOUR: None}
 
 
 async def test_a_store_that_cannot_be_opened_is_its_own_error_as_well(tmp_path: Path) -> None:

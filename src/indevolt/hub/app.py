@@ -54,16 +54,21 @@ SEARCH_S: Final = 60.0  # between two searches, while the configuration names no
 def open_store(config: Config, clock: Clock) -> Store:
     """Return the store that a configuration asks for; nothing is opened yet."""
     store = config.store
-    if store.kind == "postgres":
-        from indevolt.store.postgres import PostgresStore  # noqa: PLC0415 - its driver is an extra of its own
+    if store.url is not None:  # PostgreSQL has one, and nothing else
+        from indevolt.store.postgres import PostgresStore
 
-        assert store.url is not None  # noqa: S101 - the configuration was checked
-        return PostgresStore(store.url.reveal(), clock=clock, spool=config.hub.data / "spool.sqlite3", raw_days=store.raw_days)
+        return PostgresStore(
+            store.url.reveal(),
+            clock=clock,
+            spool=config.hub.data / "spool.sqlite3",
+            raw_days=store.raw_days,
+            five_minute_days=store.five_minute_days,
+        )
     if store.kind == "memory":
-        from indevolt.store.memory import MemoryStore  # noqa: PLC0415 - for tests and trials
+        from indevolt.store.memory import MemoryStore
 
         return MemoryStore(clock=clock, raw_days=store.raw_days)
-    from indevolt.store.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
+    from indevolt.store.sqlite import SqliteStore
 
     path = store.path or config.hub.data / "history.sqlite3"
     return SqliteStore(path, clock=clock, raw_days=store.raw_days, five_minute_days=store.five_minute_days)
@@ -272,7 +277,7 @@ async def _upkeep(hub: Hub) -> None:
 async def _search(hub: Hub) -> None:
     """Keep what is found on the network again and again, as nobody named any device; it is only read."""
     assert hub.scout is not None  # noqa: S101 - made just before
-    assert hub.roster is not None  # noqa: S101
+    assert hub.roster is not None  # noqa: S101 - made just before
     left_out: set[str] = set()
     while True:
         async for sighting in hub.scout.sightings():
@@ -324,43 +329,43 @@ _CORE: Final[Mapping[str, Service]] = {
 
 def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
     """Yield the bridges that a configuration asks for; each is imported only then."""
-    from indevolt.hub.api import serve_api  # noqa: PLC0415 - as said above
+    from indevolt.hub.api import serve_api
 
     yield "api", serve_api
     if any(device.gateway for device in config.devices):
-        from indevolt.hub.gateway import serve_gateway  # noqa: PLC0415
+        from indevolt.hub.gateway import serve_gateway
 
         yield "gateway", serve_gateway
     if any(device.pose for device in config.devices):
-        from indevolt.hub.pose import serve_pose  # noqa: PLC0415
+        from indevolt.hub.pose import serve_pose
 
         yield "pose", serve_pose
     if config.meters:
-        from indevolt.hub.meters.service import serve_meters  # noqa: PLC0415
+        from indevolt.hub.meters.service import serve_meters
 
         yield "meters", serve_meters
     if config.tariff is not None:
-        from indevolt.hub.prices.service import serve_prices  # noqa: PLC0415
+        from indevolt.hub.prices.service import serve_prices
 
         yield "prices", serve_prices
     if config.forecast is not None:
-        from indevolt.hub.forecast.service import serve_forecast  # noqa: PLC0415
+        from indevolt.hub.forecast.service import serve_forecast
 
         yield "forecast", serve_forecast
     if config.tariff is not None and config.plan.enabled:
-        from indevolt.hub.planner.service import serve_planner  # noqa: PLC0415
+        from indevolt.hub.planner.service import serve_planner
 
         yield "planner", serve_planner
     if config.mqtt is not None:
-        from indevolt.hub.mqtt import serve_mqtt  # noqa: PLC0415
+        from indevolt.hub.mqtt import serve_mqtt
 
         yield "mqtt", serve_mqtt
     if config.influx is not None:
-        from indevolt.hub.influx import serve_influx  # noqa: PLC0415
+        from indevolt.hub.influx import serve_influx
 
         yield "influx", serve_influx
     if config.notify.urls:
-        from indevolt.hub.notify import serve_notifications  # noqa: PLC0415
+        from indevolt.hub.notify import serve_notifications
 
         yield "notifications", serve_notifications
 
@@ -375,6 +380,6 @@ def _all_tables() -> Iterator[Table]:
 
 
 def _version() -> str:
-    from importlib.metadata import version  # noqa: PLC0415 - slow to import
+    from importlib.metadata import version
 
     return version("indevolt")
