@@ -46,10 +46,15 @@ if TYPE_CHECKING:
     from indevolt.device import Device, connect, set_password
     from indevolt.discovery import Api, Found, discover
     from indevolt.errors import (
+        BudgetSpent,
         FirmwareTooOld,
+        ForeignWriter,
         IndevoltError,
         InvalidInput,
+        LeaseHeld,
+        LeaseLost,
         NoReply,
+        NotRestored,
         ProtocolError,
         Refused,
         StatusError,
@@ -68,7 +73,8 @@ _HOMES = {
     "device": "Device connect set_password",
     "discovery": "Api Found discover",
     "errors": (
-        "FirmwareTooOld IndevoltError InvalidInput NoReply ProtocolError Refused StatusError Unauthorized Unconfirmed "
+        "BudgetSpent FirmwareTooOld ForeignWriter IndevoltError InvalidInput LeaseHeld LeaseLost NoReply NotRestored ProtocolError "
+        "Refused StatusError Unauthorized Unconfirmed "
         "UnknownModel Unreachable"
     ),
     "transport": "HttpTransport Paced Recorded Transport",
@@ -77,21 +83,26 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 __all__ = [
     "Api",
+    "BudgetSpent",
     "Charge",
     "Clock",
     "Command",
     "Device",
     "Discharge",
     "FirmwareTooOld",
+    "ForeignWriter",
     "Found",
     "Hold",
     "HttpTransport",
     "IndevoltError",
     "InvalidInput",
+    "LeaseHeld",
+    "LeaseLost",
     "Limit",
     "Limits",
     "ManualClock",
     "NoReply",
+    "NotRestored",
     "Outcome",
     "Paced",
     "ProtocolError",
