@@ -19,6 +19,7 @@ LATE_S: Final = 10.0  # a meter is late at three of its periods, no sooner than 
 LATEST_S: Final = 14.0  # ... and no later: a meter of 10 s and 3 s of delay is just in time
 BLIND_S: Final = 16.0  # from then on nobody sees the house
 OVER_S: Final = 20.0  # and by then what follows the house has come to rest, whatever dead time and slope that takes
+STEP_W: Final = 400.0  # of letting go: a few writes from full power to rest
 SLACK_W: Final = 50.0  # of what moves with the load: the least power of a device, and above the noise of a house
 
 
@@ -64,8 +65,9 @@ def late_s(period_s: float) -> float:
 
 
 def _lets_go_w(dynamics: Dynamics, age_s: float) -> float:
-    """Return from how much a unit can still come to rest in time."""
-    return dynamics.slew_w_per_s * max(0.0, OVER_S - age_s - dynamics.dead_s - dynamics.margin_s)
+    """Return from how much a unit can still come to rest in time, in steps, so that each does not cost a write a second."""
+    most = dynamics.slew_w_per_s * max(0.0, OVER_S - age_s - dynamics.dead_s - dynamics.margin_s)
+    return most // STEP_W * STEP_W
 
 
 def sight(situation: Situation) -> tuple[bool, str, str]:
