@@ -31,7 +31,7 @@ export function useRecent(device, names, hours) {
     };
     let due = 0;
     const soon = () => {
-      if (document.hidden || hubNow() < due) return;
+      if (link.peek() !== "live" || document.hidden || hubNow() < due) return; // before, the hub's time is not known
       due = hubNow() + step * 1000;
       void ask();
     };
@@ -39,7 +39,7 @@ export function useRecent(device, names, hours) {
       due = 0;
       soon();
     };
-    if (link.peek() === "live") anew(); // else the hub's time is not known yet
+    soon();
     const ends = [on("site", soon), on("loaded", anew)];
     return () => {
       abort.abort();

@@ -1,11 +1,11 @@
-// What a kWh costs now, and how that goes on today and tomorrow; what is only guessed is drawn so.
+// What a kWh costs now, and how that goes on for a day; what is only guessed is drawn so.
 
 import { html, useEffect, useSignal } from "../../lib/html.js";
 import { Problem, get } from "../../lib/api.js";
 import { hubNow, now } from "../../lib/hubtime.js";
 import { currency } from "../../lib/house.js";
 import { perEnergy, t, when } from "../../lib/i18n.js";
-import { on } from "../../lib/live.js";
+import { link, on } from "../../lib/live.js";
 import { meta } from "../../lib/store.js";
 import { UNKNOWN } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
@@ -14,6 +14,8 @@ import { Icon } from "../../parts/icon.js";
 
 const WIDTH = 200;
 const HEIGHT = 40;
+const BEHIND_MS = 3 * 3_600_000;
+const AHEAD_MS = 24 * 3_600_000;
 const ANEW_MS = 15 * 60_000; // of the hub's time: prices change at quarters of an hour
 
 export function Price() {
@@ -21,16 +23,17 @@ export function Price() {
   useEffect(() => {
     let due = 0;
     const ask = async () => {
-      if (hubNow() < due || document.hidden) return;
+      if (link.peek() !== "live" || hubNow() < due || document.hidden) return; // before, the hub's time is not known
       due = hubNow() + ANEW_MS;
       try {
-        prices.value = await get("prices");
+        const at = hubNow();
+        prices.value = await get("prices", { start: new Date(at - BEHIND_MS).toISOString(), end: new Date(at + AHEAD_MS).toISOString() });
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
       }
     };
     void ask();
-    const ends = [on("site", ask), on("loaded", ask)];
+    const ends = [on("site", ask), on("loaded", () => void ((due = 0), ask()))];
     return () => ends.forEach((end) => end());
   }, []);
   const slots = prices.value?.slots ?? [];

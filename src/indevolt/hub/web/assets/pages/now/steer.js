@@ -1,6 +1,6 @@
 // Who decides what the batteries do, why, until when, and what a person may order instead.
 
-import { html, useState } from "../../lib/html.js";
+import { html, useEffect, useState } from "../../lib/html.js";
 import { Problem } from "../../lib/api.js";
 import { outlook } from "../../lib/house.js";
 import { count, span, t, when, word } from "../../lib/i18n.js";
@@ -11,7 +11,6 @@ import { quantity } from "../../lib/units.js";
 import { open } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icon.js";
 import { Trouble, say } from "../../parts/notice.js";
-import { Steps } from "../../parts/steps.js";
 
 /** @typedef {import("../../lib/shapes.d.ts").Steering} Steering */
 
@@ -96,9 +95,16 @@ function Unit({ name, alone = false }) {
     </div>
     <p class="steer-owner">${ownerOf(steering)}</p>
     ${steering && decided(steering) && html`<p class="steer-said" lang="en">${steering.why}</p>`}
-    ${steering?.override && html`<${Steps} step=${steering.override.step} outcome=${steering.override.outcome} />`}
+    ${steering?.override && html`<${Progress} override=${steering.override} />`}
     ${steering?.trouble && html`<${Trouble} detail=${steering.trouble.detail} remedy=${steering.trouble.remedy} />`}
   </li>`;
+}
+
+/** How far an order got; drawn by a module that comes with the first order. @param {{ override: import("../../lib/shapes.d.ts").Override }} props */
+function Progress({ override }) {
+  const [module, setModule] = useState(/** @type {typeof import("../../parts/steps.js") | null} */ (null));
+  useEffect(() => void import("../../parts/steps.js").then(setModule), []);
+  return module && html`<${module.Steps} step=${override.step} outcome=${override.outcome} />`;
 }
 
 /** @param {Steering | undefined} steering @param {string | null} mode */
