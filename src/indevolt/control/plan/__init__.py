@@ -11,7 +11,6 @@ read them. The rest needs the extra ``control`` (numpy, highspy)::
       └── deterministic   one battery that knows its future
     forecast ── scenarios from what the site did before
     replay ── a past lived again under several methods (past, plant, foresight), and what is learnt from it (tuning)
-    schedule ── a plan in the device's own slots, so that it outlives the hub
 
 Not here: fetching prices and weather, and doing what was planned, which the hub does.
 """

@@ -131,7 +131,10 @@ def _choices(problem: Problem, steps: int) -> tuple[tuple[Choice, ...], Flags]:
     """Return all choices, and which of them each slot has: a pinned one has its pin, and what only pins ask for is theirs alone."""
     battery, loss = problem.battery, problem.battery.loss
     least_lost_w = math.sqrt(loss.fixed_w / loss.quadratic_per_w) if loss.quadratic_per_w else math.inf
-    found = [Choice(Action.SELF_USE), Choice(Action.HOLD), Choice(Action.STOP)]
+    found = [Choice(Action.SELF_USE), Choice(Action.HOLD)]
+    if not problem.battery_to_grid:
+        found.append(Choice(Action.DISCHARGE))  # covers the house; before rest, which is the same only as long as the sun does that
+    found.append(Choice(Action.STOP))
     if problem.grid_charging:
         found += [Choice(Action.CHARGE, power_w) for power_w in _powers(battery.charge_w, least_lost_w, battery.minimum_w)]
     if problem.battery_to_grid:
