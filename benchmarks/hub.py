@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import random
 import statistics
 import sys
 import tempfile
@@ -23,8 +22,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol
 
+from hub_pollers import EVERY_S, FAMILY, MODULES, NAMES, POLLERS, PRODUCT, Hubbing, points_of, turns
 from poll import rival_environment
 from poll_clients import loop_factory
 from side_by_side import (
@@ -39,182 +38,32 @@ from side_by_side import (
     verdict,
 )
 
-import indevolt
-from indevolt.catalogue import load
 from indevolt.clock import SystemClock
-from indevolt.hub.app import collecting_rarely, running
-from indevolt.hub.bus import Bus
-from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, StoreConfig
+from indevolt.hub.app import collecting_rarely
 from indevolt.hub.derive import DERIVED_UNITS
 from indevolt.hub.events import Tier
 from indevolt.hub.hub import Hub
-from indevolt.hub.journal import Journal
-from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.tiers import DERIVED_TABLE, names_of, table_name, tables_of
-from indevolt.protocol.messages import GetData
+from indevolt.hub.turns import BEAT_S
 from indevolt.simulator.fleet import Fleet
-from indevolt.store.memory import MemoryStore
-from indevolt.transport import Address, HttpTransport
 from indevolt.virtual_fleet import VirtualFleet
 
 HERE = Path(__file__).parent
-PRODUCT, FAMILY = "powerflex2000", "gen2"
-NAMES = names_of(FAMILY)[Tier.POWER]
 STORED = {
     column.name
     for table in tables_of(FAMILY)
     if table.name in (table_name(FAMILY, Tier.POWER), DERIVED_TABLE.name)
     for column in table.columns
 }
-LAST = names_of(FAMILY)[Tier.IDENTITY][-1]  # what a keeper reads last in its first round
-EVERY_S = 5.0
 SIZES = (250, 500, 1000, 2000)
 STAGED = 500  # devices for which the stages are told apart; what the rival's commits to the disk leave time for
 GOAL_DEVICES, GOAL_GAIN = 2000, 8.0  # the goals of the project
-LEAST_DONE = 0.95  # of the polls that fit; packs are read once a minute, and power waits meanwhile, as the device wants its pauses
+LEAST_DONE = 0.95  # of the polls that fit
 WINDOW_S = 60.0  # a round of every tier but the settings
 STAGE_S = 15.0
 SETTLE_S = 10.0  # after the first round of all devices, so that it is over for the store as well
 PATIENCE_S = 180.0  # with the first round
-NEVER_S = 86_400.0
 LAG_EVERY_S = 0.05
-
-
-def points() -> tuple[int, ...]:
-    """Return the points of a poll."""
-    found = load(FAMILY).points
-    return tuple(side.at for name in NAMES if (side := found[name].read) is not None)
-
-
-# ---- those who poll --------------------------------------------------------------------------------------------------
-
-
-class Poller(Protocol):
-    """Somebody who polls devices as long as its stack is open."""
-
-    async def start(self, order: Json, stack: AsyncExitStack) -> None:
-        """Begin to poll the devices that the order names."""
-
-    def polls(self) -> int:
-        """Return how many polls were done so far."""
-
-    def ready(self) -> bool:
-        """Return whether all that happens only at the start is over."""
-
-
-class InTurns:
-    """Polls each device every 5 s, as keepers do but with nothing else of them; ``poll_of`` says how."""
-
-    def __init__(self) -> None:
-        self._polls = 0
-        self._ready = 0
-        self._count = 0
-
-    async def start(self, order: Json, stack: AsyncExitStack) -> None:
-        """See Poller."""
-        self._count = len(order["hosts"])
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        for host in order["hosts"]:
-            task = group.create_task(self._go_on(await self.poll_of(host, order["port"], stack)))
-            stack.callback(task.cancel)
-
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
-        """Return what polls one device."""
-        raise NotImplementedError
-
-    async def _go_on(self, poll: Callable[[], Awaitable[object]]) -> None:
-        chance = random.Random()
-        await asyncio.sleep(chance.uniform(0.0, EVERY_S))
-        self._ready += 1
-        while True:
-            began_s = time.monotonic()
-            await poll()
-            self._polls += 1
-            await asyncio.sleep(began_s + EVERY_S * chance.uniform(0.95, 1.05) - time.monotonic())
-
-    def polls(self) -> int:
-        """See Poller."""
-        return self._polls
-
-    def ready(self) -> bool:
-        """See Poller."""
-        return self._ready == self._count
-
-
-class Exchanging(InTurns):
-    """Raw points: the request, the reply, its JSON."""
-
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
-        """See InTurns."""
-        transport, request = HttpTransport(Address(host, port)), GetData(points())
-        stack.push_async_callback(transport.close)
-        return lambda: transport.exchange(request)
-
-
-class Reading(InTurns):
-    """Typed readings of an opened device, with its pacing."""
-
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
-        """See InTurns."""
-        device = await stack.enter_async_context(indevolt.connect(f"{host}:{port}", model=FAMILY))
-        return lambda: device.read(*NAMES)
-
-
-class Kept:
-    """What keepers do, asked of them: one that counts their polls."""
-
-    keepers: Sequence[Keeper] = ()
-
-    def polls(self) -> int:
-        """See Poller."""
-        return sum(keeper.health.requests for keeper in self.keepers)
-
-    def ready(self) -> bool:
-        """See Poller."""
-        return all(keeper.link is Link.ONLINE and LAST in keeper.latest for keeper in self.keepers)
-
-
-class Keeping(Kept):
-    """Keepers alone: nobody listens to what they publish, and nothing is stored."""
-
-    async def start(self, order: Json, stack: AsyncExitStack) -> None:
-        """See Poller."""
-        clock, bus, numbers = SystemClock(), Bus(), itertools.count(1)
-        store = MemoryStore(clock=clock)
-        await store.open(tables_of(FAMILY))
-        journal = Journal(store, bus, clock)
-        self.keepers = [
-            Keeper(each, clock=clock, bus=bus, journal=journal, store=store, numbers=numbers) for each in devices(order)
-        ]
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        for keeper in self.keepers:
-            stack.callback(group.create_task(keeper.run()).cancel)
-
-
-class Hubbing(Kept):
-    """The whole hub but its bridges."""
-
-    hub: Hub
-
-    async def start(self, order: Json, stack: AsyncExitStack) -> None:
-        """See Poller."""
-        folder = Path(order["folder"])
-        config = Config(hub=HubConfig(data=folder), devices=devices(order), store=StoreConfig(kind=order["store"]))
-        self.hub = await stack.enter_async_context(running(config, bridges={}))
-        self.keepers = list(self.hub.keepers.values())
-
-
-POLLERS: Final[dict[str, Callable[[], Poller]]] = {"raw": Exchanging, "read": Reading, "keeper": Keeping, "hub": Hubbing}
-
-
-def devices(order: Json) -> tuple[DeviceConfig, ...]:
-    """Return the devices of an order; ``only_power`` leaves out what is read more rarely, but for the first time."""
-    rare = {"packs_s": NEVER_S, "settings_s": NEVER_S} if order["only_power"] else {}
-    poll = PollConfig(power_s=EVERY_S, **rare)
-    return tuple(
-        DeviceConfig(name=f"unit{number}", host=host, port=order["port"], poll=poll, simulated=True)
-        for number, host in enumerate(order["hosts"])
-    )
 
 
 # ---- a process that polls --------------------------------------------------------------------------------------------
@@ -312,7 +161,7 @@ async def serve_fleet() -> None:
 
     async def answer(asked: Json) -> Json:
         if "devices" in asked:
-            fleet = Fleet(asked["devices"], clock=SystemClock(), products=[PRODUCT])
+            fleet = Fleet(asked["devices"], clock=SystemClock(), products=[PRODUCT], modules=MODULES)
             virtual = await stack.enter_async_context(VirtualFleet(fleet, 0, discovery_port=None))
             return {"port": virtual.port, "hosts": list(fleet.addresses())}
         return {"cpu_s": time.process_time()}
@@ -402,7 +251,7 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
             hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
             where = fleet.ask(devices=size)
-            hub.ask(**where, folder=folder, store="sqlite", only_power=False, lags=True)
+            hub.ask(**where, folder=folder, store="sqlite", steady=False, lags=True)
             first_s = settle(hub, fleet, SETTLE_S)
             found = watch(hub, fleet, seconds)
             time.sleep(3.0)  # so that the last second of it is committed
@@ -465,6 +314,7 @@ class Stage:
 
 
 STAGES = (
+    Stage("bare sockets, for the floor", "bare"),
     Stage("raw exchange: socket, HTTP, JSON", "raw"),
     Stage("typed reading, with pacing", "read"),
     Stage("keeper: latest, freeze, derive, publish", "keeper"),
@@ -475,7 +325,8 @@ STAGES = (
 
 def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
     """Tell the stages apart, and compare with what people script."""
-    print(f"Stages: {size} devices, {len(NAMES)} quantities every {EVERY_S:g} s and nothing else.")
+    sizes = [len(points_of(turn)) for turn in turns()]
+    print(f"Stages: {size} devices, every {EVERY_S:g} s {statistics.mean(sizes):.1f} quantities ({min(sizes)} to {max(sizes)}).")
     print(f"Medians of {rounds} rounds in turns. Each row does what the one before does, and more.", flush=True)
     rival = rival_environment()
     found: dict[str, list[Window]] = {}
@@ -485,7 +336,14 @@ def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
                 fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
                 poller = stack.enter_context(Child(argv, cores.client))
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
-                poller.ask(**fleet.ask(devices=size), folder=folder, only_power=True, lags=False, points=points(), **order)
+                poller.ask(
+                    **fleet.ask(devices=size),
+                    folder=folder,
+                    steady=True,
+                    lags=False,
+                    requests=[points_of(turn) for turn in turns()],
+                    **order,
+                )
                 settle(poller, fleet, SETTLE_S / 2)
                 found.setdefault(title, []).append(watch(poller, fleet, seconds))
     cost = {title: statistics.median(each.us_per_poll for each in windows) for title, windows in found.items()}
@@ -521,6 +379,7 @@ def contestants(rival: str | None) -> Iterator[tuple[str, list[str], Json]]:
         for title, more in (
             ("indevolt-api, a row a value, a commit a poll", {}),
             ("the same, WAL and synchronous NORMAL", {"wal": 1}),
+            ("and on the hub's beats", {"wal": 1, "beat_s": BEAT_S}),
         ):
             yield title, [rival, str(HERE / "hub_script.py"), "--loop", loop], {"every_s": EVERY_S, **more}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import sqlite3
@@ -39,14 +40,15 @@ class Script:
         if order.get("wal"):
             self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
         self._database.execute(TABLE)
-        points = [str(point) for point in order["points"]]
+        self._every_s, self._beat_s = order["every_s"], order.get("beat_s")
+        requests = [[str(point) for point in points] for points in order["requests"]]
         for host in order["hosts"]:
             client = IndevoltAPI(host, order["port"], self._session)
-            self._tasks.append(asyncio.create_task(self._go_on(host, client, points, order["every_s"])))
+            self._tasks.append(asyncio.create_task(self._go_on(host, client, requests)))
 
-    async def _go_on(self, device: str, client: Any, points: list[str], every_s: float) -> None:
-        await asyncio.sleep(random.uniform(0.0, every_s))
-        while True:
+    async def _go_on(self, device: str, client: Any, requests: list[list[str]]) -> None:
+        await asyncio.sleep(random.uniform(0.0, self._every_s))
+        for points in itertools.cycle(requests):
             began_s = time.monotonic()
             values = await client.fetch_data(points)
             at = time.time()
@@ -54,7 +56,10 @@ class Script:
             self._database.executemany("INSERT INTO readings VALUES (?, ?, ?, ?)", rows)
             self._database.commit()
             self.polls += 1
-            await asyncio.sleep(began_s + every_s * random.uniform(0.95, 1.05) - time.monotonic())
+            due_s = began_s + self._every_s * random.uniform(0.95, 1.05)
+            if self._beat_s is not None:
+                due_s = round(due_s / self._beat_s) * self._beat_s
+            await asyncio.sleep(due_s - time.monotonic())
 
     async def close(self) -> None:
         """End; a task that has failed says so."""

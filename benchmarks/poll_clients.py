@@ -70,22 +70,14 @@ class BareSockets:
 
     def prepare(self, targets: Sequence[Target], batch: Batch) -> None:
         """Write the requests."""
-        config = "%7B%22t%22%3A%5B" + "%2C".join(map(str, batch.points)) + "%5D%7D"
-        self._calls = [
-            (
-                (host, port),
-                f"POST /rpc/Indevolt.GetData?config={config} HTTP/1.1\r\nHost: {host}:{port}\r\n"
-                "Content-Length: 0\r\nConnection: close\r\n\r\n".encode("ascii"),
-            )
-            for host, port in targets
-        ]
-        self._exchange(*self._calls[0])
+        self._calls = [self.call(target, batch.points) for target in targets]
+        self.exchange(*self._calls[0])
 
     def one_after_the_other(self, polls: int) -> None:
         """Poll with a blocking socket."""
         target, request = self._calls[0]
         for _ in range(polls):
-            self._exchange(target, request)
+            self.exchange(target, request)
 
     def all_at_once(self, cycles: int) -> None:
         """Poll with one selector."""
@@ -96,14 +88,23 @@ class BareSockets:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _exchange(self, target: Target, request: bytes) -> None:
+    @staticmethod
+    def call(target: Target, points: Sequence[int]) -> tuple[Target, bytes]:
+        """Return where a request goes, and its bytes."""
+        config = "%7B%22t%22%3A%5B" + "%2C".join(map(str, points)) + "%5D%7D"
+        head = f"POST /rpc/Indevolt.GetData?config={config} HTTP/1.1\r\nHost: {target[0]}:{target[1]}\r\n"
+        return target, f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode("ascii")
+
+    @staticmethod
+    def exchange(target: Target, request: bytes) -> None:
+        """Poll once."""
         with socket.socket() as connection:
             connection.connect(target)
             connection.sendall(request)
             reply = b""
             while piece := connection.recv(65536):
                 reply += piece
-        self._check(reply)
+        BareSockets._check(reply)
 
     def _exchange_all(self, calls: Iterable[tuple[Target, bytes]]) -> None:
         replies: dict[socket.socket, bytes] = {}

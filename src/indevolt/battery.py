@@ -142,7 +142,7 @@ class Reading(Mapping[str, Sample]):
     def number(self, name: str) -> float | None:
         """Return a numeric value as float, or None when unknown or not a number."""
         value = self.value(name)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return float(value) if type(value) is int or type(value) is float else None
 
 
 @dataclass(frozen=True, slots=True)

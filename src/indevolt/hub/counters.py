@@ -71,12 +71,16 @@ class Counters:
 
     def take(self, name: str, raw_wh: float, at_s: float, max_power_w: float) -> float | None:
         """Take in a reading and return the total; None while it is doubted."""
-        counter = self._counters.setdefault(name, Counter())
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = Counter()
         return counter.total_wh if counter.take(raw_wh, at_s, max_power_w) else None
 
     def add(self, name: str, energy_wh: float) -> float:
         """Count what the hub measured itself, and return the total."""
-        counter = self._counters.setdefault(name, Counter(raw_wh=0.0))
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = Counter(raw_wh=0.0)
         counter.raw_wh = (counter.raw_wh or 0.0) + max(0.0, energy_wh)
         return counter.raw_wh + counter.offset_wh
 

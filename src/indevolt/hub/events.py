@@ -115,4 +115,12 @@ class Steered:
     outcome: Outcome | None = None
 
 
-Event: TypeAlias = Update | MeterSample | BranchSample | LinkChanged | Noted | Alert | Steered
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Quantities of a device were read anew, out of turn, as a write had changed them."""
+
+    device: str
+    names: frozenset[str]
+
+
+Event: TypeAlias = Update | Reread | MeterSample | BranchSample | LinkChanged | Noted | Alert | Steered

@@ -14,6 +14,7 @@ FROZEN_AFTER_S: Final = 120.0  # of the same values with power flowing: 100 W mo
 CLOCK_AFTER_S: Final = 60.0  # of a clock that stands still
 LEAST_W: Final = 100.0
 _CLOCK: Final = "device_time"
+_POWERS: Final = ("battery_power", "ac_power", "meter_power")
 
 
 class FreezeWatch:
@@ -33,7 +34,6 @@ class FreezeWatch:
             self._values, self._values_s = values, at_s
         if told is None or told != self._clock:
             self._clock, self._clock_s = told, at_s
-        power_w = max((abs(reading.number(name) or 0.0) for name in ("battery_power", "ac_power", "meter_power")), default=0.0)
         stands = told is not None and at_s - self._clock_s >= CLOCK_AFTER_S
-        repeats = power_w >= LEAST_W and at_s - self._values_s >= FROZEN_AFTER_S
+        repeats = at_s - self._values_s >= FROZEN_AFTER_S and any(abs(reading.number(name) or 0.0) >= LEAST_W for name in _POWERS)
         return (repeats and (stands or told is None)) or (stands and at_s - self._values_s >= CLOCK_AFTER_S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import quantiles
-from typing import Final
+from typing import Final, TypeAlias
 
 from indevolt.clock import Clock
 from indevolt.errors import IndevoltError
@@ -17,7 +17,10 @@ from indevolt.transport import ReplyT, Transport
 
 WINDOW: Final = 200  # requests that latencies are told from: a quarter of an hour of one device
 BUDGET_S: Final = 60.0  # over which the use of the budget is told
-_UNHEARD: Final[tuple[Mapping[str, Raw], float]] = ({}, float("-inf"))
+MOST_NEWS: Final = 50  # replies that wait to be sorted in: above the different requests of a poller
+
+_Said: TypeAlias = tuple[Mapping[str, Raw], float]
+_UNHEARD: Final[_Said] = ({}, float("-inf"))
 
 
 class Health:
@@ -69,7 +72,8 @@ class Heard:
         self._transport = transport
         self._clock = clock
         self._health = health
-        self._said: dict[str, tuple[Mapping[str, Raw], float]] = {}  # by point, the reply that was to tell it; many share one
+        self._said: dict[str, _Said] = {}  # by point, the reply that was to tell it; many share one
+        self._news: dict[tuple[str, ...], _Said] = {}  # replies that are not sorted in yet, as nobody has asked for what was heard
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
         """Pass a request on and remember the reply."""
@@ -85,7 +89,10 @@ class Heard:
         now = self._clock.monotonic()
         self._health.answered(now - started)
         if isinstance(request, GetData) and isinstance(reply, Data):
-            self._said.update(dict.fromkeys(request.keys, (reply.values, now)))
+            self._news.pop(request.keys, None)
+            self._news[request.keys] = reply.values, now
+            if len(self._news) > MOST_NEWS:
+                self._sort_in()
         return reply
 
     async def close(self) -> None:
@@ -94,18 +101,12 @@ class Heard:
 
     def recall(self, keys: Sequence[str], max_age_s: float) -> Data | None:
         """Return raw values that are all young enough; None if one is not."""
-        since = self._clock.monotonic() - max_age_s
-        values: dict[str, Raw] = {}
-        for key in keys:
-            said, at = self._said.get(key, _UNHEARD)
-            if at < since:
-                return None
-            if key in said:
-                values[key] = said[key]
-        return Data(values)
+        values, unknown = self.young(keys, max_age_s)
+        return None if unknown else Data(values)
 
     def young(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
         """Return the raw values that are young enough, and the keys of which nothing so young is known."""
+        self._sort_in()
         since = self._clock.monotonic() - max_age_s
         values: dict[str, Raw] = {}
         unknown: list[str] = []
@@ -120,7 +121,14 @@ class Heard:
     def forget(self, keys: Iterable[str] | None = None) -> None:
         """Forget values that a write may have changed, or all."""
         if keys is None:
+            self._news.clear()
             self._said.clear()
             return
+        self._sort_in()
         for key in keys:
             self._said.pop(key, None)
+
+    def _sort_in(self) -> None:
+        for keys, said in self._news.items():  # in the order in which they were heard
+            self._said.update(dict.fromkeys(keys, said))
+        self._news.clear()

@@ -25,7 +25,7 @@ from indevolt.hub.books import WIDEST_POWER_W, Books
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import DeviceConfig
 from indevolt.hub.derive import Derivation
-from indevolt.hub.events import LinkChanged, Tier, Update
+from indevolt.hub.events import LinkChanged, Reread, Tier, Update
 from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
 from indevolt.hub.journal import Journal, Kind
@@ -119,6 +119,12 @@ class Keeper:
         self._paced = Paced(self._heard, clock)
         self._rng = rng or random.Random(self.id)  # noqa: S311 - jitter is no secret; by name, so that devices differ and runs do not
         self._freeze = FreezeWatch()
+        self._periods = {
+            Tier.POWER: config.poll.power_s,
+            Tier.PACKS: config.poll.packs_s,
+            Tier.SETTINGS: config.poll.settings_s,
+            Tier.IDENTITY: ONCE_S,
+        }
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
         self._deadlines = Deadlines()
         self._met_s, self._failures_met = clock.monotonic(), 0  # when it was asked who it is, and how many requests had failed then
@@ -248,6 +254,7 @@ class Keeper:
         if changed := tuple(names):
             with suppress(IndevoltError):  # else the poll will bring what is set now
                 await self._read_now(changed)
+                self._bus.publish(Reread(self.id, frozenset(changed)))
 
     def _writable(self) -> Device:
         if not self.config.control:
@@ -370,7 +377,7 @@ class Keeper:
         return Turns(
             names_of(device.family)[Tier.POWER],
             lambda tier: names_without(device.family, tier, self._missing_parts),
-            self._periods(),
+            self._periods,
             most=device.max_points,
             now_s=self._clock.monotonic(),
             rng=self._rng,
@@ -387,22 +394,13 @@ class Keeper:
         self._met_s, self._failures_met = self._clock.monotonic(), self.health.failures
         return self._acquaintance.recognizes(system)
 
-    def _periods(self) -> Mapping[Tier, float]:
-        poll = self.config.poll
-        return {
-            Tier.POWER: poll.power_s,
-            Tier.PACKS: poll.packs_s,
-            Tier.SETTINGS: poll.settings_s,
-            Tier.IDENTITY: ONCE_S,
-        }
-
     # ---- taking in -----------------------------------------------------------------------------------------------------------
 
     async def _read_now(self, names: tuple[str, ...]) -> Reading:
         if self.device is None:
             raise Unreachable(f"{self.id} has not been reached yet")
         reading = await self.device.read(*names)
-        tiers, periods = tiers_of(self.device.family), self._periods()
+        tiers, periods = tiers_of(self.device.family), self._periods
         for tier in {tiers[name] for name in reading}:
             its = {name: sample for name, sample in reading.items() if tiers[name] is tier}
             self.latest.take(replace(reading, samples=its), periods[tier])
@@ -411,7 +409,7 @@ class Keeper:
     async def _take(self, turn: Turn, readings: Sequence[Reading]) -> None:
         """Take in what a turn has brought, and tell everybody."""
         self.health.quarantined = {name: str(why) for name, why in self.device.quarantine.items()} if self.device else {}
-        periods, whole = self._periods(), None
+        periods, whole = self._periods, None
         if turn.power:
             self.latest.frozen = self._freeze.look(readings[0], self._clock.monotonic())
             self.latest.take(readings[0], periods[Tier.POWER])

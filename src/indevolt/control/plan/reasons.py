@@ -81,7 +81,9 @@ def _reason(problem: Problem, index: int, here: Expected, use: int | None) -> st
             return _target(problem, slot) or f"charges at {now}" + (f" for {later}, losses and wear counted" if later else "")
         case Action.DISCHARGE if not problem.battery_to_grid:
             given = money(slot.export_per_kwh, currency)
-            return f"covers the house at {now} and stores nothing: the grid takes surplus for {given}, a kWh kept would be worth {kept}"
+            return (
+                f"covers the house at {now}, stores nothing: the grid takes surplus for {given}, a kWh kept would be worth {kept}"
+            )
         case Action.DISCHARGE:
             return f"sells for {money(slot.export_per_kwh, currency)} what is worth {kept} in the battery"
         case _:

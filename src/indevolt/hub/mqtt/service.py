@@ -19,7 +19,7 @@ import orjson
 from indevolt.battery import Quality, Reading
 from indevolt.catalogue import Model
 from indevolt.hub.config import MqttConfig
-from indevolt.hub.events import Alert, Event, LinkChanged, Noted, Tier, Update
+from indevolt.hub.events import Alert, Event, LinkChanged, Reread, Tier, Update
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import CYCLE_DEADLINE_S, Keeper, Link
 from indevolt.hub.latest import HELD_CYCLES
@@ -116,7 +116,7 @@ class _Bridge:
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         await self._find_announced(client)
-        with self._hub.bus.subscribe(Update, LinkChanged, Noted, Alert, size=QUEUED) as events:
+        with self._hub.bus.subscribe(Update, Reread, LinkChanged, Alert, size=QUEUED) as events:
             await self._tell_everything()
             await self._begin_to_listen(client)
             await self._send(self.topics.status, ONLINE.encode(), qos=1)
@@ -223,8 +223,8 @@ class _Bridge:
                 await self._tell_device(self._hub.keeper(device))
             case Alert(device=device):
                 await self._send_alerts(device)
-            case Noted(entry=entry) if entry.data.get("step") == "ended" and entry.kind == Kind.WRITE:
-                await self._tell_written(entry.device, frozenset(entry.data.get("shown", ())))
+            case Reread(device=device, names=names):
+                await self._tell_written(device, names)
             case _:
                 pass
 
