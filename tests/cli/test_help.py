@@ -20,6 +20,7 @@ NAMES = [name for section in COMMANDS.values() for name in section]
 CONTRACT = {
     "discover", "info", "get", "watch", "set", "mode", "charge", "discharge", "hold", "password", "doctor", "points", "record",
     "simulate", "hub", "demo", "completion", "lease", "watchdog", "explain", "journal", "commission",
+    "plan", "backtest",
 }  # fmt: skip
 WITHOUT_JSON = {"completion", "hub"}  # of the hub, its commands have it
 
@@ -82,7 +83,8 @@ def test_an_option_means_the_same_everywhere() -> None:
             if isinstance(parameter, click.Option) and name not in ("simulate", "demo", "discover"):
                 meanings.setdefault(parameter.opts[0], set()).add(parameter.help)
     differing = {option for option, texts in meanings.items() if len(texts) > 1}
-    assert differing <= {"--model", "--soc"}  # one filters, one corrects; both stop a command, at opposite ends
+    # one filters, one corrects; both stop a command, at opposite ends; a request that is not written, a plan that is not followed
+    assert differing <= {"--model", "--soc", "--dry-run"}
 
 
 @pytest.mark.parametrize("example", [*EXAMPLES, *(example for name in NAMES for example in command_of(name).examples)])

@@ -22,9 +22,7 @@ _WORDS: Final = {"self_use": "self-use", "hold": "hold", "charge": "charge", "di
     cls=Subcommand,
     examples=["indevolt plan", "indevolt plan --reserve 40", "indevolt plan --no-battery", "indevolt plan --json"],
 )
-@click.option(
-    "--reserve", "reserve_pct", type=click.FloatRange(0, 100), metavar="PCT", help="What would be planned with this reserve?"
-)
+@click.option("--reserve", "reserve_pct", type=click.FloatRange(0, 100), metavar="PCT", help="Nothing is given below this.")
 @click.option("--dry-run", is_flag=True, help="Make a plan only to show it; the one that holds stays.")
 @click.option("--no-battery", is_flag=True, help="Show what the same hours would cost without a battery, and no slots.")
 @hub_options
