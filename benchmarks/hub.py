@@ -248,8 +248,8 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
     for size in sizes:
         with ExitStack() as stack:
             fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
-            hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
+            hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))  # ends before its folder goes
             where = fleet.ask(devices=size)
             hub.ask(**where, folder=folder, store="sqlite", steady=False, lags=True)
             first_s = settle(hub, fleet, SETTLE_S)
@@ -334,8 +334,8 @@ def show_stages(size: int, seconds: float, rounds: int, cores: Cores) -> None:
         for title, argv, order in contestants(rival):
             with ExitStack() as stack:
                 fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
-                poller = stack.enter_context(Child(argv, cores.client))
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
+                poller = stack.enter_context(Child(argv, cores.client))  # ends before its folder goes
                 poller.ask(
                     **fleet.ask(devices=size),
                     folder=folder,

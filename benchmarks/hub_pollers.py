@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from poll_clients import BareSockets
 from side_by_side import Json
@@ -86,6 +86,9 @@ class Poller(Protocol):
         """Return whether all that happens only at the start is over."""
 
 
+Poll: TypeAlias = Callable[[], Awaitable[object]]
+
+
 class InTurns:
     """Polls each device every 5 s, as keepers do but with nothing else of them; ``poll_of`` says how."""
 
@@ -99,15 +102,16 @@ class InTurns:
         self._count = len(order["hosts"])
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for host in order["hosts"]:
-            task = group.create_task(self._go_on(await self.poll_of(host, order["port"], stack)))
+            task = group.create_task(self._go_on(*await self.poll_of(host, order["port"], stack)))
             stack.callback(task.cancel)
 
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
-        """Return what polls one device."""
+    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> tuple[Poll, Poll]:
+        """Return what is done once with a device, and what polls it."""
         raise NotImplementedError
 
-    async def _go_on(self, poll: Callable[[], Awaitable[object]]) -> None:
+    async def _go_on(self, first: Poll, poll: Poll) -> None:
         chance = random.Random()
+        await first()
         await asyncio.sleep(on_beat(time.monotonic() + chance.uniform(0.0, EVERY_S)) - time.monotonic())
         self._ready += 1
         while True:
@@ -132,11 +136,11 @@ class Exchanging(InTurns):
         super().__init__()
         self.requests = [GetData(tuple(points_of(turn))) for turn in turns()]
 
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
+    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> tuple[Poll, Poll]:
         """See InTurns."""
         transport, requests = HttpTransport(Address(host, port)), itertools.cycle(self.requests)
         stack.push_async_callback(transport.close)
-        return lambda: transport.exchange(next(requests))
+        return (lambda: transport.exchange(self.requests[0])), (lambda: transport.exchange(next(requests)))
 
 
 class Reading(InTurns):
@@ -146,11 +150,12 @@ class Reading(InTurns):
         super().__init__()
         self.turns = turns()
 
-    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
+    async def poll_of(self, host: str, port: int, stack: AsyncExitStack) -> tuple[Poll, Poll]:
         """See InTurns."""
         device = await stack.enter_async_context(indevolt.connect(f"{host}:{port}", model=FAMILY))
         groups = itertools.cycle([turn.groups for turn in self.turns])
-        return lambda: device.read_together(*next(groups))
+        telling = load(FAMILY).presence.values()  # asked beside others else, the first time that it matters which packs there are
+        return (lambda: device.read(*telling)), (lambda: device.read_together(*next(groups)))
 
 
 class Bare:
