@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.async_api import expect
@@ -37,6 +38,20 @@ async def test_charging_is_previewed_proven_step_by_step_and_undone(visit: Visit
         await dialog.get_by_role("button", name="Undo").click()
         await expect(page.locator(".pill", has_text="Self-consumption")).to_be_visible()
         assert mode(scene) == "self_use"
+
+
+async def test_an_order_ends_at_the_time_of_day_that_its_giver_names(visit: Visit) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        await page.get_by_role("button", name="Hold").click()
+        dialog = page.get_by_role("dialog")
+        wanted = (scene.hub.clock.now() + timedelta(hours=22)).replace(second=0, microsecond=0)  # most likely tomorrow
+        await dialog.get_by_label("until").fill(f"{wanted:%H:%M}")
+        await dialog.get_by_role("button", name=f"Hold until {wanted:%H:%M}").click()
+        await expect(dialog.locator(".step[data-state=done]", has_text="confirmed")).to_be_visible()
+        unit = scene.hub.keepers["unit-1"].steering
+        assert unit is not None
+        assert unit.override is not None
+        assert unit.override.until == wanted
 
 
 async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:

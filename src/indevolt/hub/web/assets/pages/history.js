@@ -2,6 +2,7 @@
 // The address says which: #/history/month/2026-04-01/site.
 
 import { useAsked } from "../lib/asked.js";
+import { dateOf } from "../lib/calendar.js";
 import { html, useSignal } from "../lib/html.js";
 import { hubNow } from "../lib/hubtime.js";
 import { t, when } from "../lib/i18n.js";
@@ -14,7 +15,7 @@ import { Curves } from "./history/curves.js";
 import { course, energies } from "./history/data.js";
 import { namesOf } from "./history/kinds.js";
 import { Download } from "./history/save.js";
-import { PERIODS, compared, dateOf, isDate, spanOf, stepped } from "./history/span.js";
+import { PERIODS, compared, isDate, spanOf, stepped } from "./history/span.js";
 import { Sums } from "./history/sums.js";
 import { CourseTable, EnergyTable } from "./history/tables.js";
 

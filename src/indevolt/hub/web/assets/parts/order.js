@@ -2,6 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { Problem, newKey } from "../lib/api.js";
+import { nextTime } from "../lib/calendar.js";
 import { hubNow } from "../lib/hubtime.js";
 import { count, span, t, when, word } from "../lib/i18n.js";
 import { refreshDevice } from "../lib/live.js";
@@ -29,6 +30,7 @@ export default function OrderDialog({ command, onClose }) {
   const [power, setPower] = useState(/** @type {number | null} */ (null));
   const [soc, setSoc] = useState(command === "charge" ? 100 : 20);
   const [minutes, setMinutes] = useState(60);
+  const [time, setTime] = useState(""); // of day, that it ends at; empty: after so many minutes
   const [given, setGiven] = useState(false);
   const [answers, setAnswers] = useState(/** @type {Record<string, Problem | null>} */ ({}));
   const key = useMemo(newKey, []);
@@ -42,10 +44,12 @@ export default function OrderDialog({ command, onClose }) {
   const orderFor = (name) => ({
     command,
     ...(moves ? { power_w: Math.max(LEAST_W, Math.round((total * limits[name].value) / most)), soc_pct: soc } : {}),
-    minutes,
+    ...(time ? { until: new Date(end()).toISOString() } : { minutes }),
   });
-  const until = when(hubNow() + minutes * 60_000, { hour: "2-digit", minute: "2-digit" }, meta.value?.time_zone);
-  const plans = usePreview(given ? [] : chosen, orderFor, JSON.stringify([chosen, total, soc, minutes]));
+  const zone = meta.value?.time_zone ?? "UTC";
+  const end = () => (time ? nextTime(time, hubNow(), zone) : hubNow() + minutes * 60_000);
+  const until = when(end(), { hour: "2-digit", minute: "2-digit" }, zone);
+  const plans = usePreview(given ? [] : chosen, orderFor, JSON.stringify([chosen, total, soc, minutes, time]));
 
   /** @param {Event} event */
   async function submit(event) {
@@ -92,10 +96,14 @@ export default function OrderDialog({ command, onClose }) {
         <legend>${t("order.until")}</legend>
         ${SPANS_MIN.map(
           (each) => html`<label key=${each} class="chip">
-            <input type="radio" name="minutes" checked=${minutes === each} onChange=${() => setMinutes(each)} />
+            <input type="radio" name="minutes" checked=${!time && minutes === each} onChange=${() => (setTime(""), setMinutes(each))} />
             <span>${span(each * 60)}</span>
           </label>`,
         )}
+        <label class="chip-time" data-chosen=${time !== ""}>
+          <span>${t("order.at")}</span>
+          <input type="time" value=${time} onInput=${(/** @type {any} */ event) => setTime(event.target.value)} />
+        </label>
         <p class="order-until">${t("order.ends", { until })}</p>
       </fieldset>
       <${Plans} plans=${plans} chosen=${chosen} />

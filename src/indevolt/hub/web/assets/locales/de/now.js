@@ -68,6 +68,7 @@ export default {
   "order.downto": "Herunter bis",
   "order.limit": "Jetzt höchstens {limit}",
   "order.until": "Wie lange",
+  "order.at": "bis",
   "order.ends": "endet um {until}",
   "order.preview": "Was geschrieben würde",
   "order.same": "ist schon so",

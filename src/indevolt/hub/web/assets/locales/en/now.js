@@ -67,6 +67,7 @@ export default {
   "order.downto": "Down to",
   "order.limit": "At most {limit} now",
   "order.until": "For how long",
+  "order.at": "until",
   "order.ends": "ends at {until}",
   "order.preview": "What would be written",
   "order.same": "is so already",

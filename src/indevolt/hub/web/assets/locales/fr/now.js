@@ -68,6 +68,7 @@ export default {
   "order.downto": "Descendre à",
   "order.limit": "Au plus {limit} en ce moment",
   "order.until": "Durée",
+  "order.at": "jusqu’à",
   "order.ends": "fin à {until}",
   "order.preview": "Ce qui serait écrit",
   "order.same": "est déjà ainsi",

@@ -68,6 +68,7 @@ export default {
   "order.downto": "Terug tot",
   "order.limit": "Nu hoogstens {limit}",
   "order.until": "Hoe lang",
+  "order.at": "tot",
   "order.ends": "eindigt om {until}",
   "order.preview": "Wat geschreven zou worden",
   "order.same": "is al zo",

@@ -1,4 +1,6 @@
-// Days, weeks, months and years by the calendar of the house, whatever zone the browser is in. Dates are texts like 2026-04-18.
+// Days, weeks, months and years by the calendar of the house. Dates are texts like 2026-04-18.
+
+import { instant, parts, written } from "../../lib/calendar.js";
 
 /** @typedef {"day" | "week" | "month" | "year"} Period */
 /** @typedef {{ period: Period, date: string, start: number, end: number, part: "day" | "month" }} Span in ms; part: what a bar stands for */
@@ -35,11 +37,6 @@ export function compared(span, with_, zone) {
   return spanOf(span.period, written(back), zone);
 }
 
-/** The date that an instant is in, in the house. @param {number} at @param {string} zone */
-export function dateOf(at, zone) {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(at);
-}
-
 /** Whether a text is a date. @param {string | undefined} text */
 export const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text ?? "") && !Number.isNaN(Date.parse(/** @type {string} */ (text)));
 
@@ -59,33 +56,3 @@ function edges(period, date) {
       return [written(Date.UTC(year, 0, 1)), written(Date.UTC(year + 1, 0, 1))];
   }
 }
-
-/** When a day begins in the house. @param {string} date @param {string} zone */
-function instant(date, zone) {
-  const [year, month, day] = parts(date);
-  const utc = Date.UTC(year, month - 1, day);
-  const first = utc - offset(utc, zone);
-  return utc - offset(first, zone); // once more, as the clocks may change in between
-}
-
-/** How far the clocks of a zone are ahead of UTC. @param {number} at @param {string} zone */
-function offset(at, zone) {
-  const clock = new Intl.DateTimeFormat("en-US", {
-    timeZone: zone,
-    hourCycle: "h23",
-    year: "numeric",
-    month: "numeric",
-    day: "numeric",
-    hour: "numeric",
-    minute: "numeric",
-    second: "numeric",
-  });
-  const told = Object.fromEntries(clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
-  return Date.UTC(told.year, told.month - 1, told.day, told.hour, told.minute, told.second) - Math.floor(at / 1000) * 1000;
-}
-
-/** @param {string} date @returns {[number, number, number]} */
-const parts = (date) => /** @type {any} */ (date.split("-").map(Number));
-
-/** @param {number} utc */
-const written = (utc) => new Date(utc).toISOString().slice(0, 10);
