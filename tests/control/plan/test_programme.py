@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from plan_problems import HOUR, START, battery, ideal, problem, slots
 
-from indevolt.control.plan.course import choose, totals
+from indevolt.control.plan.course import choose, course_of, totals
 from indevolt.control.plan.effects import Effects, effects_of, moved
 from indevolt.control.plan.problem import Pin, Problem, Scenario, TerminalValue
 from indevolt.control.plan.programme import GATES, first_costs, programme, terminal_worth
@@ -133,7 +133,8 @@ def test_a_target_is_reached_in_time_from_the_cheapest_slots() -> None:
         [0.40, 0.10, 0.35, 0.20], [300] * 4, battery=battery(soc_pct=40), targets=(Target(90, START + 3 * HOUR),)
     )
     effects = effects_of(given_problem)
-    course = choose(given_problem, effects, programme(given_problem, effects, NOTHING), NOTHING).course
+    found = programme(given_problem, effects, NOTHING)
+    course = course_of(given_problem, effects, found, choose(given_problem, effects, found, NOTHING).walks)
     assert course.stored_wh[3, 0] >= 0.9 * 4000 - 35
     assert course.battery_w[1, 0] < -1500
     assert course.battery_w[0, 0] >= 0
@@ -213,9 +214,11 @@ def problems(draw: st.DrawFn) -> Problem:
 @given(problems())
 def test_no_problem_makes_a_policy_leave_the_limits(given_problem: Problem) -> None:
     effects = effects_of(given_problem)
-    chosen = choose(given_problem, effects, programme(given_problem, effects, NOTHING), NOTHING)
+    found = programme(given_problem, effects, NOTHING)
+    chosen = choose(given_problem, effects, found, NOTHING)
     model = given_problem.battery
-    for course in (chosen.course, chosen.plain):
+    for walks in (chosen.walks, chosen.plain):
+        course = course_of(given_problem, effects, found, walks)
         per_pct = model.capacity_wh / 100
         low, high = min(model.soc_pct, model.floor_pct) * per_pct, max(model.soc_pct, model.ceiling_pct) * per_pct
         assert (course.stored_wh >= low - 1e-6).all()
@@ -235,7 +238,9 @@ def test_a_plan_never_costs_more_than_self_use_in_the_scenarios_that_it_knows(gi
     effects = effects_of(given_problem)
     found = programme(given_problem, effects, NOTHING)
     chosen = choose(given_problem, effects, found, NOTHING)
-    planned, plain = (totals(given_problem, course, found, NOTHING) @ found.weight for course in (chosen.course, chosen.plain))
+    planned, plain = (
+        totals(given_problem, effects, found, NOTHING, walks) @ found.weight for walks in (chosen.walks, chosen.plain)
+    )
     assert planned <= plain + 1e-9
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from indevolt.control.plan.coupled import CoupledPlan, CoupledProblem, Unit, solve_powers
-from indevolt.control.plan.course import choose
+from indevolt.control.plan.course import choose, course_of
 from indevolt.control.plan.effects import effects_of
 from indevolt.control.plan.problem import Problem
 from indevolt.control.plan.programme import programme
@@ -58,5 +58,6 @@ def solve_deterministic(problem: Problem) -> CoupledPlan:
     problem = replace(problem, gate=0.0)  # there is no doubt where all is known
     effects = effects_of(problem, steps=_STEPS)
     found = programme(problem, effects, coupled.units[0].terminal, levels=_LEVELS, gates=())
-    ac_w = choose(problem, effects, found, coupled.units[0].terminal).course.battery_w[:, 0]
+    chosen = choose(problem, effects, found, coupled.units[0].terminal)
+    ac_w = course_of(problem, effects, found, chosen.walks).battery_w[:, 0]
     return solve_powers(coupled, np.where(ac_w < 0, 1.0, 0.0), np.where(ac_w > 0, 1.0, 0.0))

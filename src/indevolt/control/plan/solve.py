@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from indevolt.control.plan.course import Chosen, Course, choose
+from indevolt.control.plan.course import Chosen, Course, choose, course_of
 from indevolt.control.plan.effects import Effects, Numbers, effects_of, grid_cost
 from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot, StoredValue
 from indevolt.control.plan.problem import Problem, TerminalValue
@@ -33,6 +33,7 @@ class _Solved:
     effects: Effects
     found: Programme
     chosen: Chosen
+    course: Course
     weight: Numbers
 
 
@@ -48,13 +49,14 @@ def solve(problem: Problem, at: datetime) -> Plan:
     found = programme(problem, effects, terminal)
     chosen = choose(problem, effects, found, terminal)
     weight = found.weight
-    solved = _Solved(problem, effects, found, chosen, weight)
+    course, plain = (course_of(problem, effects, found, walks) for walks in (chosen.walks, chosen.plain))
+    solved = _Solved(problem, effects, found, chosen, course, weight)
     return Plan(
         at=at,
         slots=_slots(solved),
         currency=problem.currency,
-        planned=_balance(problem, chosen.course, terminal, weight),
-        self_use=_balance(problem, chosen.plain, terminal, weight),
+        planned=_balance(problem, course, terminal, weight),
+        self_use=_balance(problem, plain, terminal, weight),
         no_battery=_no_battery(problem, effects, weight),
         stored_value=_value_curve(problem, found),
         notes=tuple(_notes(solved)),
@@ -62,7 +64,7 @@ def solve(problem: Problem, at: datetime) -> Plan:
 
 
 def _slots(solved: _Solved) -> tuple[PlannedSlot, ...]:
-    problem, effects, course, weight = solved.problem, solved.effects, solved.chosen.course, solved.weight
+    problem, effects, course, weight = solved.problem, solved.effects, solved.course, solved.weight
     per_pct = problem.battery.capacity_wh / 100
     votes = np.stack([(course.taken == index) @ weight for index in range(len(effects.choices))], axis=1)
     choices = [effects.choices[index] for index in votes.argmax(axis=1)]
@@ -154,6 +156,6 @@ def _notes(solved: _Solved) -> Iterator[str]:
         index = next((index for index, slot in enumerate(problem.slots) if slot.start < target.by <= slot.end), None)
         if index is None:
             continue
-        reached = _band(solved.chosen.course.stored_wh[index + 1] / per_pct, solved.weight).p50
+        reached = _band(solved.course.stored_wh[index + 1] / per_pct, solved.weight).p50
         if reached < target.soc_pct - _MISSED_PCT:
             yield f"{target.soc_pct:g} % by {target.by:%H:%M} is out of reach: about {reached:.0f} % can be"
