@@ -72,9 +72,10 @@ async def test_a_second_program_is_told_who_holds_it(tmp_path: Path) -> None:
 
 
 @posix
-async def test_sigterm_puts_back_what_was_before_and_ends_the_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["told to end", "terminal closed"])
+async def test_a_signal_puts_back_what_was_before_and_ends_the_program(tmp_path: Path, how: signal.Signals) -> None:
     async with scene(tmp_path) as program:
-        assert await program.end(signal.SIGTERM) == -signal.SIGTERM
+        assert await program.end(how) == -how
         assert program.simulator.get("mode") == "self_use"
         (file,) = leases_in(tmp_path)
         assert file.load().snapshot is None

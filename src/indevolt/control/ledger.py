@@ -130,19 +130,25 @@ class Room:
         return Room(floor_pct, max(floor_pct, min(100.0, self.ceiling_pct, ceiling_pct)))
 
 
-def fenced(command: Command, soc_pct: float, room: Room) -> Command:
-    """Return the command with a target that is near: 5 % away at most, and within the room.
+def within_room(command: Command, room: Room) -> Command:
+    """Return the command with a target within the room.
 
     A charge that may not begin at all gets a target that is reached already, so the device stands by.
     """
     match command:
         case Discharge(soc_pct=target_pct):
-            nearest = max(room.floor_pct, target_pct, soc_pct - FENCE_PCT)
-            return replace(command, soc_pct=min(100, math.ceil(nearest)))
+            return replace(command, soc_pct=min(100, math.ceil(max(room.floor_pct, target_pct))))
         case Charge(soc_pct=target_pct):
-            nearest = min(room.ceiling_pct, target_pct, soc_pct + FENCE_PCT)
-            return replace(command, soc_pct=max(math.ceil(LEAST_SOC_PCT), math.floor(nearest)))
+            return replace(command, soc_pct=max(math.ceil(LEAST_SOC_PCT), math.floor(min(room.ceiling_pct, target_pct))))
     return command
+
+
+def fenced(command: Command, soc_pct: float, room: Room) -> Command:
+    """Return the command with a target that is near: 5 % away at most, and within the room."""
+    return within_room(
+        command,
+        replace(room, floor_pct=max(room.floor_pct, soc_pct - FENCE_PCT), ceiling_pct=min(room.ceiling_pct, soc_pct + FENCE_PCT)),
+    )
 
 
 def bounded(command: Command, sent: Command | None, soc_pct: float, room: Room) -> Command:
@@ -188,6 +194,10 @@ class Snapshot:
     def rebased(self, settings: Mapping[str, Value]) -> Snapshot:
         """Return it with settings that their owner changed for good, as far as it has them."""
         return replace(self, settings={name: settings.get(name, value) for name, value in self.settings.items()})
+
+    def owed(self, wrote: Mapping[str, Value]) -> bool:
+        """Return whether anything that was written is not what it was before."""
+        return any(name in wrote and wrote[name] != value for name, value in self.settings.items())
 
 
 @dataclass(frozen=True, slots=True)

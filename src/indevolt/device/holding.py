@@ -1,8 +1,8 @@
 """Holding a lease: its begin, its end whatever ends it, and what looks after it meanwhile.
 
 Whoever left a device without putting it back, killed or without a link, is made good for first. Then the body of the ``async with``
-runs, beside a heartbeat. At its end, by return, exception, cancellation, SIGTERM or time, what was before is put back; a lease that
-could not do so says it, and leaves its record for the watchdog.
+runs, beside a heartbeat. At its end, by return, exception, cancellation, a signal or time, what was before is put back; a lease
+that could not do so says it, and leaves its record for the watchdog.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -56,7 +57,7 @@ async def holding(
             await lease.restore(restore_s, "left behind by an earlier lease")
         lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
         async with _looked_after(lease, files, clock, restore_s):
-            with _ending_on_sigterm():
+            with _ending_on_signals():
                 try:
                     yield lease
                 finally:
@@ -127,28 +128,28 @@ async def _finished(lease: Lease, restore_s: float) -> None:
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the body like a cancellation, and the process after that; where nobody else sees to it."""
+def _ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end the body like a cancellation, and the process after that.
+
+    Only where nobody else sees to that signal, and not on Windows, which has none to heed.
+    """
     this, loop = asyncio.current_task(), asyncio.get_running_loop()
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if this is None or not ours:
+    if this is None or threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
         yield
         return
-    told = False
+    told: list[int] = []
 
-    def heed() -> None:
-        nonlocal told
-        told = True
+    def heed(number: int) -> None:
+        told.append(number)
         this.cancel()
 
-    try:
-        loop.add_signal_handler(signal.SIGTERM, heed)
-    except NotImplementedError:  # Windows, which has no SIGTERM to heed
-        yield
-        return
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        loop.add_signal_handler(each, heed, each)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for each in ours:
+            loop.remove_signal_handler(each)
         if told:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), told[0])

@@ -1,20 +1,54 @@
-"""Putting back what was before a lease, once: what is not so is written, and then the device has to show it.
+"""Putting back what was before a lease: what is not so is written, until the device shows it.
 
-What is put back and what is left is decided in ``indevolt.control.ledger``; how often that is tried, in ``lease``.
+What is put back and what is left is decided in ``indevolt.control.ledger``; when that is due, in ``lease`` and ``holding``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Value
+from indevolt.clock import Clock
 from indevolt.control.ledger import MODE, REALTIME, REALTIME_NAMES, Snapshot, restoration
 from indevolt.device.account import Account
 from indevolt.device.commands import readable
+from indevolt.errors import IndevoltError, LeaseLost, NotRestored
 
 if TYPE_CHECKING:
     from indevolt.device.device import Device
+
+AGAIN_S: Final = 2.0  # between two attempts
+
+
+async def put_all_back(device: Callable[[], Device], account: Account, clock: Clock, patience_s: float, why: str) -> None:
+    """Put back what was before, until the device shows it; nothing where nothing is owed.
+
+    Args:
+        device: the battery by the connection of now, which may be opened anew meanwhile.
+        account: what was before.
+        clock: what to wait by.
+        patience_s: how long to go on trying.
+        why: for the journal.
+
+    Raises:
+        LeaseLost: another program took the lease over, and puts it back.
+        NotRestored: it is not back; the record stays, so that the watchdog or the next lease tries again.
+    """
+    deadline_s, serial = clock.monotonic() + patience_s, account.files.serial
+    while (snapshot := account.record.snapshot) is not None and snapshot.owed(account.record.wrote):
+        if not account.files.held:
+            raise LeaseLost(f"another program took over {serial}, and puts back what was before")
+        try:
+            if await put_back(device(), account, snapshot, why):
+                return
+            trouble = "the device does not show it"
+        except IndevoltError as error:
+            trouble = str(error)
+        if clock.monotonic() + AGAIN_S > deadline_s:
+            account.note("not restored", why=why, wanted=dict(snapshot.settings), trouble=trouble)
+            raise NotRestored(f"{serial} is not as it was before ({_spelled(snapshot.settings)}): {trouble}")
+        await clock.sleep(AGAIN_S)
 
 
 async def put_back(device: Device, account: Account, snapshot: Snapshot, why: str) -> bool:
@@ -50,3 +84,7 @@ def _together(writes: Mapping[str, Value]) -> Iterator[tuple[str, tuple[Value, .
     for name, value in writes.items():
         if name != MODE and name not in REALTIME_NAMES:
             yield name, (value,)
+
+
+def _spelled(settings: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if name not in REALTIME_NAMES)

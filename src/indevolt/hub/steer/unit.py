@@ -22,8 +22,9 @@ from indevolt.clock import Clock
 from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
 from indevolt.control.situation import Decision
 from indevolt.device import Device
+from indevolt.device.bounds import bounded_plan, room_of
 from indevolt.device.device import Plan
-from indevolt.device.lease import Lease, bounded_plan, room_of
+from indevolt.device.lease import Lease
 from indevolt.device.lock import LeaseFile, Record
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
