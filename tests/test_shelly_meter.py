@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, NoReply
 from indevolt.measurement import Measurement
-from indevolt.shelly import BODY_LIMIT, HEAD_LIMIT, MAX_CLIENTS, ShellyMeter
+from indevolt.shelly import BODY_LIMIT, HEAD_LIMIT, MAX_CLIENTS, Asked, ShellyMeter
 from wire_oracle import ask, talk, until
 
 EM = "/rpc/EM.GetStatus?id=0"
@@ -27,12 +27,12 @@ SHORT_S = 0.1
 PATIENCE_S = 10
 
 
-def steady() -> Measurement:
+def steady(*_: Asked) -> Measurement:
     return Measurement(431.5, 1000.0, 20.0)
 
 
 @asynccontextmanager
-async def serving(measures: Callable[[], Measurement] = steady, **options: Any) -> AsyncIterator[ShellyMeter]:
+async def serving(measures: Callable[[Asked], Measurement] = steady, **options: Any) -> AsyncIterator[ShellyMeter]:
     async with ShellyMeter(measures, **options) as meter:
         yield meter
         assert (await talk(meter.port, GOOD)).startswith(b"HTTP/1.1 200 OK\r\n"), "the next client is served"
@@ -55,7 +55,7 @@ async def test_a_reply_has_the_three_headers_of_the_documentation_and_then_the_c
 
 async def test_each_request_is_measured_anew() -> None:
     powers = iter([100.0, -200.0, 300.0])
-    async with ShellyMeter(lambda: Measurement(next(powers))) as meter:
+    async with ShellyMeter(lambda _: Measurement(next(powers))) as meter:
         shown = [json.loads((await ask(meter.port, EM)).body)["total_act_power"] for _ in range(3)]
     assert shown == [100.0, -200.0, 300.0]
 
@@ -144,7 +144,7 @@ async def test_a_meter_that_is_offline_answers_nobody_until_it_is_back() -> None
 
 
 async def test_a_meter_with_nothing_to_show_says_503() -> None:
-    def gone() -> Measurement:
+    def gone(_: Asked) -> Measurement:
         raise NoReply("the meter was not heard of for a minute")
 
     async with ShellyMeter(gone) as meter:
@@ -156,7 +156,7 @@ async def test_whatever_measuring_raises_ends_one_call_and_is_told() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     failures = [ZeroDivisionError("sun")]
 
-    def fails_once() -> Measurement:
+    def fails_once(_: Asked) -> Measurement:
         if failures:
             raise failures.pop()
         return steady()

@@ -161,7 +161,7 @@ class VirtualHome:
         }
         self.meter = None if play.meter is None else device(METER, play.meter, spec.port, push_s=push_s)
         self.shelly = (
-            ShellyMeter(play.measurement, host, spec.port, clock=self._clock, seed=play.scenario.seed)
+            ShellyMeter(lambda _: play.measurement(), host, spec.port, clock=self._clock, seed=play.scenario.seed)
             if spec.sort is MeterSort.SHELLY
             else None
         )

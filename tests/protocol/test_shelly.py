@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from indevolt.errors import Unreachable
 from indevolt.measurement import Measurement, Phase
-from indevolt.protocol.shelly import Shelly, answer, device_name
+from indevolt.protocol.shelly import Shelly, Wanted, answer, answer_datagram, device_name
 
 NOW = datetime(2026, 6, 21, 10, 5, tzinfo=UTC)
 IMPORTING = Measurement(812.34, import_wh=123_456.789, export_wh=5_123.04)
@@ -35,18 +36,25 @@ EMDATA_FIELDS = [
 ]
 
 
+MAC = "02009E3779B1"
+
+
 def shelly(measurement: Measurement = IMPORTING) -> Shelly:
-    return Shelly("02009E3779B1", measurement, NOW, uptime_s=77)
+    return Shelly(MAC, measurement, NOW, uptime_s=77)
+
+
+def look(_: Wanted) -> Shelly:
+    return shelly()
 
 
 def get(target: str, measurement: Measurement = IMPORTING) -> Any:
-    reply = answer("GET", target, b"", lambda: shelly(measurement))
+    reply = answer("GET", target, b"", MAC, lambda _: shelly(measurement))
     assert reply.status == 200
     return json.loads(reply.body)
 
 
 def post(target: str, body: object) -> tuple[int, Any]:
-    reply = answer("POST", target, json.dumps(body).encode(), shelly)
+    reply = answer("POST", target, json.dumps(body).encode(), MAC, look)
     return reply.status, json.loads(reply.body) if reply.body else None
 
 
@@ -96,7 +104,7 @@ def test_phases_that_go_against_each_other_are_shown_as_they_are() -> None:
 
 
 def test_nothing_is_shown_as_negative_zero() -> None:
-    assert b"-0" not in answer("GET", "/rpc/EM.GetStatus?id=0", b"", lambda: shelly(Measurement(-0.0001))).body
+    assert b"-0" not in answer("GET", "/rpc/EM.GetStatus?id=0", b"", MAC, lambda _: shelly(Measurement(-0.0001))).body
 
 
 @pytest.mark.parametrize("voltage_v", [0.0, 1e-320])
@@ -117,6 +125,10 @@ def test_the_whole_status_holds_both_components_and_the_clock() -> None:
     assert status["em:0"] == get("/rpc/EM.GetStatus?id=0")
     assert status["emdata:0"] == get("/rpc/EMData.GetStatus?id=0")
     assert (status["sys"]["time"], status["sys"]["unixtime"], status["sys"]["uptime"]) == ("10:05", 1782036300, 77)
+
+
+def gone(_: Wanted) -> Shelly:
+    raise Unreachable("no reading")
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------------
@@ -157,17 +169,17 @@ def test_the_case_of_a_method_does_not_matter() -> None:
 def test_a_call_that_fails_says_why_in_the_shape_of_real_ones(call: str, status: int, code: int, message: str) -> None:
     method, _, query = call.partition("?")
     if method:
-        reply = answer("GET", f"/rpc/{call}", b"", shelly)
+        reply = answer("GET", f"/rpc/{call}", b"", MAC, look)
         assert (reply.status, json.loads(reply.body)) == (status, {"code": code, "message": message})
     params = {key: int(value) if value.isdigit() else value for key, _, value in [query.partition("=")] if key}
     assert post("/rpc", {"id": 5, "method": method, "params": params}) == (
         200,
-        {"id": 5, "src": device_name("02009E3779B1"), "error": {"code": code, "message": message}},
+        {"id": 5, "src": device_name(MAC), "error": {"code": code, "message": message}},
     )
 
 
 def test_a_number_too_long_to_be_one_is_none() -> None:
-    reply = answer("GET", "/rpc/EM.GetStatus?id=" + "9" * 5000, b"", shelly)
+    reply = answer("GET", "/rpc/EM.GetStatus?id=" + "9" * 5000, b"", MAC, look)
     assert (reply.status, json.loads(reply.body)["code"]) == (500, -103)
 
 
@@ -192,7 +204,7 @@ def test_parameters_that_are_no_object_are_an_invalid_argument(params: object) -
     ],
 )
 def test_what_is_no_frame_is_a_bad_request(body: bytes) -> None:
-    assert answer("POST", "/rpc", body, shelly).status == 400
+    assert answer("POST", "/rpc", body, MAC, look).status == 400
 
 
 @pytest.mark.parametrize(
@@ -210,20 +222,94 @@ def test_what_is_no_frame_is_a_bad_request(body: bytes) -> None:
     ],
 )
 def test_other_paths_and_methods_are_refused_without_a_body(method: str, target: str, status: int) -> None:
-    reply = answer(method, target, b"", shelly)
+    reply = answer(method, target, b"", MAC, look)
     assert (reply.status, reply.body) == (status, b"")
 
 
 def test_a_meter_with_nothing_to_show_is_unavailable() -> None:
-    def gone() -> Shelly:
-        raise Unreachable("no reading")
-
     for method, target, body in (
         ("GET", "/rpc/EM.GetStatus?id=0", b""),
-        ("GET", "/shelly", b""),
-        ("POST", "/rpc", b'{"id":1,"method":"EM.GetStatus"}'),
+        ("GET", "/rpc/EMData.GetStatus?id=0", b""),
+        ("GET", "/rpc/Shelly.GetStatus", b""),
+        ("POST", "/rpc", b'{"id":1,"method":"EM.GetStatus","params":{"id":0}}'),
     ):
-        assert answer(method, target, body, gone).status == 503
+        assert answer(method, target, body, MAC, gone).status == 503
+
+
+def test_who_it_is_does_not_hang_on_what_it_measures() -> None:
+    for target in ("/shelly", "/rpc/Shelly.GetDeviceInfo", "/rpc/EM.GetConfig?id=0"):
+        assert answer("GET", target, b"", MAC, gone).status == 200
+
+
+# ---- datagrams -----------------------------------------------------------------------------------------------------------
+
+
+def datagram(frame: object, see: Callable[[Wanted], Shelly] = look) -> Any:
+    reply = answer_datagram(frame if isinstance(frame, bytes) else json.dumps(frame).encode(), MAC, see)
+    return None if reply is None else json.loads(reply)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("EM.GetStatus", {"id": 0}),
+        ("EM.GetConfig", {"id": 0}),
+        ("EMData.GetStatus", {"id": 0}),
+        ("Shelly.GetStatus", {}),
+        ("Shelly.GetDeviceInfo", {}),
+        ("EM.GetStatus", {"id": 1}),
+        ("EM.GetStatus", {}),
+        ("Switch.Set", {"id": 0}),
+    ],
+)
+def test_a_datagram_is_answered_as_the_same_frame_is_over_http(method: str, params: dict[str, int]) -> None:
+    frame = {"id": 4, "src": "battery", "method": method, "params": params}
+    assert (200, datagram(frame)) == post("/rpc", frame)
+    assert list(datagram(frame))[:3] == ["id", "src", "dst"]
+
+
+def test_a_datagram_without_a_sender_is_answered_to_nobody_in_particular() -> None:
+    reply = datagram({"id": 1, "method": "EM.GetStatus", "params": {"id": 0}})
+    assert (reply["id"], reply["src"], reply["dst"]) == (1, device_name(MAC), "unknown")
+    assert reply["result"]["total_act_power"] == 812.34
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", b"\xff\x00", b"[]", b"{", {"id": 1}, {"method": "EM.GetStatus"}, {"method": "NotifyStatus", "params": {}}],
+)
+def test_a_datagram_that_asks_for_nothing_is_answered_nothing(frame: object) -> None:
+    assert datagram(frame) is None
+
+
+def test_a_reply_is_answered_nothing() -> None:
+    assert datagram(datagram({"id": 1, "method": "EM.GetStatus", "params": {"id": 0}})) is None
+    assert datagram(datagram({"id": 1, "method": "No.Such"})) is None
+
+
+def test_a_meter_with_nothing_to_show_leaves_datagrams_unanswered_and_still_says_who_it_is() -> None:
+    assert datagram({"id": 1, "method": "EM.GetStatus", "params": {"id": 0}}, gone) is None
+    assert datagram({"id": 1, "method": "Shelly.GetDeviceInfo"}, gone)["result"]["app"] == "Pro3EM"
+
+
+def test_who_is_asked_knows_whether_it_is_for_power() -> None:
+    wanted: list[Wanted] = []
+
+    def see(what: Wanted) -> Shelly:
+        wanted.append(what)
+        return shelly()
+
+    for method in ("EM.GetStatus", "EMData.GetStatus", "Shelly.GetStatus", "EM.GetConfig", "Shelly.GetDeviceInfo"):
+        datagram({"id": 1, "method": method, "params": {"id": 0}}, see)
+    assert wanted == [Wanted.POWER, Wanted.ENERGY, Wanted.POWER]
+
+
+# ---- anything ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=200))
+def test_any_datagram_is_answered_with_a_frame_or_not_at_all(data: bytes) -> None:
+    assert datagram(data) is None or "src" in datagram(data)
 
 
 JSON = st.recursive(
@@ -236,12 +322,12 @@ JSON = st.recursive(
 @given(method=st.sampled_from(["GET", "POST"]), target=st.text(st.characters(max_codepoint=255)), body=st.binary())
 def test_any_target_and_any_body_get_an_answer(method: str, target: str, body: bytes) -> None:
     for path in (target, f"/rpc/{target}", f"/rpc/EM.GetStatus?{target}"):
-        assert answer(method, path, body, shelly).status in (200, 400, 404, 500)
+        assert answer(method, path, body, MAC, look).status in (200, 400, 404, 500)
 
 
 @given(frame=st.dictionaries(st.sampled_from(["id", "src", "method", "params", "jsonrpc"]), JSON))
 def test_any_frame_gets_an_answer(frame: dict[str, Any]) -> None:
-    assert answer("POST", "/rpc", json.dumps(frame).encode(), shelly).status in (200, 400)
+    assert answer("POST", "/rpc", json.dumps(frame).encode(), MAC, look).status in (200, 400)
 
 
 @given(

@@ -56,7 +56,7 @@ async def _keep_open(hub: Hub, keeper: Keeper, config: PoseConfig, poses: Poses)
     seed = 1 + list(hub.keepers).index(keeper.id)
     while True:
         try:
-            meter = ShellyMeter(lambda: poses.measure(keeper), config.host, config.port, clock=hub.clock, seed=seed)
+            meter = ShellyMeter(lambda _: poses.measure(keeper), config.host, config.port, clock=hub.clock, seed=seed)
             async with meter:
                 hub.figures.setdefault("pose", {})[keeper.id] = float(meter.port)
                 text = f"poses as the Shelly Pro 3EM {meter.name} at {config.host}:{meter.port}"

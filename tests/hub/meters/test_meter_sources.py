@@ -70,7 +70,7 @@ def opendata(served: VirtualDevice, accessory: Any, **more: Any) -> OpenDataMete
 async def test_a_shelly_is_asked_every_second_over_real_http() -> None:
     powers = iter([431.5, -200.0, 300.0])
     async with (
-        ShellyMeter(lambda: Measurement(next(powers), 1000.0, 20.0)) as shelly,
+        ShellyMeter(lambda _: Measurement(next(powers), 1000.0, 20.0)) as shelly,
         meter_home(house(shelly)) as it,
     ):
         for power_w in (431.5, -200.0, 300.0):
@@ -84,7 +84,7 @@ async def test_a_shelly_is_asked_every_second_over_real_http() -> None:
 
 
 async def test_a_shelly_that_is_off_is_tried_again_and_the_journal_tells() -> None:
-    async with ShellyMeter(lambda: Measurement(100.0)) as shelly:
+    async with ShellyMeter(lambda _: Measurement(100.0)) as shelly:
         shelly.online = False
         async with meter_home(house(shelly)) as it:
             await it.until(lambda: it.meter.failures >= 3)
@@ -103,7 +103,7 @@ async def test_a_shelly_that_is_off_is_tried_again_and_the_journal_tells() -> No
 
 async def test_a_meter_whose_numbers_stand_still_is_frozen() -> None:
     async with (
-        ShellyMeter(lambda: Measurement(0.0)) as shelly,
+        ShellyMeter(lambda _: Measurement(0.0)) as shelly,
         meter_home(house(shelly)) as it,
     ):
         await it.until(lambda: it.meter.state(it.clock.monotonic()) is MeterState.FROZEN)
@@ -340,7 +340,7 @@ async def test_what_is_no_recording_is_told_with_its_line(tmp_path: Path, text: 
 
 async def test_what_a_test_of_the_sign_showed_outlives_the_hub() -> None:
     async with (
-        ShellyMeter(lambda: Measurement(1.0)) as shelly,
+        ShellyMeter(lambda _: Measurement(1.0)) as shelly,
         meter_home(house(shelly)) as it,
     ):
         await it.next()
@@ -361,7 +361,7 @@ async def test_what_a_test_of_the_sign_showed_outlives_the_hub() -> None:
 
 async def test_a_meter_that_fails_is_an_alert_until_it_is_back_for_a_while() -> None:
     powers = itertools.count(1)
-    async with ShellyMeter(lambda: Measurement(float(next(powers)))) as shelly:
+    async with ShellyMeter(lambda _: Measurement(float(next(powers)))) as shelly:
         shelly.online = False
         async with meter_home(house(shelly)) as it, at_work(serve_alerts(it.hub)):
             await it.until(lambda: ("", What.METER) in it.hub.alerts.active)
