@@ -53,6 +53,8 @@ def plan_command(hub: HubAt, *, reserve_pct: float | None, dry_run: bool, no_bat
             _row(table, group, zone, told["currency"])
         show(console, table)
     _totals(told, console)
+    gate = told["gate"]
+    console.print(line(f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}", "dim"))
     for text in told["notes"]:
         console.print(line(f"{note} {text}"))
 

@@ -355,7 +355,10 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
     if config.tariff is not None and config.plan.enabled:
         from indevolt.hub.planner.service import serve_planner
 
+        from indevolt.hub.planner.tuning import serve_tuning
+
         yield "planner", serve_planner
+        yield "tuning", serve_tuning
     if config.mqtt is not None:
         from indevolt.hub.mqtt import serve_mqtt
 

@@ -68,3 +68,7 @@ class PlanConfig(Section):
         default=0.002,
         description="Leave plain self-use only for more than this, per kWh moved otherwise and in the currency of the site.",
     )
+    tune: bool = Field(
+        default=True, description="Each night, try gates on the site's own last days, and take the one that would have cost least."
+    )
+    tune_days: Annotated[int, Field(ge=5, le=28)] = Field(default=14, description="How many days gates are tried on.")

@@ -90,6 +90,24 @@ class TotalsBody(BaseModel):
     saving: float = Field(description="Against having no battery.")
 
 
+class TriedBody(BaseModel):
+    """A gate that was tried on past days."""
+
+    gate: float = Field(description="1: plain self-use, which no plan is worth leaving.")
+    cost_per_day: float = Field(description="What it would have cost, wear and what is left in the battery counted.")
+
+
+class GateBody(BaseModel):
+    """What a plan has to gain before plain self-use is left for it, per kWh, and how that was found."""
+
+    per_kwh: float = Field(description="The one that holds.")
+    configured: float
+    tuned_at: datetime | None = Field(description="When gates were tried on the site's own past days; null: not yet.")
+    days: float = Field(description="On so many days.")
+    tried: list[TriedBody] = Field(description="Empty where there was too little history.")
+    reason: str = Field(description="Why it holds.")
+
+
 class EnergyPlanBody(BaseModel):
     """The plan, or why there is none."""
 
@@ -106,6 +124,7 @@ class EnergyPlanBody(BaseModel):
     reserve_pct: float
     soc_pct: float | None = Field(description="Where it begins.")
     notes: list[str]
+    gate: GateBody
     totals: TotalsBody | None
     stored_value: list[StoredValueBody]
     slots: list[PlanSlotBody]
@@ -296,6 +315,7 @@ def _body(
         reserve_pct=hub.config.control.reserve_pct,
         soc_pct=None if soc_pct is None else round(soc_pct, 1),
         notes=[*notes, *(plan.notes if plan else ())],
+        gate=_gate(hub),
         totals=_totals(plan) if plan else None,
         stored_value=[StoredValueBody(soc_pct=each.soc_pct, per_kwh=round(each.per_kwh, 4)) for each in plan.stored_value]
         if plan
@@ -323,6 +343,19 @@ def _slot(slot: PlannedSlot) -> PlanSlotBody:
         cost=round(slot.cost, 5),
         gain=round(slot.gain, 5),
         stored_value=round(slot.stored_value_per_kwh, 4),
+    )
+
+
+def _gate(hub: Hub) -> GateBody:
+    tuned, usual = hub.planner.tuned, hub.config.plan.gate
+    untuned = "no night has tried gates yet" if hub.config.plan.tune else "the owner's; it is not tuned ([plan] tune)"
+    return GateBody(
+        per_kwh=hub.planner.gate(usual),
+        configured=usual,
+        tuned_at=tuned.at if tuned else None,
+        days=tuned.days if tuned else 0.0,
+        tried=[TriedBody(gate=each, cost_per_day=round(cost, 4)) for each, cost in tuned.cost_per_day.items()] if tuned else [],
+        reason=tuned.reason if tuned else untuned,
     )
 
 

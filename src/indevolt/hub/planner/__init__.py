@@ -6,6 +6,10 @@
       ├── problem   what the hub knows, as a problem that ``control.plan`` solves
       ├── days      plans of past days, and what became of them
       └── planner   the plan that holds, pins, and why there is none (no numpy)
+    tuning ── finds each night the gate that suits the site
+      ├── gate        which one holds, and why (no numpy)
+      ├── site_past   what the store kept, as a past that can be lived again
+      └── tournament  a process of its own that does so
 
 Not here: solving (``control.plan``), and doing what was planned (``steer``).
 """

@@ -11,6 +11,7 @@ from typing import Final
 from indevolt.control.plan.planned import Plan
 from indevolt.control.plan.problem import Pin
 from indevolt.control.situation import Action, PlanSlot
+from indevolt.hub.planner.gate import Tuned
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
 TOO_OLD: Final = timedelta(hours=2)
@@ -30,6 +31,11 @@ class Planner:
         self.pins: dict[datetime, Pin] = {}  # by the start of a quarter
         self.changed = asyncio.Event()  # the owner wants something else
         self.soc_pct: float | None = None  # where it began
+        self.tuned: Tuned | None = None  # what the last night found; None: nothing yet
+
+    def gate(self, usual: float) -> float:
+        """Return the gate that holds: what a night found for this configured one, else that itself."""
+        return self.tuned.gate if self.tuned is not None and self.tuned.usual == usual else usual
 
     def slot_at(self, at: datetime) -> PlanSlot | None:
         """Return what the plan wants at an instant; None without a plan, and where it is too old to be trusted."""

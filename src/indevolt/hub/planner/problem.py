@@ -92,7 +92,7 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         control=hub.config.control,
         pins=dict(hub.planner.pins),
         currency=hub.config.site.currency,
-        gate=hub.config.plan.gate,
+        gate=hub.planner.gate(hub.config.plan.gate),
         notes=tuple(notes),
     )
 

@@ -1,0 +1,97 @@
+"""The site's own past, as ``control.plan`` lives it again: what the store kept, with the prices that held, without a long gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from indevolt.control.plan.past import PER_DAY, Past, past_of
+from indevolt.hub.prices.records import QUARTER, quarter_of
+from indevolt.hub.site.quantities import SITE
+
+if TYPE_CHECKING:
+    from indevolt.hub.hub import Hub
+
+BRIDGED: Final = 4  # quarters without load that are bridged; a longer gap ends the past
+LEARNT_DAYS: Final = 14  # before the days that are lived again, and a third of what there is at most
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A past, and the days at its end that are lived again; what lies before them is what is learnt from."""
+
+    past: Past
+    first: int  # quarters
+    last: int
+
+    @property
+    def days(self) -> float:
+        """How many are lived again."""
+        return (self.last - self.first) / PER_DAY
+
+
+async def past_days(hub: Hub, now: datetime, days: int) -> Span | None:
+    """Return the last days of the site, up to so many of them to be lived again; None where there is less than two in one piece.
+
+    Raises:
+        IndevoltError: the store is away.
+    """
+    until = quarter_of(now)
+    since = until - timedelta(days=days + LEARNT_DAYS)
+    series = await hub.store.series(SITE, ["house_power", "solar_power"], since, until, step_s=QUARTER.total_seconds())
+    count = int((until - since) / QUARTER)
+    load = _on_grid(series.times, series.columns["house_power"], since, count)
+    sun = _on_grid(series.times, series.columns["solar_power"], since, count)
+    times = [since + number * QUARTER for number in range(count)]
+    rates = [hub.prices.rate_at(at) for at in times]
+    first = unbroken_from(load, [rate is not None for rate in rates])
+    if count - first < 2 * PER_DAY:
+        return None
+    span = slice(first, count)
+    known = [rate for rate in rates[span] if rate is not None]  # all of them are
+    columns = {
+        "load_w": bridged(load[span]),
+        "pv_w": [value or 0.0 for value in sun[span]],
+        "import_per_kwh": [rate.import_price for rate in known],
+        "export_per_kwh": [rate.export_price for rate in known],
+    }
+    foreseen = [hub.forecast.pv_w(at) for at in times[span]]
+    if all(value is not None for value in foreseen):
+        columns["foreseen_w"] = [value or 0.0 for value in foreseen]
+    past = past_of(times[span], columns)
+    past = replace(past, start=past.start.astimezone(hub.config.site.zone))
+    total = past.quarters // PER_DAY
+    lived = min(days, total - max(1, min(LEARNT_DAYS, total // 3)))
+    return Span(past, past.quarters - lived * PER_DAY, past.quarters)
+
+
+def unbroken_from(load: Sequence[float | None], priced: Sequence[bool]) -> int:
+    """Return where the last stretch begins that has all prices and no long gap of load; the length where it is empty."""
+    number = start = len(load)
+    missing = 0
+    while number > 0 and priced[number - 1]:
+        number -= 1
+        missing = missing + 1 if load[number] is None else 0
+        if missing > BRIDGED:
+            break
+        if not missing:
+            start = number
+    return start
+
+
+def bridged(values: Sequence[float | None]) -> list[float]:
+    """Return values, the first of which is known, without their gaps: lines are drawn over them, the last known one goes on."""
+    known = [number for number, value in enumerate(values) if value is not None]
+    found = [value or 0.0 for value in values]
+    for before, after in zip(known, [*known[1:], len(values)], strict=True):
+        low, high = found[before], found[after] if after < len(values) else found[before]
+        for number in range(before + 1, after):
+            found[number] = low + (high - low) * (number - before) / (after - before)
+    return found
+
+
+def _on_grid(times: Sequence[datetime], column: Sequence[object], since: datetime, count: int) -> list[float | None]:
+    known = {at: float(value) for at, value in zip(times, column, strict=True) if isinstance(value, int | float)}
+    return [known.get(since + number * QUARTER) for number in range(count)]
