@@ -29,7 +29,7 @@ WIRE = GROUND | {"protocol", "transport"}
 CLIENT = WIRE | {"catalogue"}
 DEVICE_SIDE = GROUND | {"protocol", "catalogue"}
 PARTS = CLIENT | {"device", "discovery", "server", "shelly", "beacon", "simulator", "control", "store"}
-WHOLE = PARTS | {"virtual", "virtual_fleet", "virtual_home", PACKAGE}
+WHOLE = PARTS | {"meter_link", "virtual", "virtual_fleet", "virtual_home", PACKAGE}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # the vocabulary: knows nothing of ours
@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": WIRE | {"listener"},
     "shelly": GROUND | {"protocol", "listener"},  # a meter as units poll it, with an HTTP of its own
     "beacon": WIRE,
+    "meter_link": GROUND | {"protocol", "simulator"},  # a virtual unit's view of its meter, over the network
     # the battery from inside: shares the grammar with the client, but none of its code and no network
     "simulator": DEVICE_SIDE,
     # pure: what to do, and history; see the design before loosening these

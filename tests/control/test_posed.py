@@ -15,7 +15,8 @@ from indevolt.control.situation import MeterSample, Seen
 from indevolt.control.split import Share
 from indevolt.simulator import Simulator
 from indevolt.simulator.house import Surroundings
-from indevolt.simulator.site import Meter, Pace, Site
+from indevolt.simulator.meter import Meter
+from indevolt.simulator.site import Pace, Site
 
 AIM = Aim(0.0)
 

@@ -19,7 +19,7 @@ from indevolt.hub.meters.told import Told
 from indevolt.hub.pose import rests_without_meter, serve_pose
 from indevolt.hub.steer.situation import tier_of
 from indevolt.simulator import LIFELIKE, Surroundings
-from indevolt.simulator.site import Meter as SiteMeter
+from indevolt.simulator.meter import Meter as SiteMeter
 
 LOOKS_S = 2.0
 

@@ -18,8 +18,9 @@ from indevolt.simulator.cluster import Role, Wiring
 from indevolt.simulator.converter import INSTANT, LIFELIKE, Response, to_ac, to_dc
 from indevolt.simulator.firmware import DAY_S, Firmware, Mode, Orders
 from indevolt.simulator.house import House, Surroundings, steady_house
+from indevolt.simulator.meter import METER_SHOWN_S, Meter
 from indevolt.simulator.physics import Unit, kit
-from indevolt.simulator.site import MAX_STEPS, METER_SHOWN_S, Member, Meter, Pace, Site
+from indevolt.simulator.site import MAX_STEPS, Member, Pace, Site
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 FINE = Pace(1, 1_000_000)

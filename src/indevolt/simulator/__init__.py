@@ -11,7 +11,8 @@ from indevolt.simulator.converter import INSTANT, LIFELIKE, Response
 from indevolt.simulator.device import Simulator, form_cluster
 from indevolt.simulator.faults import FORMS as FAULT_FORMS, Faults, parse_fault
 from indevolt.simulator.house import House, Surroundings, steady_house
-from indevolt.simulator.site import Meter, Pace, Site
+from indevolt.simulator.meter import Meter
+from indevolt.simulator.site import Pace, Site
 from indevolt.simulator.state import State
 
 __all__ = [

@@ -116,11 +116,10 @@ def _whole() -> Iterator[tuple[str, Shows]]:
     yield "bypass_mode", lambda unit, *_: "micro_inverter" if unit.bypass is not None and unit.bypass.feeds_in else "eps"
     yield "offgrid_power", lambda unit, *_: unit.bypass_w if unit.island else 0.0
     yield "grid_voltage", lambda unit, firmware, _: 0.0 if unit.island and firmware.orders.mode is not Mode.PORTABLE else GRID_V
-    yield "grid_export_power_alt", lambda _, firmware, site: max(0.0, -site.meter.shown_w) if _metered(firmware, site) else 0.0
+    yield "grid_export_power_alt", lambda unit, firmware, site: max(0.0, -_meter_power(unit, firmware, site))
     yield from dict.fromkeys(("home_load_power", "load_power"), lambda _unit, _, site: site.load_w).items()
-    yield "meter_connected", lambda _, firmware, site: _metered(firmware, site)
-    # Without a meter its power shows as 0 (points.csv).
-    yield "meter_power", lambda _, firmware, site: site.meter.shown_w if _metered(firmware, site) else 0.0
+    yield "meter_connected", _metered
+    yield "meter_power", _meter_power
     yield from dict.fromkeys(("pv_power_total", "total_dc_output_power"), lambda unit, *_: sum(unit.pv_w)).items()
     stage = ("transformer_temperature", "inverter_temperature", "main_mos_temperature", "mos_temperature_charge")
     yield from dict.fromkeys((*stage, "mos_temperature_discharge"), lambda unit, *_: unit.stage_c).items()
@@ -187,8 +186,13 @@ def _pv_state(index: int, unit: Unit, _firmware: Firmware, _site: Site) -> str:
     return "running" if _pv_power(index, unit) >= PV_MIN_W else "standby"
 
 
-def _metered(firmware: Firmware, site: Site) -> bool:
-    return firmware.orders.sees_meter and site.meter.online
+def _metered(unit: Unit, firmware: Firmware, site: Site) -> bool:
+    return firmware.orders.sees_meter and site.meter_of(unit).online
+
+
+def _meter_power(unit: Unit, firmware: Firmware, site: Site) -> float:
+    """Return what the meter shows; without one that is 0 (points.csv)."""
+    return site.meter_of(unit).shown_w if _metered(unit, firmware, site) else 0.0
 
 
 def _system_soc(unit: Unit, site: Site) -> float:

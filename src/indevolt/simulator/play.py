@@ -23,6 +23,7 @@ from indevolt.simulator.cluster import Role
 from indevolt.simulator.device import Simulator, form_cluster
 from indevolt.simulator.firmware import DAY_S, Slot
 from indevolt.simulator.house import Array, House, Load, furnished_house
+from indevolt.simulator.meter import Meter
 from indevolt.simulator.orders import CURVE
 from indevolt.simulator.physics import seconds_of
 from indevolt.simulator.scenario.records import (
@@ -44,7 +45,7 @@ from indevolt.simulator.scenario.records import (
     Update,
 )
 from indevolt.simulator.series import Series, parse_csv
-from indevolt.simulator.site import Meter, Pace, Site
+from indevolt.simulator.site import Pace, Site
 from indevolt.simulator.sky import Sky, Weather
 from indevolt.simulator.trace import Happening
 

@@ -23,12 +23,9 @@ from indevolt.simulator.cluster import CENTRALIZED_W, Role, Share, Wiring, share
 from indevolt.simulator.converter import to_ac
 from indevolt.simulator.firmware import DAY_S, Firmware, Mode
 from indevolt.simulator.house import House
+from indevolt.simulator.meter import Meter
 from indevolt.simulator.physics import HOUR_S, Unit
 
-METER_SHOWN_S: Final = 5.0
-"""The meter's value that a unit shows changes no more often, whatever the polling (protocol.md, section 7)."""
-
-REFRESH_S: Final = 2.0  # a unit asks a meter on the network so often (control.md, section 0)
 SETTLED_S: Final = 5.0  # in a step longer than this the units' loops have settled
 MAX_STEPS: Final = 1000  # of one gap, at some ten microseconds each, whatever its length
 _DUST_S: Final = 1e-6  # what rounding leaves of a gap
@@ -58,25 +55,10 @@ class Pace:
         return max(self.step_s, wanted // self.step_s * self.step_s)
 
 
-class Meter:
-    """What measures the grid connection, as the units see it: read only so often."""
-
-    __slots__ = ("age_s", "fresh", "grid_w", "online", "refresh_s", "shown_age_s", "shown_w")
-
-    def __init__(self, *, refresh_s: float = REFRESH_S, online: bool = True) -> None:
-        self.refresh_s = refresh_s
-        self.online = online
-        self.grid_w = 0.0  # as last read
-        self.fresh = False  # nobody has acted on that yet
-        self.age_s = 0.0
-        self.shown_w = 0.0  # as the units show it
-        self.shown_age_s = 0.0
-
-
 class Member:
     """A unit in its place."""
 
-    __slots__ = ("aim_w", "firmware", "first_input", "inputs", "role", "sampled_w", "unit", "wiring")
+    __slots__ = ("aim_w", "firmware", "first_input", "inputs", "meter", "role", "sampled_w", "unit", "wiring")
 
     def __init__(self, unit: Unit, firmware: Firmware, first_input: int, inputs: int) -> None:
         self.unit = unit
@@ -87,6 +69,13 @@ class Member:
         self.wiring = Wiring.COORDINATED
         self.aim_w = 0.0
         self.sampled_w = 0.0  # what it gave when the meter was read
+        self.meter: Meter | None = None  # one of its own, on the network; None: the site's
+
+    def see(self, grid_w: float) -> None:
+        """Take in what the unit's own meter shows now; until the first time it is lost."""
+        if self.meter is not None:
+            self.meter.take(grid_w)
+            self.sampled_w = self.unit.ac_w
 
     @property
     def is_alone(self) -> bool:
@@ -159,6 +148,10 @@ class Site:
     def units(self) -> tuple[Unit, ...]:
         """The units, in the order they came."""
         return tuple(member.unit for member in self.members)
+
+    def meter_of(self, unit: Unit) -> Meter:
+        """Return the meter that a unit goes by."""
+        return self.member_of(unit).meter or self.meter
 
     def watch(self, observer: Observer) -> None:
         """Tell somebody about every step."""
@@ -285,11 +278,19 @@ class Site:
         followers: list[Member] = []
         fixed: list[Member] = []
         for member in members:
-            wanted = member.firmware.decide(member.unit, unix_s, seconds, meter_online=meter.online)
-            if wanted is None:
+            seen = member.meter or meter
+            wanted = member.firmware.decide(member.unit, unix_s, seconds, meter_online=seen.online)
+            if wanted is None and member.meter is None:
                 followers.append(member)
                 continue
-            need = net - given + member.unit.ac_w if settled else member.sampled_w + meter.grid_w
+            if wanted is None:
+                if seen.fresh:  # what its own meter shows need not be what the site's would, so it goes by that alone
+                    seen.fresh = False
+                    self._follow((member,), member.sampled_w + seen.grid_w)
+                fixed.append(member)
+                continue
+            by_site = settled and member.meter is None
+            need = net - given + member.unit.ac_w if by_site else member.sampled_w + seen.grid_w
             member.aim_w = self._steer(member, wanted, need)
             fixed.append(member)
         if self.is_clustered and (master := _commander(members)) is not None:
@@ -319,7 +320,7 @@ class Site:
         aim = to_ac(unit.pv_offered_w + battery, unit.own_w)
         if battery >= 0:
             aim = max(0.0, aim)  # at rest it feeds itself from what it has
-        if orders.sees_meter and self.meter.online:
+        if orders.sees_meter and (member.meter or self.meter).online:
             aim = min(aim, max(0.0, need_w + orders.feed_in_max_w + unit.bypass_w))
         return aim
 
@@ -361,14 +362,12 @@ class Site:
             self.export_wh -= self.grid_w * hours
         self.load_wh += self.load_w * hours
         self.roof_wh += self.roof_w * hours
-        meter.age_s += seconds
-        if meter.age_s >= meter.refresh_s - _DUST_S:
-            meter.age_s, meter.fresh, meter.grid_w = 0.0, True, self.grid_w
-            for member in self.members:
+        due = meter.read(self.grid_w, seconds)
+        for member in self.members:
+            if member.meter is not None:
+                member.meter.wait(seconds)
+            elif due:
                 member.sampled_w = member.unit.ac_w
-        meter.shown_age_s += seconds
-        if meter.shown_age_s >= METER_SHOWN_S - _DUST_S:
-            meter.shown_age_s, meter.shown_w = 0.0, self.grid_w
 
 
 def _commander(members: Sequence[Member]) -> Member | None:
