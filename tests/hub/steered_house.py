@@ -17,7 +17,7 @@ from indevolt.device.lock import LeaseFile
 from indevolt.errors import IndevoltError
 from indevolt.hub.alerts import Alerts, serve_alerts
 from indevolt.hub.bus import Bus
-from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, StoreConfig
+from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
@@ -154,6 +154,7 @@ class House:
         config = Config(
             hub=HubConfig(name=name, data=self.folder),
             devices=(device,),
+            site=SiteConfig(time_zone="Europe/Berlin"),
             store=StoreConfig(kind="memory"),
             control=ControlConfig(leases=self.folder, **control),
         )

@@ -38,19 +38,19 @@ async def test_zero_export_is_left_to_the_device_until_a_plan_wants_something_el
         it.hub.plans.append(lambda at: next((slot for slot in (CHEAP, DEAR) if slot.start <= at < slot.end), None))
         await house.clock.advance(60)
         told = steering_body(it.keeper)
-        assert (told.owner, told.why) == (Owner.PLAN, f"the plan until 11:00 UTC: {CHEAP.reason}")
+        assert (told.owner, told.why) == (Owner.PLAN, f"the plan until 13:00 CEST: {CHEAP.reason}")
         assert (house.mode, house.power_w) == ("realtime", -500)
 
         await house.clock.advance(3600)
         told = steering_body(it.keeper)
         assert (told.owner, told.command) == (Owner.DEVICE, None)
-        assert told.why == "the plan until 12:00 UTC: covers the house; the device's own loop does that"
+        assert told.why == "the plan until 14:00 CEST: covers the house; the device's own loop does that"
         assert house.mode == "self_use"
         assert house.power_w == pytest.approx(760, abs=40)
         assert await it.decisions() == [
             "zero export: the device follows its own meter",
-            f"the plan until 11:00 UTC: {CHEAP.reason}",
-            "the plan until 12:00 UTC: covers the house; the device's own loop does that",
+            f"the plan until 13:00 CEST: {CHEAP.reason}",
+            "the plan until 14:00 CEST: covers the house; the device's own loop does that",
         ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from indevolt.control.situation import LEAST_SOC_PCT, Action, Target
@@ -176,6 +176,7 @@ class Problem:
     switch_cost: float = 0.0005  # ... and what it counts for to change that
     gate: float = 0.002  # least expected gain for which plain self-use is left, per kWh that is then moved otherwise
     reserve_price: float = 0.05  # per kWh below the reserve and hour
+    zone: tzinfo = UTC  # by whose clocks reasons tell times
     persistence: float = 0.9  # probability that a regime holds from one hour of daylight to the next
 
     def __post_init__(self) -> None:

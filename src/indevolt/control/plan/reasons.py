@@ -1,6 +1,6 @@
 """Why a slot is planned as it is, in a sentence with the figures that decided it.
 
-Times are in the zone of the slots, money as the currency is spoken. Not here: what is decided.
+Times are by the clocks of the problem's zone, money as the currency is spoken. Not here: what is decided.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from indevolt.control.plan.choice import Choice
 from indevolt.control.plan.problem import Problem, Slot
-from indevolt.control.situation import Action
+from indevolt.control.situation import LEAST_SOC_PCT, Action
 
 _HUNDREDTH: Final = {"EUR": "ct", "USD": "ct", "CHF": "Rp", "GBP": "p"}
 _DUE_WITHIN: Final = timedelta(hours=12)
@@ -62,7 +62,7 @@ def _reason(problem: Problem, index: int, here: Expected, use: int | None) -> st
     slot, currency = problem.slots[index], problem.currency
     if slot.pin is not None:
         return "pinned by the owner"
-    later = None if use is None else _later(slot, problem.slots[use], currency)
+    later = None if use is None else _later(problem, slot, problem.slots[use])
     now, kept = money(slot.import_per_kwh, currency), money(here.stored_value, currency)
     match here.choice.action:
         case Action.SELF_USE:
@@ -98,7 +98,8 @@ def _self_use(problem: Problem, slot: Slot, here: Expected) -> str:
     if here.battery_w <= -battery.minimum_w:
         return f"stores the surplus, which the grid would take for {money(slot.export_per_kwh, currency)}"
     if here.soc_pct <= battery.floor_pct + _NEAR_PCT:
-        return "empty: stores surplus if there is any"
+        empty = "empty" if battery.floor_pct <= LEAST_SOC_PCT else f"at the reserve of {battery.floor_pct:g} %"
+        return f"{empty}: stores surplus if there is any"
     if here.soc_pct >= battery.ceiling_pct - _NEAR_PCT:
         return "full: covers the house when it takes more than the sun gives"
     return "follows the house: nothing else is worth more"
@@ -114,20 +115,16 @@ def _stop(problem: Problem, slot: Slot, here: Expected) -> str:
     return "rests: what it could pass now is not worth its losses"
 
 
-def _later(slot: Slot, use: Slot, currency: str) -> str:
-    day = (
-        ""
-        if use.start.date() == slot.start.date()
-        else " tomorrow"
-        if (use.start.date() - slot.start.date()).days == 1
-        else " later"
-    )
-    return f"{use.start:%H:%M}{day}, when power costs {money(use.import_per_kwh, currency)}"
+def _later(problem: Problem, slot: Slot, use: Slot) -> str:
+    here, then = slot.start.astimezone(problem.zone), use.start.astimezone(problem.zone)
+    days = (then.date() - here.date()).days
+    day = "" if not days else " tomorrow" if days == 1 else " later"
+    return f"{then:%H:%M}{day}, when power costs {money(use.import_per_kwh, problem.currency)}"
 
 
 def _target(problem: Problem, slot: Slot) -> str | None:
     """Return the sentence of a target that is due within the next hours, or None."""
     for target in problem.targets:
         if slot.start < target.by <= slot.start + _DUE_WITHIN:
-            return f"to be at {target.soc_pct:g} % by {target.by.astimezone(slot.start.tzinfo):%H:%M}"
+            return f"to be at {target.soc_pct:g} % by {target.by.astimezone(problem.zone):%H:%M}"
     return None

@@ -14,6 +14,6 @@ def propose(situation: Situation) -> Proposal:
     until = situation.goals.backup_until
     if until is None or (situation.clock_trusted and situation.at >= until):
         return Proposal(NAME)
-    reason = f"everything is kept for an outage until {until:%d %b %H:%M} UTC"
+    reason = f"everything is kept for an outage until {until:%d %b %H:%M %Z}"
     otherwise = "end the backup hold"
     return Proposal(NAME, (Bound.at_most(0.0, reason, otherwise),), Preference(None, reason, otherwise))

@@ -14,5 +14,5 @@ def propose(situation: Situation) -> Proposal:
     envelope = situation.envelope
     if envelope is None or not situation.clock_trusted or situation.at >= envelope.until:
         return Proposal(NAME)
-    reason = f"{envelope.issuer} asks for {envelope.low_w:.0f} to {envelope.high_w:.0f} W until {envelope.until:%H:%M} UTC"
+    reason = f"{envelope.issuer} asks for {envelope.low_w:.0f} to {envelope.high_w:.0f} W until {envelope.until:%H:%M %Z}"
     return Proposal(NAME, (Bound(envelope.low_w, envelope.high_w, reason, f"an agreement with {envelope.issuer}"),))

@@ -17,12 +17,12 @@ def propose(situation: Situation) -> Proposal:
         return NOBODY  # whether it has ended cannot be told
     for override in reversed(situation.overrides):
         if situation.at < override.until and not _is_done(situation, override):
-            until = f"until {override.until:%H:%M} UTC"
+            until = f"until {override.until:%H:%M %Z}"
             reason = f"{override.by} asked to {_said(override.action)} {until}"
             return proposal(NAME, override.action, override.power_w, reason, "release the override")
     slot = situation.slot
     if slot is not None and slot.pinned and slot.holds(situation.at):
-        reason = f"this slot is pinned until {slot.end:%H:%M} UTC: {_said(slot.action)}"
+        reason = f"this slot is pinned until {slot.end:%H:%M %Z}: {_said(slot.action)}"
         return proposal(NAME, slot.action, slot.power_w, reason, "unpin the slot")
     return NOBODY
 

@@ -20,7 +20,7 @@ def propose(situation: Situation) -> Proposal:
     target, soc = situation.goals.target, situation.soc_pct
     if target is None or soc is None or not situation.clock_trusted or situation.at >= target.by:
         return Proposal(NAME)
-    by = f"{target.soc_pct:.0f} % by {target.by:%H:%M} UTC"
+    by = f"{target.soc_pct:.0f} % by {target.by:%H:%M %Z}"
     otherwise = "drop or move the target"
     if soc >= target.soc_pct:
         reached = Bound.at_most(0.0, f"{by} are there", otherwise)

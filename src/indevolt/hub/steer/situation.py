@@ -33,14 +33,14 @@ CHARGE_HOLDS_S: Final = 120.0
 """How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
 POSED_S: Final = 15.0  # a unit that has not asked a posed meter for so long does not follow it; they ask every 1 to 2 s
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
-_TEMPERATURES: Final = (
+TEMPERATURES: Final = (
     "main_temperature",
     "battery_temperature",
     *(f"pack{number}_{what}" for number in range(1, 6) for what in ("min_cell_temperature", "temperature")),
 )
 _KNOWN: Final = (
     *("battery_soc", "battery_power", "rated_capacity", "mode", "cluster_role", "system_state", *LIMITING),
-    *("ac_power", "ac_output_power", "ac_input_power", *_TEMPERATURES),
+    *("ac_power", "ac_output_power", "ac_input_power", *TEMPERATURES),
 )
 _ROLES: Final = {"master": Role.MASTER, "slave": Role.SLAVE}
 
@@ -48,7 +48,7 @@ _ROLES: Final = {"master": Role.MASTER, "slave": Role.SLAVE}
 def unit_state(keeper: Keeper, now_s: float) -> UnitState:
     """Return what is known of a unit."""
     known = _live(keeper.snapshot(_KNOWN))
-    temperatures = [celsius for name in _TEMPERATURES if (celsius := known.number(name)) is not None]
+    temperatures = [celsius for name in TEMPERATURES if (celsius := known.number(name)) is not None]
     coldest = min(temperatures, default=None)
     mode = known.value("mode")
     return UnitState(
@@ -125,8 +125,10 @@ def grid_sample(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> Mete
 
 
 def slot_at(hub: Hub) -> PlanSlot | None:
-    """Return what the plan wants now."""
-    return next((slot for plan in hub.plans if (slot := plan(hub.clock.now())) is not None), None)
+    """Return what the plan wants now, by the clocks of the site."""
+    slot = next((slot for plan in hub.plans if (slot := plan(hub.clock.now())) is not None), None)
+    zone = hub.config.site.zone
+    return None if slot is None else replace(slot, start=slot.start.astimezone(zone), end=slot.end.astimezone(zone))
 
 
 def goals_of(config: ControlConfig) -> Goals:
@@ -219,4 +221,5 @@ def _override(unit: UnitSteering, hub: Hub) -> control.Override | None:
         return None
     until = min(made.until, hub.clock.now() + timedelta(seconds=max(0.0, unit.left_s)))
     power_w = float(getattr(made.command, "power_w", 0))
+    until = until.astimezone(hub.config.site.zone)
     return control.Override(ACTIONS[type(made.command)], until, made.by, power_w, getattr(made.command, "soc_pct", None))
