@@ -8,7 +8,7 @@ read them. The rest needs the extra ``control`` (numpy, highspy)::
       ├── course      how it would go
       └── effects     what each choice does in a slot
     coupled ── several units, a monthly peak, a car, a fuse: mixed-integer (unit_model, linear)
-      └── deterministic   one battery that knows its future
+      └── deterministic   one battery that knows its future (transitions: from level to level)
     forecast ── scenarios from what the site did before
     replay ── a past lived again under several methods (past, plant, foresight), and what is learnt from it (tuning)
 

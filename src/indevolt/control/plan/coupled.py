@@ -110,20 +110,20 @@ def solve_coupled(
     return _Coupled(problem, whole_hours).solve(gap, seconds)
 
 
-def solve_powers(problem: CoupledProblem, charging: Numbers, discharging: Numbers) -> CoupledPlan:
-    """Return the best powers of the only unit where it is known when it charges and discharges: slots of 0 and 1.
+def solve_powers(problem: CoupledProblem, near_w: Numbers) -> CoupledPlan:
+    """Return the best powers of the only unit where it is known when it charges and discharges, and about how much.
 
     Raises:
         InvalidInput: limits contradict each other.
     """
-    return _Coupled(problem, 0.0, on=iter((charging, discharging))).solve(0.0, SECONDS)
+    return _Coupled(problem, 0.0, near_w=near_w).solve(0.0, SECONDS)
 
 
 class _Coupled:
     """The model of one problem, in kW and kWh."""
 
-    def __init__(self, problem: CoupledProblem, whole_hours: float, *, on: Iterator[Numbers] | None = None) -> None:
-        self.problem, self.model, self.on = problem, LinearModel(), on
+    def __init__(self, problem: CoupledProblem, whole_hours: float, *, near_w: Numbers | None = None) -> None:
+        self.problem, self.model = problem, LinearModel()
         slots = problem.slots
         self.count = len(slots)
         self.hours = np.array([slot.hours for slot in slots])
@@ -137,6 +137,7 @@ class _Coupled:
                 unit.battery,
                 slots,
                 switches=self._switches,
+                near_kw=None if near_w is None else near_w / 1000,
                 terminal=unit.terminal,
                 targets=unit.targets,
                 reserve_price=problem.reserve_price,
@@ -158,10 +159,7 @@ class _Coupled:
     # ---- the model -------------------------------------------------------------------------------------------------------------
 
     def _switches(self, high: Numbers | float = 1.0) -> Indices:
-        """Add switches, one a slot: on or off soon, shares later; or as they are known."""
-        if self.on is not None:
-            known = next(self.on)
-            return self.model.columns(self.count, low=known, high=known)
+        """Add switches, one a slot: on or off soon, shares later."""
         high = np.broadcast_to(high, self.count)
         soon = self.model.columns(self.whole, high=high[: self.whole], whole=True)
         return np.concatenate([soon, self.model.columns(self.count - self.whole, high=high[self.whole :])])

@@ -42,22 +42,16 @@ class Effects:
     wear: Numbers  # slots, choices, scenarios: the part of ``cost`` that is wear
 
 
-def effects_of(problem: Problem, *, steps: int = 0) -> Effects:
-    """Return the effects of every choice that a problem has.
-
-    Args:
-        problem: with its slots, scenarios and battery.
-        steps: more powers to choose from, evenly up to the limits: for one that knows its future, and so need not follow it.
-    """
+def effects_of(problem: Problem) -> Effects:
+    """Return the effects of every choice that a problem has."""
     battery = problem.battery
-    choices, allowed = _choices(problem, steps)
+    choices, allowed = _choices(problem)
     hours = np.array([slot.hours for slot in problem.slots])
     load_w = np.array([scenario.load_w for scenario in problem.scenarios]).T
     pv_w = np.array([scenario.pv_w for scenario in problem.scenarios]).T
     net_w = load_w + battery.asleep_w - pv_w
-    most_in_w = np.array([min(battery.charge_w, slot.charge_limit_w) for slot in problem.slots])[:, None]
-    most_out_w = np.array([min(battery.discharge_w, slot.discharge_limit_w) for slot in problem.slots])[:, None]
-    ac_w = np.stack([_power(choice, net_w, most_in_w, most_out_w, problem) for choice in choices], axis=1)
+    limits_w = power_limits(problem, net_w)
+    ac_w = np.stack([_power(choice, net_w, *limits_w) for choice in choices], axis=1)
     ac_w[np.abs(ac_w) < battery.minimum_w] = 0.0
     change_wh = change_of(ac_w, battery) * hours[:, None, None]
     wear = np.maximum(ac_w, 0.0) * hours[:, None, None] * (battery.wear_per_kwh / 1000)
@@ -105,12 +99,20 @@ def grid_cost(grid_w: Numbers, problem: Problem) -> Numbers:
     return cost
 
 
-def _power(choice: Choice, net_w: Numbers, most_in_w: Numbers, most_out_w: Numbers, problem: Problem) -> Numbers:
-    """Return the power that a choice makes of the house's net load, within the limits of each slot."""
+def power_limits(problem: Problem, net_w: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the most that may be charged and discharged in each slot and scenario, at so much net load."""
+    battery = problem.battery
+    most_in_w = np.array([min(battery.charge_w, slot.charge_limit_w) for slot in problem.slots])[:, None]
+    most_out_w = np.array([min(battery.discharge_w, slot.discharge_limit_w) for slot in problem.slots])[:, None]
     if not problem.grid_charging:
         most_in_w = np.minimum(most_in_w, np.maximum(-net_w, 0.0))
     if not problem.battery_to_grid:
         most_out_w = np.minimum(most_out_w, np.maximum(net_w, 0.0))
+    return most_in_w, most_out_w
+
+
+def _power(choice: Choice, net_w: Numbers, most_in_w: Numbers, most_out_w: Numbers) -> Numbers:
+    """Return the power that a choice makes of the house's net load, within the limits of each slot."""
     wanted_w = choice.power_w or np.inf
     match choice.action:
         case Action.SELF_USE:
@@ -127,7 +129,7 @@ def _power(choice: Choice, net_w: Numbers, most_in_w: Numbers, most_out_w: Numbe
             assert_never(choice.action)
 
 
-def _choices(problem: Problem, steps: int) -> tuple[tuple[Choice, ...], Flags]:
+def _choices(problem: Problem) -> tuple[tuple[Choice, ...], Flags]:
     """Return all choices, and which of them each slot has: a pinned one has its pin, and what only pins ask for is theirs alone."""
     battery, loss = problem.battery, problem.battery.loss
     least_lost_w = math.sqrt(loss.fixed_w / loss.quadratic_per_w) if loss.quadratic_per_w else math.inf
@@ -139,9 +141,6 @@ def _choices(problem: Problem, steps: int) -> tuple[tuple[Choice, ...], Flags]:
         found += [Choice(Action.CHARGE, power_w) for power_w in _powers(battery.charge_w, least_lost_w, battery.minimum_w)]
     if problem.battery_to_grid:
         found += [Choice(Action.DISCHARGE, power_w) for power_w in _powers(battery.discharge_w, least_lost_w, battery.minimum_w)]
-    shares = [(step + 0.5) / steps for step in range(steps)]
-    found += [Choice(Action.DISCHARGE, share * battery.discharge_w) for share in shares]
-    found += [Choice(Action.CHARGE, share * battery.charge_w) for share in shares if problem.grid_charging]
     free = len(found)
     found += [Choice(slot.pin.action, slot.pin.power_w) for slot in problem.slots if slot.pin is not None]
     choices = tuple(dict.fromkeys(found))

@@ -69,7 +69,7 @@ def programme(
         gates: of the policies to find, beside that of the problem and plain self-use.
         ahead: regimes, levels: the cost that remains at the end; None: as ``terminal`` says.
     """
-    level_wh = _levels(problem.battery, levels)
+    level_wh = levels_of(problem.battery, levels)
     regimes, weight = _weather(problem)
     slots, count = len(problem.slots), int(regimes.max()) + 1
     within = (regimes[None, :] == np.arange(count)[:, None]) * weight
@@ -130,7 +130,7 @@ def terminal_worth(terminal: TerminalValue, level_wh: Numbers, battery: BatteryM
     return worth
 
 
-def _levels(battery: BatteryModel, levels: int) -> Numbers:
+def levels_of(battery: BatteryModel, levels: int) -> Numbers:
     """Return the grid: from floor to ceiling, and to where the battery is if that is outside."""
     low_pct, high_pct = min(battery.floor_pct, battery.soc_pct), max(battery.ceiling_pct, battery.soc_pct)
     return np.linspace(low_pct, max(high_pct, low_pct + 1e-3), levels) * (battery.capacity_wh / 100)

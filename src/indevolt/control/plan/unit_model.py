@@ -20,6 +20,8 @@ from indevolt.control.situation import Target
 ENDS: Final = (0.0, 0.125, 0.25, 0.5, 1.0)
 """Of the pieces of the curve of losses, as shares of the greatest power: fine where a house is most of the time. With 2400 W they
 lie 0.2 to 3.6 W above the curve (chords of x² at 1e-5 per W)."""
+NEAR_KW: Final = 0.1
+"""Where it is known about which power it will be, a piece reaches so far to both sides of it: at most 0.1 W above the curve."""
 _LAST_PIECES: Final = 4  # of the value of what is left
 
 
@@ -29,7 +31,7 @@ class Way:
 
     pieces: tuple[Indices, ...]
     on: Indices
-    lost: tuple[float, ...]  # share of each piece
+    lost: tuple[Numbers, ...]  # share of each piece, slot by slot
     fixed_kw: float
 
     @property
@@ -53,19 +55,26 @@ class UnitModel:
         slots: Sequence[Slot],
         *,
         switches: Callable[[], Indices],
+        near_kw: Numbers | None = None,
         terminal: TerminalValue,
         targets: Sequence[Target] = (),
         reserve_price: float = 0.05,
     ) -> None:
-        """Add them to a model; ``switches`` adds a column for each slot that is 1 while a direction is on."""
+        """Add them to a model.
+
+        ``switches`` adds a column for each slot that is 1 while a direction is on; with ``near_kw`` it is known which one is on,
+        and about with how much.
+        """
         self.model, self.battery, self.slots = model, battery, slots
         self.hours = np.array([slot.hours for slot in slots])
         per_pct = battery.capacity_wh / 1000 / 100
         start, floor, ceiling = battery.soc_pct * per_pct, battery.floor_pct * per_pct, battery.ceiling_pct * per_pct
         in_kw = np.array([min(battery.charge_w, slot.charge_limit_w) for slot in slots]) / 1000
         out_kw = np.array([min(battery.discharge_w, slot.discharge_limit_w) for slot in slots]) / 1000
-        self.charge = self._way(in_kw, switches(), cost=0.0)
-        self.discharge = self._way(out_kw, switches(), cost=battery.wear_per_kwh)
+        self.charge, self.discharge = (
+            self._way(limit_kw, switches, cost=cost, near_kw=None if near_kw is None else np.maximum(sign * near_kw, 0.0))
+            for limit_kw, cost, sign in ((in_kw, 0.0, -1), (out_kw, battery.wear_per_kwh, 1))
+        )
         # Outside its bounds already, it may stay there.
         self.stored = model.columns(len(slots), low=min(floor, start), high=max(ceiling, start))
         self.balance = self._balance(start)
@@ -78,13 +87,20 @@ class UnitModel:
                 model.rows([(missed, 1.0), (self.stored[index : index + 1], 1.0)], low=target.soc_pct * per_pct)
         self._worth(terminal, min(floor, start), battery.capacity_wh / 1000)
 
-    def _way(self, limit_kw: Numbers, on: Indices, *, cost: float) -> Way:
-        loss, most_kw = self.battery.loss, float(limit_kw.max(initial=0.0))
+    def _way(self, limit_kw: Numbers, switches: Callable[[], Indices], *, cost: float, near_kw: Numbers | None) -> Way:
+        loss = self.battery.loss
+        if near_kw is None:
+            on = switches()
+            ends_kw = [np.full(len(limit_kw), end * limit_kw.max(initial=0.0)) for end in ENDS]
+        else:
+            known = np.where(near_kw > 0, 1.0, 0.0)
+            on, limit_kw = self.model.columns(len(known), low=known, high=known), limit_kw * known
+            ends_kw = [np.clip(end_kw, 0.0, limit_kw) for end_kw in (0.0, near_kw - NEAR_KW, near_kw + NEAR_KW, np.inf)]
         pieces = tuple(
-            self.model.columns(len(limit_kw), cost=cost * self.hours, high=np.clip(limit_kw, low, high) - low)
-            for low, high in pairwise(end * most_kw for end in ENDS)
+            self.model.columns(len(limit_kw), cost=cost * self.hours, high=np.clip(limit_kw, low_kw, high_kw) - low_kw)
+            for low_kw, high_kw in pairwise(ends_kw)
         )
-        way = Way(pieces, on, lost_shares(loss, most_kw * 1000), loss.fixed_w / 1000)
+        way = Way(pieces, on, lost_shares(loss, ends_kw), loss.fixed_w / 1000)
         self.model.rows([*way.power, (on, -limit_kw)], high=0.0)
         able = np.minimum(self.battery.minimum_w / 1000, limit_kw)
         self.model.rows([*way.power, (on, -able)], low=0.0)
@@ -112,6 +128,6 @@ class UnitModel:
         self.model.sum_row([(left, 1.0), (self.stored[-1:], -1.0)], high=-floor)
 
 
-def lost_shares(loss: LossCurve, most_w: float) -> tuple[float, ...]:
-    """Return which share is lost of each piece of power: chords of the curve, which lie a little above it."""
-    return tuple(loss.linear + loss.quadratic_per_w * (low + high) * most_w for low, high in pairwise(ENDS))
+def lost_shares(loss: LossCurve, ends_kw: Sequence[Numbers]) -> tuple[Numbers, ...]:
+    """Return which share is lost of each piece of power, slot by slot: chords of the curve, which lie a little above it."""
+    return tuple(loss.linear + loss.quadratic_per_w * (low_kw + high_kw) * 1000 for low_kw, high_kw in pairwise(ends_kw))
