@@ -71,6 +71,7 @@ class MeterLink:
         self.via = via
         self.port = port
         self.seen = 0  # values that came
+        self.document: Mapping[str, Any] = {}  # that the last of them was in
         self.refused = 0  # what came and was none, over HTTP an error status among it
         self._unit = unit
         self._host = host
@@ -155,11 +156,14 @@ class MeterLink:
         else:
             reply = _object(data)
             result = reply.get("result") if reply.get("id") == self._asked else None  # an earlier one comes too late
-            self._take(result.get(_TOTAL) if isinstance(result, dict) else None)
+            self._take_status(result if isinstance(result, dict) else {})
 
     def _take_reply(self, reply: bytes) -> None:
         head, _, body = reply.partition(b"\r\n\r\n")
-        self._take(_object(body).get(_TOTAL) if b" 200 " in head.partition(b"\r\n")[0] else None)
+        self._take_status(_object(body) if b" 200 " in head.partition(b"\r\n")[0] else {})
+
+    def _take_status(self, status: Mapping[str, Any]) -> None:
+        self._take(status, _number(status, _TOTAL))
 
     def _take_frame(self, data: bytes) -> None:
         try:
@@ -169,18 +173,18 @@ class MeterLink:
             return
         if self._serial in (None, frame.sn):
             self._serial = frame.sn
-            taken, given = frame.data.get(_TOTAL), frame.data.get(_RETURNED)
-            known = isinstance(taken, int | float) and isinstance(given, int | float)
-            self._take(cast("float", taken) - cast("float", given) if known else None)
+            taken, given = _number(frame.data, _TOTAL), _number(frame.data, _RETURNED)
+            self._take(frame.data, None if taken is None or given is None else taken - given)
 
-    def _take(self, power_w: object) -> None:
-        if not isinstance(power_w, int | float) or isinstance(power_w, bool):
+    def _take(self, document: Mapping[str, Any], power_w: float | None) -> None:
+        if power_w is None:
             self.refused += 1
             return
         self.seen += 1
+        self.document = document
         site = self._unit.site
         site.advance()
-        self._member.see(float(power_w))
+        self._member.see(power_w)
         site.settle()
 
 
@@ -203,3 +207,8 @@ def _object(text: bytes) -> Mapping[str, Any]:
         return decode_object(text, "the reply of a meter")
     except ProtocolError:
         return {}
+
+
+def _number(document: Mapping[str, Any], name: str) -> float | None:
+    value = document.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

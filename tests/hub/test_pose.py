@@ -1,169 +1,144 @@
-"""The hub poses as a meter: a simulated unit asks it over a socket, and its own loop follows the house through it."""
+"""The hub poses as a meter: a simulated unit looks at it over a socket, and its own loop follows the house through it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from steered_house import NAME, House, Steered
+import pytest
+from posed_house import POSES, posed_house
 
 from indevolt.control.situation import Tier
-from indevolt.hub.config import PoseConfig
-from indevolt.hub.config_meters import HomeWizardMeter
-from indevolt.hub.meters.meter import Meter, SignTest
-from indevolt.hub.meters.told import Told
-from indevolt.hub.pose import rests_without_meter, serve_pose
+from indevolt.hub.config_pose import Way
+from indevolt.hub.pose.shown import rests_without_meter
 from indevolt.hub.steer.situation import tier_of
-from indevolt.simulator import LIFELIKE, Surroundings
-from indevolt.simulator.meter import Meter as SiteMeter
 
-LOOKS_S = 2.0
-
-
-class Posing:
-    """A hub with a meter of its own that poses for its unit, and the unit that asks it every two seconds."""
-
-    def __init__(self, house: House, steered: Steered, meter: Meter, port: int) -> None:
-        self.house, self.steered, self.meter, self.port = house, steered, meter, port
-        self.quiet = False  # the true meter tells nothing
-        self.statuses = list[int]()
-
-    @property
-    def grid_w(self) -> float:
-        return self.house.simulator.site.grid_w
-
-    async def pass_time(self, seconds: int) -> None:
-        for _ in range(seconds):
-            await self.house.clock.advance(1)
-            site = self.house.simulator.site
-            site.advance()
-            if not self.quiet:
-                self.meter.take(
-                    Told(site.grid_w, witness=(site.clock.monotonic(),)), self.house.clock.now(), site.clock.monotonic()
-                )
-            if site.clock.monotonic() % LOOKS_S < 0.5:
-                await self._look()
-
-    async def _look(self) -> None:
-        """Do what a unit does: ask its meter, and go by the answer; without one, by the load curve."""
-        status, body = await asyncio.wait_for(ask(self.port, "/rpc/EM.GetStatus?id=0"), 10)
-        self.statuses.append(status)
-        site = self.house.simulator.site
-        site.meter.online = status == 200
-        if status == 200:
-            site.meter.grid_w, site.meter.fresh = float(json.loads(body)["total_act_power"]), True
-            for member in site.members:
-                member.sampled_w = member.unit.ac_w
+WAYS = tuple(POSES)
+every_way = pytest.mark.parametrize("way", WAYS)
 
 
-async def ask(port: int, target: str) -> tuple[int, bytes]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), body
+def step(second: float) -> float:
+    return 700.0 if second < 120 else 1500.0
 
 
-@asynccontextmanager
-async def posing(
-    folder: Path, *, proven: bool = True, load: Callable[[float], float] = lambda _: 700.0, **device: Any
-) -> AsyncIterator[Posing]:
-    house = House(folder, response=LIFELIKE)
-    simulator, clock = house.simulator, house.clock
-    begin = clock.now()
-
-    def around(at: Any) -> Surroundings:
-        net = load((at - begin).total_seconds())
-        return Surroundings(max(0.0, net), (), 22.0, max(0.0, -net))
-
-    simulator.house = around
-    simulator.site.meter = SiteMeter(refresh_s=1e9)  # what it sees is what it is shown
-    for name, value in device.items():
-        simulator.set(name, value)
-    async with house.hub() as steered:
-        keeper = steered.keeper
-        keeper.config = keeper.config.model_copy(update={"pose": PoseConfig(port=0)})
-        meter = Meter(HomeWizardMeter(name="grid", kind="homewizard", host="127.0.0.1"))
-        steered.hub.meters.add(meter)
-        if proven:
-            meter.sign = SignTest(True, clock.now(), "as a test says", meter.setting)
-        task = asyncio.create_task(serve_pose(steered.hub))
-        for _ in range(20):
-            await asyncio.sleep(0)
-        port = int(steered.hub.figures["pose"][NAME])
-        try:
-            yield Posing(house, steered, meter, port)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_unit_follows_the_house_through_the_meter_of_the_hub(tmp_path: Path) -> None:
-    async with posing(tmp_path, load=lambda second: 700.0 if second < 100 else 1500.0) as it:
-        await it.pass_time(60)
+@every_way
+async def test_a_unit_follows_the_house_through_the_meter_of_the_hub(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, load=step) as it:
+        await it.pass_time(80)
         assert abs(it.grid_w) < 40
+        await it.pass_time(80)
+        assert abs(it.grid_w) < 40
+        assert it.unit.given_w == pytest.approx(1500, abs=40)
+        assert it.writes == [], "nothing was written"
+        assert it.unit.posing.over is way
+
+
+@every_way
+@pytest.mark.parametrize("load_w", [-900.0, 0.0])
+async def test_surplus_is_stored_and_none_is_none(tmp_path: Path, way: Way, load_w: float) -> None:
+    async with posed_house(tmp_path, way, load=lambda _: load_w) as it:
         await it.pass_time(90)
         assert abs(it.grid_w) < 40
-        assert it.house.orders == [], "nothing was written"
-        assert set(it.statuses) == {200}
 
 
-async def test_whoever_asks_is_seen_to_follow(tmp_path: Path) -> None:
-    async with posing(tmp_path) as it:
-        hub, units = it.steered.hub, (it.steered.unit,)
-        assert tier_of(hub, units, hub.clock.monotonic()) is Tier.NATIVE
-        await it.pass_time(10)
-        assert tier_of(hub, units, hub.clock.monotonic()) is Tier.POSED
-        await it.house.clock.advance(20)
-        assert tier_of(hub, units, hub.clock.monotonic()) is Tier.NATIVE
+@every_way
+async def test_a_unit_that_looks_is_seen_to_follow_until_it_looks_no_more(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way) as it:
+        assert not it.unit.posing.follows
+        await it.pass_time(30)
+        steering = it.unit.keeper.steering
+        assert steering is not None
+        assert (tier_of((steering,)), it.unit.posing.follows) == (Tier.POSED, True)
+        await it.unit.link.__aexit__(None, None, None)
+        await it.clock.advance(40)
+        assert (tier_of((steering,)), it.unit.posing.follows) == (Tier.NATIVE, False)
 
 
-async def test_a_meter_that_goes_quiet_is_posed_as_no_longer_and_the_unit_rests(tmp_path: Path) -> None:
-    async with posing(tmp_path) as it:
+@every_way
+async def test_a_meter_that_goes_quiet_is_posed_as_no_longer_and_the_unit_rests(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way) as it:
         await it.pass_time(60)
-        assert it.house.power_w > 500
-        assert rests_without_meter(it.steered.keeper)
+        assert it.unit.given_w > 500
+        assert rests_without_meter(it.unit.keeper)
         it.quiet = True
         await it.pass_time(40)
-        assert it.statuses[-1] == 503
-        assert it.house.simulator.unit.ac_w <= 5
-
-
-async def test_a_unit_with_a_load_curve_is_shown_what_brings_it_to_rest(tmp_path: Path) -> None:
-    async with posing(tmp_path, load_curve_slot_21=400) as it:
+        assert not it.unit.has_meter, "503 over HTTP, else silence"
+        assert it.unit.given_w <= 5
+        assert "has shown nothing new for" in it.unit.posing.why
+        it.quiet = False
         await it.pass_time(60)
-        assert it.house.power_w > 500
-        assert not rests_without_meter(it.steered.keeper)
+        assert abs(it.grid_w) < 40, "and is posed as again"
+
+
+@every_way
+async def test_a_unit_with_a_load_curve_is_shown_what_brings_it_to_rest(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, settings={"load_curve_slot_21": 400}) as it:
+        await it.pass_time(60)
+        assert it.unit.given_w > 500
+        assert not rests_without_meter(it.unit.keeper)
         it.quiet = True
+        given = []
+        for _ in range(60):
+            await it.pass_time(1)
+            given.append(it.unit.given_w)
+        assert it.unit.has_meter
+        assert max(map(abs, given[30:])) <= 30
+        assert min(given) > -60, "it does not overshoot into charging"
+
+
+@every_way
+async def test_a_hub_that_dies_leaves_a_unit_to_its_load_curve(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, settings={"load_curve_slot_21": 120}) as it:
         await it.pass_time(60)
-        assert it.statuses[-1] == 200
-        assert it.house.simulator.unit.ac_w <= 30
+        assert it.unit.given_w > 500
+        await it.die()
+        await it.pass_time(30)
+        assert not it.unit.has_meter
+        assert it.unit.given_w == pytest.approx(120, abs=15)
+        assert it.unit.keeper.posing is None
 
 
-async def test_a_meter_whose_sign_is_not_proven_is_not_passed_on(tmp_path: Path) -> None:
-    async with posing(tmp_path, proven=False) as it:
-        await it.pass_time(20)
-        assert set(it.statuses) == {503}
+@every_way
+async def test_a_meter_whose_sign_is_not_proven_is_not_passed_on(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, proven=False) as it:
+        await it.pass_time(40)
+        assert not it.unit.has_meter, "once its load curve is known to be 0"
+        assert it.unit.given_w <= 5
+        assert it.unit.posing.why == "the sign of the meter grid is not proven"
 
 
-async def test_the_reserve_of_the_owner_holds(tmp_path: Path) -> None:
-    async with posing(tmp_path) as it:
-        it.house.simulator.unit.soc_pct = 5.0
+@every_way
+async def test_the_reserve_of_the_owner_holds(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way) as it:
+        it.unit.simulator.unit.soc_pct = 5.0
         await it.pass_time(60)
-        assert it.house.simulator.unit.ac_w <= 5
+        assert it.unit.given_w <= 5
 
 
-async def test_posing_moves_the_battery_so_it_needs_the_owners_word(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with house.hub() as steered:
-        keeper = steered.keeper
-        keeper.config = keeper.config.model_copy(update={"pose": PoseConfig(port=0), "control": False})
-        await serve_pose(steered.hub)
-        assert steered.hub.posed == {}
-        assert "poses as no meter: control is false for this device" in [entry.text for entry in await steered.entries("hub")]
+@every_way
+async def test_the_phases_that_are_shown_add_up_to_the_total(tmp_path: Path, way: Way) -> None:
+    """Units may go by either, so both say the same to the tenth of a watt."""
+    async with posed_house(tmp_path, way, load=lambda second: 700.0 + second % 37 * 11.3) as it:
+        await it.pass_time(10)
+        for _ in range(50):
+            await it.pass_time(1)
+            shown = it.unit.link.document
+            for total in {"total_act_power", "total_act_ret_power"} & set(shown):
+                assert sum(shown[total.replace("total", phase)] for phase in "abc") == shown[total]
+        assert it.unit.link.seen > 10
+
+
+@every_way
+async def test_posing_moves_the_battery_so_it_needs_the_owners_word(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, control=False) as it:
+        await it.pass_time(10)
+        assert (it.unit.keeper.posing, it.unit.link.seen) == (None, 0)
+        assert "poses as no meter: control is false for this device" in [entry.text for entry in await it.entries("hub")]
+
+
+async def test_what_it_poses_as_is_in_the_journal(tmp_path: Path) -> None:
+    async with posed_house(tmp_path, Way.HTTP, Way.UDP, Way.PUSH) as it:
+        texts = [entry.text for entry in await it.entries("hub")]
+        asked, datagrams, heard = it.units
+    assert any(each.endswith(f"at http 127.0.0.1:{asked.link.port}") for each in texts)
+    assert any(each.endswith(f"at udp 127.0.0.1:{datagrams.link.port}") for each in texts)
+    assert any(each.startswith("poses as the P1 reader") and each.endswith(f"127.0.0.1:{heard.link.port}") for each in texts)

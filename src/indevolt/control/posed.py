@@ -46,14 +46,20 @@ class Posed:
         wanted = min(load.wanted_w, able) if load.wanted_w > 0 else max(load.wanted_w, able)
         self._given = self._split.divide(at_s, wanted, shares)
 
-    def shown_w(self, unit: str, at_s: float) -> float | None:
+    def shown_w(self, unit: str, at_s: float, *, acts: bool = True) -> float | None:
         """Return what a unit that looks now is to be shown, import positive; None while nothing is known.
 
-        It is taken to act on it.
+        It is taken to act on it, unless it is somebody else who looks.
         """
         given = self._given.get(unit)
-        if given is None:
-            return None
-        shown = given - self._observer.given_w(unit, at_s)
-        self._observer.sent(unit, at_s, given)
+        return None if given is None else self._show(unit, at_s, given, acts=acts)
+
+    def rest_w(self, unit: str, at_s: float, *, acts: bool = True) -> float:
+        """Return what brings a unit to rest, likewise."""
+        return self._show(unit, at_s, 0.0, acts=acts)
+
+    def _show(self, unit: str, at_s: float, given_w: float, *, acts: bool) -> float:
+        shown = given_w - self._observer.given_w(unit, at_s)
+        if acts:
+            self._observer.sent(unit, at_s, given_w)
         return shown

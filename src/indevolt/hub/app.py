@@ -337,7 +337,7 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
 
         yield "gateway", serve_gateway
     if any(device.pose for device in config.devices):
-        from indevolt.hub.pose import serve_pose
+        from indevolt.hub.pose.service import serve_pose
 
         yield "pose", serve_pose
     if config.meters:

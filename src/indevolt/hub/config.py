@@ -22,6 +22,7 @@ from indevolt.errors import InvalidInput
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import ForecastConfig, PlanConfig
 from indevolt.hub.config_meters import AnyMeter, meter_rules
+from indevolt.hub.config_pose import PoseConfig, pose_rules
 from indevolt.hub.config_section import Broken, Section, repeated
 from indevolt.hub.config_tariff import AnyTariff
 from indevolt.hub.config_values import (
@@ -147,16 +148,6 @@ class GatewayConfig(Section):
                     "if that is meant"
                 ),
             )
-
-
-class PoseConfig(Section):
-    """The hub poses as a Shelly Pro 3EM for this battery, so that its own loop follows the meter of the hub.
-
-    In the vendor's app this address is the battery's meter.
-    """
-
-    host: ListeningHost = Field(default="127.0.0.1", description="Address to listen on; the battery has to reach it.")
-    port: FreePort = Field(default=80, description="TCP port; a real one has 80, 0 takes a free one.", examples=[80])
 
 
 class DeviceConfig(Section):
@@ -441,3 +432,4 @@ class Config(Section):
                 if port and port == gateway.port and same_host(gateway.host, host):
                     yield where, f"{what} listens there already; give each its own port or address"
             taken.append((gateway.host, gateway.port, f"the gateway of {device.name}"))
+        yield from pose_rules(self.devices, self.meters, taken)

@@ -48,7 +48,7 @@ def _device_host(text: str) -> str:
     return text
 
 
-def _listening_host(text: str) -> str:
+def _host_alone(text: str) -> str:
     if "://" in text or has_port(text):
         raise InvalidInput(f"{text!r:.80} is no address alone", remedy="Its port is a field of its own.")
     return parse_address(text).host
@@ -95,8 +95,9 @@ Topic: TypeAlias = Annotated[
 ]
 DeviceHost: TypeAlias = Annotated[str, AfterValidator(_device_host), spelled("HOST, HOST:PORT, [IPV6]:PORT or https://HOST:PORT")]
 ListeningHost: TypeAlias = Annotated[
-    str, AfterValidator(_listening_host), spelled("an address or name of this machine, without a port")
+    str, AfterValidator(_host_alone), spelled("an address or name of this machine, without a port")
 ]
+HostAlone: TypeAlias = Annotated[str, AfterValidator(_host_alone), spelled("an address or name without a port")]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 FreePort: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
 ModelName: TypeAlias = Annotated[str, AfterValidator(_model), spelled("a product or family of `indevolt points --help`")]

@@ -57,7 +57,6 @@ class Hub:
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     plans: list[PlanAt] = field(default_factory=list)  # whoever plans adds itself; the first that has a slot counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself
-    posed: dict[str, float] = field(default_factory=dict)  # unit -> monotonic second when it last asked the meter the hub poses as
     trials: Trials = field(default_factory=Trials)  # of how units answer
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates
 

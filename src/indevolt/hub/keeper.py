@@ -39,6 +39,7 @@ from indevolt.transport import HttpTransport, Paced, ReplyT, Transport, parse_ad
 from indevolt.transport.deadline import Deadline, Deadlines
 
 if TYPE_CHECKING:
+    from indevolt.hub.pose.posing import Posing
     from indevolt.hub.steer.unit import UnitSteering
 
 DEADLINE_S: Final = 10.0  # for one exchange
@@ -106,6 +107,7 @@ class Keeper:
         self.error: IndevoltError | None = None
         self.device: Device | None = None
         self.steering: UnitSteering | None = None  # the only one who writes, where the unit is steered
+        self.posing: Posing | None = None  # the meter that the hub poses as for it
         self.latest = Latest(clock)
         self.health = Health(clock)
         self._acquaintance = Acquaintance(self.id, clock, journal, store)

@@ -5,7 +5,6 @@ Unknown stays unknown: what is not live is left out, and ``control`` makes nothi
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -31,7 +30,6 @@ ACTIONS: Final[dict[type[Command], Action]] = {
 }
 CHARGE_HOLDS_S: Final = 120.0
 """How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
-POSED_S: Final = 15.0  # a unit that has not asked a posed meter for so long does not follow it; they ask every 1 to 2 s
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
 TEMPERATURES: Final = (
     "main_temperature",
@@ -90,12 +88,12 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
         goals=goals_of(config),
         caps=caps_of(config),
-        tier=tier_of(hub, units, now_s),
+        tier=tier_of(units),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
     )
 
 
-def tier_of(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> Tier:
+def tier_of(units: tuple[UnitSteering, ...]) -> Tier:
     """Return how these units follow the house: by their own loop where each has a meter that it knows, or that the hub poses as.
 
     What was read last counts, however old: a unit that is silent for a while has lost no meter, and one of which nothing was ever
@@ -104,7 +102,7 @@ def tier_of(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> Tier:
     read = [unit.keeper.latest for unit in units if unit.keeper.latest.sample("battery_soc") is not None]
     meters = [latest.sample("meter_connected") for latest in read]
     own = all(sample is not None and sample.value is True for sample in meters)
-    if units and all(now_s - hub.posed.get(unit.keeper.id, -math.inf) <= POSED_S for unit in units):
+    if units and all(unit.keeper.posing is not None and unit.keeper.posing.follows for unit in units):
         return Tier.POSED
     return Tier.NATIVE if own else Tier.REALTIME
 
