@@ -1,8 +1,9 @@
 """What a plan earns, against what users have.
 
 Four seasons, two PV plants, two prices for what is fed in, forecasts as wrong as real ones. Everybody runs the same battery in the
-same minutes with the same knowledge: published prices, the home's own history, a forecast of PV. Wear is charged to all, and what
-is left in the battery is settled at one price.
+same minutes with the same knowledge: published prices, the home's own history, a forecast of PV. Wear is charged to all. What is
+left in the battery counts as much as it is worth in the two days that follow to one who knows them: if all of it had one price,
+foresight alone would know what to end with, and in winter that is a good part of what a few days save.
 
 Goals: never below plain self-use, best or within 1 % of the best in every case, 92 % of perfect foresight in the mean; one
 stochastic solve under 100 ms, a deterministic one under 25 ms.
@@ -11,6 +12,7 @@ stochastic solve under 100 ms, a deterministic one under 25 ms.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,12 +29,13 @@ from typing import Final
 
 import numpy as np
 from plan_rivals import Executor, emhass, milp
-from plan_site import BATTERY, CASES, FEED_IN, TERMS, Case
+from plan_site import BATTERY, CASES, DEVELOPMENT_CASES, FEED_IN, REPLAYED_DAYS, TAIL_DAYS, TERMS, Case
 from side_by_side import Child, importable
 
 from indevolt.control.plan.coupled import solve_coupled
 from indevolt.control.plan.deterministic import coupled_of, solve_deterministic
 from indevolt.control.plan.effects import change_of, moved
+from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, Outlook
 from indevolt.control.plan.problem import Problem, Scenario, TerminalValue
 from indevolt.control.plan.programme import terminal_worth
@@ -44,8 +47,10 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / 
 EMHASS: Final = "emhass==0.18.7"  # some 1.1 GB with what it needs
 EXACT_S: Final = 30.0
 TIE: Final = 1e-6  # EUR a day
-OURS: Final = "plan"
-NO_BATTERY, SELF_USE, FORESIGHT = "no battery", "self-use", "foresight"
+NO_BATTERY, SELF_USE, RULE, MILP, OURS, FORESIGHT = "no battery", "self-use", "price rule", "our MILP", "plan", "foresight"
+EMHASS_KEPT, EMHASS_USED = "EMHASS, charge kept", "EMHASS, charge used"
+RIVALS: Final = (MILP, EMHASS_KEPT, EMHASS_USED)
+WHO: Final = (NO_BATTERY, SELF_USE, RULE, *RIVALS, OURS, FORESIGHT)
 
 
 def emhass_python() -> str | None:
@@ -63,57 +68,110 @@ def emhass_python() -> str | None:
 # ---- seasons ---------------------------------------------------------------------------------------------------------
 
 
-def seasons(case: Case, *, days: int, every: int, python: str | None, errors: bool) -> dict[str, float]:
+@dataclass(frozen=True)
+class Run:
+    """What one contestant costs a day in one case, in EUR; what is left at the end settled in two ways."""
+
+    case: str
+    who: str
+    days: int
+    fair: float  # at what it is worth to one who knows the days after
+    flat: float  # all of it at one share of the mean price
+
+
+class Course:
+    """One case, on which all contestants are run."""
+
+    def __init__(self, case: Case, *, days: int, errors: bool) -> None:
+        self.case, self.days = case, days
+        self.past = case.past(errors=errors)
+        self.first, self.last = case.first, case.first + days * PER_DAY
+        self.foresight = Foresight(self.past, TERMS, self.first, self.last + TAIL_DAYS * PER_DAY)
+
+    def run(self, who: str, method: Method, decide: Decide) -> Run:
+        """Run a contestant."""
+        worth = partial(self.foresight.worth, self.last)
+        ran = run(self.past, TERMS, method, decide, first=self.first, last=self.last, worth=worth)
+        flat = ran.left_wh / 1000 * self.past.settled_per_kwh(self.first, self.last)
+        return Run(str(self.case), who, self.days, ran.cost_per_day, ran.cost_per_day + (ran.settled - flat) / ran.days)
+
+    def run_ours(self, who: str) -> Run:
+        """Run who needs nothing but this project."""
+        if who == FORESIGHT:
+            # Each way to settle has a foresight of its own.
+            flat = Foresight(self.past, TERMS, self.first, self.last)
+            fair = self.run(who, Method.FORESIGHT, self.foresight).fair
+            return replace(self.run(who, Method.FORESIGHT, flat), fair=fair)
+        method = {NO_BATTERY: Method.NO_BATTERY, SELF_USE: Method.SELF_USE, RULE: Method.RULE, OURS: Method.PLAN}[who]
+        return self.run(who, method, decide_by(self.past, TERMS, method, self.first, self.last))
+
+    def run_rival(self, who: str, every: int, child: Child | None) -> Run:
+        """Run a planner that takes one forecast for certain."""
+        if who == MILP:
+            powers = milp(TERMS)
+        else:
+            assert child is not None
+            powers = emhass(TERMS, child, keeps_charge=who == EMHASS_KEPT)
+        return self.run(who, Method.PLAN, Executor(self.past, powers, every))
+
+
+def seasons(case: Case, *, wanted: Sequence[str], days: int, every: int, python: str | None, errors: bool) -> list[Run]:
     """Return what each contestant costs a day."""
-    past = case.past(errors=errors)
-    first, last = case.first, case.first + days * PER_DAY
-    replayed: dict[str, float] = {}
-    methods = {
-        NO_BATTERY: Method.NO_BATTERY,
-        SELF_USE: Method.SELF_USE,
-        "price rule": Method.RULE,
-        OURS: Method.PLAN,
-        FORESIGHT: Method.FORESIGHT,
-    }
+    course = Course(case, days=days, errors=errors)
+    runs = [course.run_ours(who) for who in wanted if who not in RIVALS]
     with ExitStack() as stack:
-        rivals: dict[str, Decide] = {"our MILP": Executor(past, milp(TERMS), every)}
-        if python is not None:
-            child = stack.enter_context(Child([python, str(HERE / "plan_emhass.py")], None))
-            for name, keeps in (("EMHASS, charge kept", True), ("EMHASS, charge used", False)):
-                rivals[name] = Executor(past, emhass(TERMS, child, keeps_charge=keeps), every)
-        for name, method in methods.items():
-            decide = decide_by(past, TERMS, method, first, last)
-            replayed[name] = run(past, TERMS, method, decide, first=first, last=last).cost_per_day
-        for name, decide in rivals.items():
-            replayed[name] = run(past, TERMS, Method.PLAN, decide, first=first, last=last).cost_per_day
-    return replayed
+        child = stack.enter_context(Child([python, str(HERE / "plan_emhass.py")], None)) if python is not None else None
+        runs += [course.run_rival(who, every, child) for who in wanted if who == MILP or (who in RIVALS and child is not None)]
+    return runs
 
 
-def show_seasons(answers: Iterable[tuple[Case, dict[str, float]]]) -> None:
-    """Print what each contestant saves against no battery, case by case as they come, and whether the goals are met."""
-    names: list[str] = []
+def kept_in(file: Path | None) -> list[Run]:
+    """Return what earlier runs measured."""
+    if file is None or not file.exists():
+        return []
+    return [Run(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+
+
+def keep(file: Path | None, runs: Iterable[Run]) -> None:
+    """Add to what earlier runs measured."""
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(asdict(each)) + "\n" for each in runs)
+
+
+def show_seasons(cases: Sequence[Case], runs: Iterable[Run]) -> None:
+    """Print what each contestant saves against no battery, and whether the goals are met."""
+    cost = {(each.case, each.who): each for each in runs}
+    cases = [case for case in cases if all((str(case), who) in cost for who in (NO_BATTERY, FORESIGHT))]
+    names = [who for who in WHO if who != NO_BATTERY and any((str(case), who) in cost for case in cases)]
+    print("\nSaved against no battery, in ct a day; what is left counts as much as it is worth in the days after\n")
+    print("| case | " + " | ".join(names) + " | plan of foresight |\n|---|" + "---:|" * (len(names) + 1))
     shares: dict[str, list[float]] = {}
-    below, behind = [], []
-    print("\nSaved against no battery, in ct a day\n")
-    for case, cost in answers:
-        if not names:
-            names = [name for name in cost if name not in (NO_BATTERY, OURS, FORESIGHT)] + [OURS, FORESIGHT]
-            print("| case | " + " | ".join(names) + " | plan of foresight |\n|---|" + "---:|" * (len(names) + 1))
-        saved = {name: cost[NO_BATTERY] - cost[name] for name in names}
-        for name in names:
-            shares.setdefault(name, []).append(saved[name] / saved[FORESIGHT])
-        row = " | ".join(f"{saved[name] * 100:.2f}" for name in names)
-        print(f"| {case} | {row} | {shares[OURS][-1]:.1%} |", flush=True)
-        best = max(saved[name] for name in names if name != FORESIGHT)
-        if saved[OURS] < saved[SELF_USE] - TIE:
+    flat_shares, below, behind = [], [], []
+    for case in map(str, cases):
+        saved = {who: cost[case, NO_BATTERY].fair - cost[case, who].fair for who in names if (case, who) in cost}
+        for who, value in saved.items():
+            shares.setdefault(who, []).append(value / saved[FORESIGHT])
+        cells = [f"{saved[who] * 100:.2f}" if who in saved else "" for who in names]
+        cells.append(f"{saved[OURS] / saved[FORESIGHT]:.1%}" if OURS in saved else "")
+        print(f"| {case}, {cost[case, FORESIGHT].days} days | " + " | ".join(cells) + " |")
+        if OURS not in saved:
+            continue
+        flat = {who: cost[case, NO_BATTERY].flat - cost[case, who].flat for who in (OURS, FORESIGHT)}
+        flat_shares.append(flat[OURS] / flat[FORESIGHT])
+        best = max(value for who, value in saved.items() if who != FORESIGHT)
+        if SELF_USE in saved and saved[OURS] < saved[SELF_USE] - TIE:
             below.append(f"{case} ({(saved[SELF_USE] - saved[OURS]) * 100:.2f} ct below)")
         if saved[OURS] < best - abs(best) * 0.01 - TIE:
             behind.append(f"{case} ({(best - saved[OURS]) * 100:.2f} ct behind)")
-    print("| mean share of foresight | " + " | ".join(f"{mean(shares[name]):.1%}" for name in names) + " | |")
+    print("| mean share of foresight | " + " | ".join(f"{mean(shares[who]):.1%} of {len(shares[who])}" for who in names) + " | |")
+    if not flat_shares:
+        return
     share = mean(shares[OURS])
     print(f"\nnever below self-use: {'met' if not below else 'MISSED in ' + '; '.join(below)}")
     print(f"best or within 1 % of the best in each case: {'met' if not behind else 'MISSED in ' + '; '.join(behind)}")
     print(f"at least 92 % of foresight in the mean: {'met' if share >= 0.92 else 'MISSED'} ({share:.1%})")
+    print(f"the same with all that is left settled at one price, which only foresight knows: {mean(flat_shares):.1%}")
 
 
 # ---- speed and exactness -----------------------------------------------------------------------------------------------
@@ -213,12 +271,14 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two cases of two days, to see in a minute or two that it works")
+    parser.add_argument("--weeks", choices=["benchmark", "development"], default="benchmark", help="those that count, or others")
     parser.add_argument("--only", default="", help="cases whose name contains this, such as 'July, 4'")
-    parser.add_argument("--days", type=int, default=14, help="days of each case")
+    parser.add_argument("--who", choices=WHO, nargs="*", default=WHO, help="only these contestants")
+    parser.add_argument("--days", type=int, default=REPLAYED_DAYS, help="days of each case")
     parser.add_argument("--every", type=int, default=4, help="quarters of an hour between two plans of MILP and EMHASS")
     parser.add_argument("--jobs", type=int, default=1, help="cases at a time")
+    parser.add_argument("--keep", type=Path, help="a file that collects what was measured, over several runs")
     parser.add_argument("--rounds", type=int, default=15, help="of the timings")
-    parser.add_argument("--without-emhass", action="store_true", help="leave EMHASS out")
     parser.add_argument("--right-forecasts", action="store_true", help="with forecasts of PV that come true")
     parser.add_argument("--part", choices=["seasons", "speed"], help="only one of the tables")
     asked = parser.parse_args()
@@ -226,13 +286,25 @@ def main() -> None:
     if asked.part != "seasons":
         show_speed(3 if asked.quick else asked.rounds)
     if asked.part != "speed":
-        cases = [case for case in (CASES[2], CASES[8]) if asked.quick] or [case for case in CASES if asked.only in str(case)]
-        python = None if asked.without_emhass else emhass_python()
+        cases = [case for case in (CASES if asked.weeks == "benchmark" else DEVELOPMENT_CASES) if asked.only in str(case)]
+        if asked.quick:
+            cases = [cases[2 % len(cases)], cases[8 % len(cases)]]
+        python = emhass_python() if {EMHASS_KEPT, EMHASS_USED} & set(asked.who) else None
         measure = partial(
-            seasons, days=2 if asked.quick else asked.days, every=asked.every, python=python, errors=not asked.right_forecasts
+            seasons,
+            wanted=asked.who,
+            days=2 if asked.quick else asked.days,
+            every=asked.every,
+            python=python,
+            errors=not asked.right_forecasts,
         )
         with ProcessPoolExecutor(asked.jobs) as pool:
-            show_seasons(zip(cases, pool.map(measure, cases), strict=True))
+            runs = kept_in(asked.keep)
+            for case, more in zip(cases, pool.map(measure, cases), strict=True):
+                keep(asked.keep, more)
+                runs += more
+                print(f"{case}: measured", file=sys.stderr, flush=True)
+        show_seasons(cases, runs)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """The home of ``plan.py``: four seasons of a real load, PV and prices, and forecasts of PV that are as wrong as real ones.
 
-The series are extracts (``data/README.md``), scaled to a home of 4200 kWh a year and to prices of these years.
+The series are extracts (``data/README.md``), scaled to a home of 4200 kWh a year and to prices of these years. Beside the weeks
+that count there are others of the same home, on which methods may be developed; neither set contains a day of the other.
 """
 
 from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,9 +21,13 @@ from indevolt.control.plan.past import PER_DAY, Past, Terms
 from indevolt.control.plan.problem import BatteryModel
 
 DATA: Final = Path(__file__).parent / "data"
-WINDOW_DAYS: Final = 28
-HISTORY_DAYS: Final = 14
-SEASONS: Final = {"January": (2018, 1, 1), "April": (2018, 4, 2), "July": (2018, 7, 1), "October": (2018, 10, 2)}
+HISTORY_DAYS: Final = 14  # to learn from
+REPLAYED_DAYS: Final = 14
+TAIL_DAYS: Final = 2  # in which foresight finds what is worth what is left at the end
+WINDOW_DAYS: Final = HISTORY_DAYS + REPLAYED_DAYS + TAIL_DAYS
+SEASONS: Final = {"January": 0, "April": 91, "July": 181, "October": 274}  # the day of the year with which each begins
+DEVELOPMENT: Final = {"February": 35, "May": 125, "August": 215, "December": 325}
+_WINDOWS: Final = SEASONS | DEVELOPMENT
 PV_KWP: Final = (1.6, 4.0)
 FEED_IN: Final = (0.0, 0.08)  # EUR/kWh
 
@@ -35,6 +40,8 @@ FEES: Final = 0.19  # EUR/kWh: grid, levies and electricity tax
 DAY_ERROR: Final = 0.25  # standard deviation of the logarithm of a day's forecast of PV
 HOUR_ERROR: Final = 0.2  # and, besides, of an hour's, which lasts: 0.7 of it is still there an hour later
 HOUR_LASTS: Final = 0.7
+
+NEW_YEAR: Final = datetime(2018, 1, 1, tzinfo=ZoneInfo("Etc/GMT-1"))  # all series are without daylight saving
 
 Numbers = NDArray[np.float64]
 
@@ -60,12 +67,12 @@ class Case:
 
     def past(self, *, errors: bool = True) -> Past:
         """Return the whole window; without errors, forecasts of PV are right."""
-        window = list(SEASONS).index(self.season)
+        window = list(_WINDOWS).index(self.season)
         span = slice(window * WINDOW_DAYS * PER_DAY, (window + 1) * WINDOW_DAYS * PER_DAY)
         pv_w = _pv()[span] * self.kwp * 1000
         prices = _prices()[span]
         return Past(
-            start=datetime(*SEASONS[self.season], tzinfo=ZoneInfo("Etc/GMT-1")),  # all series are without daylight saving
+            start=NEW_YEAR + timedelta(days=_WINDOWS[self.season]),
             step_s=60.0,
             load_w=_load()[span.start * 15 : span.stop * 15],
             pv_w=np.repeat(pv_w, 15),
@@ -76,6 +83,7 @@ class Case:
 
 
 CASES: Final = tuple(Case(season, kwp, feed_in) for season in SEASONS for kwp in PV_KWP for feed_in in FEED_IN)
+DEVELOPMENT_CASES: Final = tuple(Case(season, kwp, feed_in) for season in DEVELOPMENT for kwp in PV_KWP for feed_in in FEED_IN)
 TERMS: Final = Terms(battery=BATTERY)
 
 

@@ -36,17 +36,22 @@ class Foresight:
         self._past, self._battery, self._first = past, battery, first
         self.level_wh = np.linspace(battery.floor_pct, battery.ceiling_pct, levels) / 100 * battery.capacity_wh
         self._best = np.empty((last - first, levels), dtype=np.intp)
-        remaining = -self.level_wh / 1000 * past.settled_per_kwh(first, last)
+        self._remaining = np.empty((last - first + 1, levels))
+        self._remaining[-1] = -self.level_wh / 1000 * past.settled_per_kwh(first, last)
         for quarter in range(last - 1, first - 1, -1):
             cost, after_wh = self._quarter(quarter)
-            cost += np.interp(after_wh, self.level_wh, remaining)
+            cost += np.interp(after_wh, self.level_wh, self._remaining[quarter - first + 1])
             self._best[quarter - first] = cost.argmin(axis=0)
-            remaining = cost.min(axis=0)
+            self._remaining[quarter - first] = cost.min(axis=0)
 
     def __call__(self, quarter: int, plant: Plant) -> Choice:
         """Return the best choice of the nearest level."""
         level = int(np.abs(self.level_wh - plant.stored_wh).argmin())
         return self.choices[int(self._best[quarter - self._first, level])]
+
+    def worth(self, quarter: int, stored_wh: float) -> float:
+        """Return what so much energy is worth when a quarter begins, but for a constant, to one who knows what comes."""
+        return -float(np.interp(stored_wh, self.level_wh, self._remaining[quarter - self._first]))
 
     def _quarter(self, quarter: int) -> tuple[Numbers, Numbers]:
         """Return the cost of a quarter and the energy at its end, by choice and level."""

@@ -42,6 +42,8 @@ class Method(StrEnum):
 
 Decide: TypeAlias = Callable[[int, Plant], Choice]
 """From a quarter and the battery at its start to what the quarter is told to do."""
+Worth: TypeAlias = Callable[[float], float]
+"""What so many Wh are worth that are left at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,18 @@ def replay(past: Past, terms: Terms, methods: Iterable[Method], *, first: int = 
     return [run(past, terms, method, decide_by(past, terms, method, first, end), first=first, last=end) for method in methods]
 
 
-def run(past: Past, terms: Terms, method: Method, decide: Decide, *, first: int, last: int) -> Replayed:
-    """Run a battery through a past as somebody decides."""
+def run(past: Past, terms: Terms, method: Method, decide: Decide, *, first: int, last: int, worth: Worth | None = None) -> Replayed:
+    """Run a battery through a past as somebody decides.
+
+    Args:
+        past: what happened.
+        terms: the battery, and what it may do.
+        method: what to call it.
+        decide: what each quarter is told to do.
+        first: the quarter with which to begin.
+        last: the quarter before which to end.
+        worth: of what is left at the end; None: all the same, a share of the mean price.
+    """
     battery = terms.battery
     if method is Method.NO_BATTERY:
         battery = replace(battery, asleep_w=0.0, awake_w=0.0)
@@ -87,9 +99,9 @@ def run(past: Past, terms: Terms, method: Method, decide: Decide, *, first: int,
         taken.append(choice)
         soc_pct.append(plant.soc_pct)
     left_wh = plant.stored_wh - start_wh
-    price = past.settled_per_kwh(first, last)
-    days = (last - first) / PER_DAY
-    return Replayed(method, days, plant.tally, left_wh, left_wh / 1000 * price, tuple(taken), tuple(soc_pct))
+    flat = left_wh / 1000 * past.settled_per_kwh(first, last)
+    settled = flat if worth is None else worth(plant.stored_wh) - worth(start_wh)
+    return Replayed(method, (last - first) / PER_DAY, plant.tally, left_wh, settled, tuple(taken), tuple(soc_pct))
 
 
 def decide_by(past: Past, terms: Terms, method: Method, first: int, last: int) -> Decide:
