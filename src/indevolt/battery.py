@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from itertools import chain
+from typing import Final, TypeAlias, assert_never
 
 Value: TypeAlias = bool | int | float | str | time | datetime
 """What a quantity can be: a switch, a number in its unit, a word of an enum or a text, a time of day, a clock."""
@@ -74,7 +75,7 @@ class Row(Mapping[str, Sample]):
     """Samples of one instant, by column. A :class:`Sample` is made when somebody asks for it: of most, only the value is wanted."""
 
     columns: Columns
-    told: Sequence[Value | None]
+    told: Sequence[Value | None]  # None for what is not live
     at: datetime
     odd: Mapping[str, Quality] = field(default_factory=dict)  # the qualities of what is not live, by name
 
@@ -121,28 +122,73 @@ class Reading(Mapping[str, Sample]):
 
     def value(self, name: str) -> Value | None:
         """Return the value, or None when it was not asked for or is not live. Unknown is never 0."""
-        if isinstance(self.samples, Row):
+        if isinstance(self.samples, _AT_ONCE):
             return self.samples.value(name)
         sample = self.samples.get(name)
         return None if sample is None else sample.value
 
     def live(self) -> dict[str, Value]:
         """Return the values of what is live, by name."""
-        if isinstance(self.samples, Row):
+        if isinstance(self.samples, _AT_ONCE):
             return self.samples.live()
         samples = self.samples.values()
         return {each.name: each.value for each in samples if each.quality is Quality.LIVE and each.value is not None}
+
+    def values_but(self, name: str) -> Sequence[Value | None]:
+        """Return what is live, in the order of the quantities, and None for the others and for one that does not matter."""
+        if isinstance(self.samples, Row):
+            told = list(self.samples.told)
+            if (index := self.samples.columns.index.get(name)) is not None:
+                told[index] = None
+            return told
+        return [each.value if each.quality is Quality.LIVE and each.name != name else None for each in self.samples.values()]
 
     def odd(self) -> Mapping[str, Quality]:
         """Return the qualities of what is not live, by name."""
         if isinstance(self.samples, Row):
             return self.samples.odd
+        if isinstance(self.samples, Shares):
+            return self.samples.odd()
         return {name: sample.quality for name, sample in self.samples.items() if sample.quality is not Quality.LIVE}
 
     def number(self, name: str) -> float | None:
         """Return a numeric value as float, or None when unknown or not a number."""
         value = self.value(name)
         return float(value) if type(value) is int or type(value) is float else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares(Mapping[str, Sample]):
+    """Samples that several readings have brought, each with its own time; no quantity is in two of them."""
+
+    readings: Sequence[Reading]
+
+    def __getitem__(self, name: str) -> Sample:
+        for reading in self.readings:
+            if name in reading.samples:
+                return reading.samples[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self.readings)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.readings))
+
+    def value(self, name: str) -> Value | None:
+        """Return the value, or None where there is none."""
+        return next((value for reading in self.readings if (value := reading.value(name)) is not None), None)
+
+    def live(self) -> dict[str, Value]:
+        """Return the values of what is live, by name."""
+        return {name: value for reading in self.readings for name, value in reading.live().items()}
+
+    def odd(self) -> dict[str, Quality]:
+        """Return the qualities of what is not live, by name."""
+        return {name: quality for reading in self.readings for name, quality in reading.odd().items()}
+
+
+_AT_ONCE: Final = (Row, Shares)  # tell values without making samples of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indevolt.battery import Quality, Reading, Sample
+from indevolt.battery import Columns, Quality, Reading, Row, Sample
 from indevolt.clock import ManualClock
 from indevolt.hub.latest import Latest
 
@@ -91,3 +91,49 @@ def test_what_was_known_of_another_device_is_forgotten() -> None:
     latest.forget()
     assert latest.sample("battery_soc") is None
     assert "battery_soc" not in latest
+
+
+POWERS = Columns.of({"battery_power": "W", "meter_power": "W"})
+LEVELS = Columns.of({"battery_soc": "%", "meter_power": "W"})  # what somebody asks for in between shares a quantity with the poll
+
+
+def row(clock: ManualClock, columns: Columns, *values: float | None, odd: Quality | None = None) -> Reading:
+    names = [name for name, value in zip(columns.names, values, strict=True) if value is None]
+    return Reading("cellar", "gen2", clock.now(), Row(columns, values, clock.now(), dict.fromkeys(names, odd or Quality.ABSENT)))
+
+
+def test_each_quantity_is_as_old_as_the_last_reading_that_had_it() -> None:
+    clock = ManualClock()
+    latest = Latest(clock)
+    for battery_w in (100, 200):
+        latest.take(row(clock, POWERS, battery_w, 1), PERIOD_S)
+        clock.tick(1.0)
+    latest.take(row(clock, LEVELS, 50, 2), PERIOD_S)
+    clock.tick(1.0)
+    assert latest.age_s("battery_power") == 2.0
+    assert (latest.age_s("meter_power"), latest.value("meter_power")) == (1.0, 2)
+    latest.take(row(clock, POWERS, 300, 3), PERIOD_S)
+    assert {name: each.value for name, each in latest.samples().items()} == {
+        "battery_power": 300,
+        "meter_power": 3,
+        "battery_soc": 50,
+    }
+    clock.tick(4.0)
+    latest.take(row(clock, LEVELS, 51, 4), 60.0)
+    clock.tick(6.0)
+    assert latest.value("battery_power") is None, "ten seconds old, of a cycle of five"
+    assert latest.value("meter_power") == 4, "it came with what is read every minute"
+
+
+def test_a_quantity_that_is_left_out_grows_old_while_those_beside_it_are_read_on() -> None:
+    clock = ManualClock()
+    latest = Latest(clock)
+    latest.take(row(clock, POWERS, 100, 1), PERIOD_S)
+    for battery_w in (200, 300):
+        clock.tick(1.0)
+        latest.take(row(clock, POWERS, battery_w, None, odd=Quality.QUARANTINED), PERIOD_S)
+        assert latest.samples()["meter_power"].value == 1
+    assert (latest.age_s("battery_power"), latest.age_s("meter_power")) == (0.0, 2.0)
+    clock.tick(1.0)
+    latest.take(row(clock, POWERS, 400, 4), PERIOD_S)
+    assert (latest.age_s("meter_power"), latest.value("meter_power")) == (0.0, 4)

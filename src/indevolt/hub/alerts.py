@@ -5,7 +5,7 @@ How people are told is in ``notify``; the journal has every alert, its beginning
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -34,6 +34,8 @@ _SOUND: Final[Mapping[str, str]] = {
 }
 _STATE: Final = "system_state"
 _FAULT: Final = "fault"  # the one state of it that is a fault
+_WATCHED: Final = (*_SOUND, _STATE, *_LIMITS)
+_WORKED_OUT: Final = (Tier.DERIVED, Tier.SITE)  # by the hub itself, and so without faults and limits
 
 
 class What(StrEnum):
@@ -146,7 +148,7 @@ async def serve_alerts(hub: Hub) -> None:
         while True:
             for event in events.take():
                 match event:
-                    case Update(device=device, tier=tier, reading=reading) if tier is not Tier.SITE:
+                    case Update(device=device, tier=tier, reading=reading) if tier not in _WORKED_OUT:
                         await watch.read(device, tier, reading)
                     case Noted(entry=entry) if entry.kind in (Kind.FIRMWARE, Kind.CONNECTION, Kind.WRITE):
                         await watch.note(entry.device, entry.kind, entry.text)
@@ -164,6 +166,7 @@ class _Watch:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._alerts = hub.alerts
+        self._told: dict[tuple[str, Tier], Sequence[object]] = {}  # what was watched in the last reading of each sort
         self._limits: dict[tuple[str, str], object] = {}
         self._faults: dict[str, dict[str, object]] = {}
         self._moved: tuple[object, float] = None, 0.0  # a damaged history, and when it was first seen
@@ -172,26 +175,23 @@ class _Watch:
 
     async def read(self, device: str, tier: Tier, reading: Reading) -> None:
         """Look for faults that a device reports, and for limits that somebody changed."""
-        if tier is not Tier.DERIVED:
-            faults = self._faults.setdefault(device, {})
-            for name in (*_SOUND, _STATE):
-                value = reading.value(name)
-                if value is None:
-                    continue  # not of this tier, or unknown: what was known holds
-                if value == _SOUND[name] if name in _SOUND else value != _FAULT:
-                    faults.pop(name, None)
-                else:
-                    faults[name] = value
-            text = ", ".join(f"{name} {value}" for name, value in sorted(faults.items()))
-            await self._alerts.tell(What.ALARM, f"reports {text}" if faults else None, device=device)
-        for name in _LIMITS:
-            value = reading.value(name)
-            if value is None:
-                continue
-            before = self._limits.get((device, name))
-            self._limits[device, name] = value
-            if before is not None and before != value:
-                await self._alerts.begin(What.LIMIT, f"{name} changed from {before} to {value}", device=device)
+        told, faults = [reading.value(name) for name in _WATCHED], self._faults.setdefault(device, {})
+        if told == self._told.get((device, tier)) and not faults and (device, What.ALARM) not in self._alerts.active:
+            return  # the usual case: nothing new, nothing wrong, and nothing that is to end
+        self._told[device, tier] = told
+        known = {name: value for name, value in zip(_WATCHED, told, strict=True) if value is not None}
+        for name, value in known.items():  # what is not of this tier, or unknown, holds
+            if name in _LIMITS:
+                before = self._limits.get((device, name))
+                self._limits[device, name] = value
+                if before is not None and before != value:
+                    await self._alerts.begin(What.LIMIT, f"{name} changed from {before} to {value}", device=device)
+            elif value == _SOUND[name] if name in _SOUND else value != _FAULT:
+                faults.pop(name, None)
+            else:
+                faults[name] = value
+        text = ", ".join(f"{name} {value}" for name, value in sorted(faults.items()))
+        await self._alerts.tell(What.ALARM, f"reports {text}" if faults else None, device=device)
 
     async def note(self, device: str, kind: str, text: str) -> None:
         """Raise what the keeper has written down."""
@@ -206,6 +206,7 @@ class _Watch:
 
     def _forget_limits(self, device: str) -> None:
         self._limits = {key: value for key, value in self._limits.items() if key[0] != device}
+        self._told = {key: value for key, value in self._told.items() if key[0] != device}
 
     async def look_at(self, keeper: Keeper) -> None:
         """Look at the state of one device."""

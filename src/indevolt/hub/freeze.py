@@ -5,7 +5,7 @@ Pure: readings and times are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Final
 
 from indevolt.battery import Reading, Value
@@ -21,15 +21,14 @@ class FreezeWatch:
     """Compares readings of the power tier."""
 
     def __init__(self) -> None:
-        self._values: Mapping[str, Value] | None = None
+        self._values: Sequence[Value | None] | None = None
         self._values_s = 0.0
         self._clock: Value | None = None
         self._clock_s = 0.0
 
     def look(self, reading: Reading, at_s: float) -> bool:
         """Return whether the device is frozen, as far as this reading tells."""
-        values = reading.live()
-        told = values.pop(_CLOCK, None)
+        values, told = reading.values_but(_CLOCK), reading.value(_CLOCK)
         if values != self._values:
             self._values, self._values_s = values, at_s
         if told is None or told != self._clock:

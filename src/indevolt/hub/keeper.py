@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from indevolt.battery import Command, Outcome, Quality, Reading, Sample, Value
+from indevolt.battery import Command, Outcome, Quality, Reading, Shares, Value
 from indevolt.catalogue import Model
 from indevolt.clock import Clock
 from indevolt.device import Device, connect
@@ -130,7 +130,7 @@ class Keeper:
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
         self._deadlines = Deadlines()
         self._met_s, self._failures_met = clock.monotonic(), 0  # when it was asked who it is, and how many requests had failed then
-        self._collected: dict[Tier, dict[str, Sample]] = {}  # what rounds that are under way have brought
+        self._collected: dict[Tier, list[Reading]] = {}  # what rounds that are under way have brought
         self._missing_parts: frozenset[str] = frozenset()
 
     def _http(self) -> Transport:
@@ -434,17 +434,18 @@ class Keeper:
         """Put the shares of a round together; return the whole at its end."""
         if (capacity := share.number("rated_capacity")) is not None:
             self.derivation.capacity_wh = capacity
-        collected = self._collected.setdefault(tier, {})
-        collected.update(share)
+        shares = self._collected.setdefault(tier, [])
+        shares.append(share)
         if not ends or self.model is None:
             return None
         del self._collected[tier]
-        names, points = names_of(share.family)[tier], self.model.points
+        names, points, odd = names_of(share.family)[tier], self.model.points, Shares(shares).odd()
+        collected = set().union(*shares)
         if tier is Tier.PACKS:
-            there = {points[name].part for name, sample in collected.items() if sample.quality is not Quality.NOT_INSTALLED}
+            there = {points[name].part for name in collected if odd.get(name) is not Quality.NOT_INSTALLED}
             self._missing_parts = frozenset(self.model.presence.keys() - there)
         left_out = self.latest.told(name for name in names if name not in collected)  # of packs that are not there
-        return replace(share, samples={**left_out, **collected})
+        return replace(share, samples=Shares([replace(share, samples=left_out), *shares]))
 
     def _publish(self, tier: Tier, reading: Reading) -> None:
         named = Reading(self.id, reading.family, reading.at, reading.samples)

@@ -9,18 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from indevolt.battery import Quality, Reading, Sample, Value
+from indevolt.battery import Columns, Quality, Reading, Row, Sample, Value
 from indevolt.clock import Clock
 
 LIVE_CYCLES: Final = 1.6  # a sample is live for a cycle, and for the jitter and the duration of the next reading
 HELD_CYCLES: Final = 2.6  # and held for one missed cycle more
-_LEFT_OUT: Final = (Quality.QUARANTINED, Quality.UNANSWERED)
+_LEFT_OUT: Final = frozenset((Quality.QUARANTINED, Quality.UNANSWERED))
 _VALUED: Final = (Quality.LIVE, Quality.HELD, Quality.STALE, Quality.OFFLINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Cycle:
-    """What a cycle brought, when that was, and how often it comes; one for all of it, as a hub may know many thousand devices."""
+    """What a cycle brought, when that was, and how often it comes; one for all of it, as a hub may know many thousand devices.
+
+    The next cycle of the same quantities takes its place here, so that not each of them has to be told.
+    """
 
     samples: Mapping[str, Sample]
     read_s: float
@@ -38,6 +41,7 @@ class Latest:
         self.frozen = False
         self._clock = clock
         self._cycles: dict[str, _Cycle] = {}  # by quantity
+        self._whole: dict[Columns, _Cycle] = {}  # those that all of their quantities are in, and no others
 
     def __contains__(self, name: str) -> bool:
         return name in self._cycles
@@ -48,12 +52,22 @@ class Latest:
         A point that is in quarantine, or left out this time, keeps its last value, which grows old: so nothing vanishes without a
         word.
         """
-        cycle = _Cycle(reading.samples, self._clock.monotonic(), period_s)
+        samples, now_s = reading.samples, self._clock.monotonic()
+        left_out = not _LEFT_OUT.isdisjoint(reading.odd().values())
+        columns = samples.columns if isinstance(samples, Row) and not left_out else None
+        if columns is not None and (cycle := self._whole.get(columns)) is not None:
+            cycle.samples, cycle.read_s, cycle.period_s = samples, now_s, period_s
+            return
+        cycle = _Cycle(samples, now_s, period_s)
         kept = {
             name: self._cycles[name] for name, quality in reading.odd().items() if quality in _LEFT_OUT and self._was_live(name)
         }
+        robbed = {id(self._cycles[name]) for name in reading if name in self._cycles}
+        self._whole = {its: whole for its, whole in self._whole.items() if id(whole) not in robbed}
         self._cycles.update(dict.fromkeys(reading, cycle))
         self._cycles.update(kept)
+        if columns is not None:
+            self._whole[columns] = cycle
 
     def _was_live(self, name: str) -> bool:
         known = self._cycles.get(name)
@@ -62,6 +76,7 @@ class Latest:
     def forget(self) -> None:
         """Forget everything, as it is of another device."""
         self._cycles.clear()
+        self._whole.clear()
 
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from indevolt.battery import Columns, Reading, Row, Value
 from indevolt.errors import StoreFull
 from indevolt.hub.events import Tier, Update
 from indevolt.hub.tiers import table_name, tables_of
@@ -47,11 +49,27 @@ def _stored(updates: Iterable[Update]) -> Iterator[StoredReading]:
             continue
         reading = update.reading
         table = table_name(reading.family, update.tier)
-        values = reading.live()
-        for name in values.keys() - _columns(reading.family, table):
-            del values[name]
-        if values:
+        if values := _kept(reading, _columns(reading.family, table)):
             yield StoredReading(update.device, table, reading.at, values)
+
+
+def _kept(reading: Reading, columns: frozenset[str]) -> Mapping[str, Value]:
+    """Return the live values that there are columns for."""
+    row = reading.samples
+    if isinstance(row, Row):
+        names, pick = _picked(row.columns, tuple(row.odd), columns)
+        return dict(zip(names, pick(row.told), strict=True))
+    return {name: value for name, value in reading.live().items() if name in columns}
+
+
+@lru_cache(maxsize=1024)  # a few selections of each family, and what is odd about some devices
+def _picked(
+    of: Columns, odd: tuple[str, ...], columns: frozenset[str]
+) -> tuple[Sequence[str], Callable[[Sequence[Value | None]], Sequence[Value]]]:
+    """Return which quantities of a row are kept, and what takes their values out of it."""
+    names = [name for name in of.names if name in columns and name not in odd]
+    places = [of.index[name] for name in names]
+    return names, itemgetter(*places) if len(places) > 1 else lambda told: [told[at] for at in places]
 
 
 @cache

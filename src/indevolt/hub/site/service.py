@@ -85,11 +85,11 @@ class _Work:
         match event:
             case Update(device=device, tier=Tier.DERIVED):
                 self._heard.add(device)
-                since_s = now_s - self._last_s
-                if since_s >= period_s(self._hub):
-                    return True
-                keepers = self._hub.keepers
-                return len(keepers) <= MANY and all(each.id in self._heard for each in keepers.values() if each.link is Link.ONLINE)
+                keepers, since_s = self._hub.keepers, now_s - self._last_s
+                if len(keepers) > MANY:  # the period looks at each unit, so it is not asked for before it can be over
+                    return since_s >= UNIT_S * len(keepers) and since_s >= period_s(self._hub)
+                is_heard = all(each.id in self._heard for each in keepers.values() if each.link is Link.ONLINE)
+                return is_heard or since_s >= period_s(self._hub)
             case MeterSample() | BranchSample():
                 self._hub.site.hear(event, now_s)
                 return now_s - self._last_s >= min(METER_S, event.period_s)
