@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from indevolt.battery import Quality
@@ -28,6 +29,7 @@ from indevolt.store.memory import MemoryStore
 from indevolt.transport import Transport
 
 NAME = "cellar"
+START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -101,10 +103,11 @@ async def home(
     services: tuple[Callable[[Hub], Coroutine[Any, Any, None]], ...] = (),
     load_w: float = 700.0,
     silent_after_s: float = 300.0,
+    start: datetime = START,
     **arguments: Any,
 ) -> AsyncIterator[Home]:
     """Start a house whose battery is read, recorded and watched; ``services`` run as well, ``way`` is between hub and battery."""
-    clock = ManualClock()
+    clock = ManualClock(start)
     simulator = Simulator("powerflex2000", clock=clock, house=steady_house(Surroundings(load_w, ())), **arguments)
     device = DeviceConfig(name=NAME, host="127.0.0.1", control=control)
     notify = NotifyConfig(urls=tuple(map(Secret, urls)), silent_after_s=silent_after_s)

@@ -53,6 +53,8 @@ def plan_command(hub: HubAt, *, reserve_pct: float | None, dry_run: bool, no_bat
             _row(table, group, zone, told["currency"])
         show(console, table)
     _totals(told, console)
+    for each in told["targets"]:
+        console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
     gate = told["gate"]
     console.print(line(f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}", "dim"))
     for text in told["notes"]:

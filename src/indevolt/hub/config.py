@@ -417,6 +417,10 @@ class Config(Section):
                 yield ("devices", position, "name"), f"{SITE!r} is what history calls the house as a whole; choose another"
         yield from repeated([device.name for device in self.devices], "devices", "name")
         yield from repeated([device.address for device in self.devices], "devices", "host")
+        for position, target in enumerate(self.plan.targets):
+            if target.soc_pct > self.control.ceiling_pct:
+                facts = f"{target.soc_pct:g} is above ceiling_pct of [control], which is {self.control.ceiling_pct:g}; lower this"
+                yield ("plan", "targets", position, "soc_pct"), f"{facts}, or raise that"
         yield from repeated([meter.name for meter in self.meters], "meters", "name")
         yield from meter_rules(self.meters, [device.name for device in self.devices], broker=self.mqtt is not None)
         taken: list[tuple[str, int, str]] = [(self.api.host, self.api.port, "the API")]

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from indevolt.hub.config_section import Section
+from indevolt.hub.config_section import Broken, Section
+from indevolt.hub.config_tariff import WEEKDAYS, ClockTime, Weekday
 from indevolt.hub.config_values import WebUrl
 from indevolt.hub.secret import Secret
 
@@ -56,6 +57,21 @@ class ForecastConfig(Section):
     )
 
 
+class TargetConfig(Section):
+    """A charge that is wanted by a time of day, such as before a dear evening or a storm season's nights."""
+
+    soc_pct: Annotated[float, Field(ge=5, le=100)] = Field(description="The charge.", examples=[80])
+    by: ClockTime = Field(description="By this time of day, by the clocks of the site.", examples=["06:30"])
+    days: Annotated[tuple[Weekday, ...], Field(strict=False, min_length=1, max_length=7)] = Field(
+        default=WEEKDAYS, description="On these days of the week.", examples=[["mon", "tue", "wed", "thu", "fri"]]
+    )
+
+    def rules(self) -> Broken:
+        """Times of day go by the clocks of the site."""
+        if self.by.tzinfo is not None:
+            yield ("by",), "it goes by the clocks of the site; remove the offset"
+
+
 class PlanConfig(Section):
     """How plans are made, once there is a tariff; they are carried out where [control] says automatic = true."""
 
@@ -67,6 +83,9 @@ class PlanConfig(Section):
     gate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.002,
         description="Leave plain self-use only for more than this, per kWh moved otherwise and in the currency of the site.",
+    )
+    targets: Annotated[tuple[TargetConfig, ...], Field(strict=False, max_length=20)] = Field(
+        default=(), description="Charges to be reached by a time of day, whatever a kWh costs then."
     )
     tune: bool = Field(
         default=True, description="Each night, try gates on the site's own last days, and take the one that would have cost least."

@@ -58,6 +58,17 @@ class _Tariff(Section):
     """What all tariffs have."""
 
     export_price: Money = Field(default=0.0, description="What a kWh that is given brings, where nothing else says so.")
+    peak_price_per_kw: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="What each kW of a month's highest quarter-hour import costs, as in Belgium.", examples=[4.2]
+    )
+    peak_floor_kw: Annotated[float, Field(ge=0, le=1000)] = Field(
+        default=0.0, description="A monthly peak below this is billed as this; 2.5 in Belgium.", examples=[2.5]
+    )
+
+    def rules(self) -> Broken:
+        """A floor needs a price."""
+        if self.peak_floor_kw and self.peak_price_per_kw is None:
+            yield ("peak_floor_kw",), "it means nothing without peak_price_per_kw; add that, or remove this"
 
 
 class FixedTariff(_Tariff):
@@ -78,6 +89,7 @@ class TimeOfUseTariff(_Tariff):
 
     def rules(self) -> Broken:
         """Without a band, it is a fixed one."""
+        yield from super().rules()
         if not self.bands:
             yield ("bands",), 'there is none; add [[tariff.bands]], or set kind = "fixed"'
 
@@ -99,6 +111,7 @@ class _MarketTariff(_Tariff):
 
     def rules(self) -> Broken:
         """What is added needs something to be added to."""
+        yield from super().rules()
         if self.export_surcharge and self.export_factor is None:
             yield ("export_surcharge",), "it is added to the market's price; give export_factor as well"
 

@@ -49,7 +49,7 @@ async def test_the_plan_is_told_slot_by_slot_with_what_it_is_worth() -> None:
         await it.home.until_planned()
         body = await it.get("/api/v1/plan")
         assert (body["reason"], body["dry"], body["automatic"], body["stale"], body["simulated"]) == ("", False, False, False, True)
-        assert body["name"].startswith("plan of 2026-06-21 10:0")
+        assert body["name"].startswith("plan of 2026-06-21 12:0")
         assert (body["currency"], body["time_zone"], body["reserve_pct"]) == ("EUR", "Europe/Berlin", 5.0)
         assert len(body["slots"]) == 48
         first = body["slots"][0]
@@ -123,6 +123,25 @@ async def test_who_may_only_read_pins_nothing_and_what_is_over_cannot_be_pinned(
         for body in wrong:
             await it.post("/api/v1/plan/pin", body, status=422)
         assert it.home.hub.planner.pins == {}
+
+
+async def test_an_owner_wants_a_charge_by_a_time_and_then_no_more() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        by = it.home.hub.clock.now().replace(microsecond=0) + timedelta(hours=6)
+        body = await it.post("/api/v1/plan/target", {"soc_pct": 95, "by": by.isoformat()})
+        assert body["targets"] == [{"soc_pct": 95.0, "by": by.isoformat().replace("+00:00", "Z")}]
+        await it.home.until_planned("the owner wants it otherwise")
+        slots = (await it.get("/api/v1/plan"))["slots"]
+        assert max(slot["soc_pct"]["p50"] for slot in slots[20:26]) > 93
+        headers = {"Authorization": f"Bearer {tokens()[Role.CONTROL]}"}
+        async with it.session.delete(f"{it.url}/api/v1/plan/target", headers=headers) as answer:
+            assert (answer.status, (await answer.json())["targets"]) == (202, [])
+        await it.home.until_planned("the owner wants it otherwise")
+        assert any(text.startswith("95 % wanted by 2026-06-21 18:0") for text in await it.home.journal())
+        await it.post("/api/v1/plan/target", {"soc_pct": 95, "by": by.isoformat()}, role=Role.READ, status=403)
+        for wrong in ({"soc_pct": 101}, {"soc_pct": 3}, {"by": "2026-06-20T12:00:00Z"}, {"by": "2026-06-29T12:00:00Z"}):
+            await it.post("/api/v1/plan/target", {"soc_pct": 95, "by": by.isoformat(), **wrong}, status=422)
 
 
 async def test_a_day_is_told_with_what_was_planned_and_what_came() -> None:

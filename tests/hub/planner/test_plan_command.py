@@ -28,7 +28,7 @@ async def test_a_plan_is_told_with_reasons_and_what_it_is_worth() -> None:
     async with plan_home() as home:
         await home.until_planned()
         shown = await ask(home, "plan")
-        assert shown.startswith("plan of 2026-06-21 10:0")
+        assert shown.startswith("plan of 2026-06-21 12:0")
         assert "simulated" in shown.splitlines()[0]
         assert "Why" in shown.splitlines()[1]
         assert "against no battery" in shown

@@ -2,6 +2,7 @@
 
 ``GET /api/v1/plan`` tells the plan that holds; with ``?reserve=40&dry=1`` the one that would hold with another reserve, and nothing
 is changed by that. ``POST /api/v1/plan/pin`` ``{"slot": START, "mode": "charge"}`` pins a slot, ``"mode": null`` lets it go again.
+``POST /api/v1/plan/target`` ``{"soc_pct": 80, "by": TIME}`` wants a charge by a time, ``DELETE`` does not any more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.responses import Response
 
 from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot
 from indevolt.control.plan.problem import Pin
-from indevolt.control.situation import Action
+from indevolt.control.situation import Action, Target
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.asked import End, HubOf, Start, span_of
 from indevolt.hub.api.auth import READERS, Controller
@@ -26,6 +27,7 @@ from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Kind
 from indevolt.hub.planner.days import Compared, compared
 from indevolt.hub.planner.planner import TOO_OLD
+from indevolt.hub.planner.targets import targets_of
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
 FARTHEST: Final = timedelta(days=4)  # that a slot may be pinned ahead
@@ -108,6 +110,22 @@ class GateBody(BaseModel):
     reason: str = Field(description="Why it holds.")
 
 
+class TargetBody(BaseModel):
+    """A charge that is wanted by a time."""
+
+    soc_pct: float
+    by: datetime
+
+
+class TargetAsked(BaseModel):
+    """A charge that the owner wants by a time, once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    soc_pct: Annotated[float, Field(ge=5, le=100, allow_inf_nan=False)]
+    by: AwareDatetime = Field(description="Within the next four days.")
+
+
 class EnergyPlanBody(BaseModel):
     """The plan, or why there is none."""
 
@@ -125,6 +143,7 @@ class EnergyPlanBody(BaseModel):
     soc_pct: float | None = Field(description="Where it begins.")
     notes: list[str]
     gate: GateBody
+    targets: list[TargetBody] = Field(description="Charges that the owner wants by a time, the next one first.")
     totals: TotalsBody | None
     stored_value: list[StoredValueBody]
     slots: list[PlanSlotBody]
@@ -220,9 +239,32 @@ async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     wanted = "let go" if asked.mode is None else f"pinned to {asked.mode}{f' with {asked.power_w:g} W' if asked.power_w else ''}"
     text = f"plan from {start.isoformat()} to {end.isoformat()} {wanted}"
     await hub.journal.note(Kind.HUB, text, actor=f"api {caller.name}".strip())
-    planner = hub.planner
-    body = _body(hub, planner.plan, planner.because, planner.reason, planner.notes, soc_pct=planner.soc_pct)
-    return Response(body.model_dump_json(), 202, media_type=JSON)
+    return _accepted(hub)
+
+
+@router.post("/plan/target", response_model=EnergyPlanBody, status_code=202, responses=problems(403, 422))
+async def want_target(hub: HubOf, caller: Controller, asked: TargetAsked) -> Response:
+    """Want a charge by a time, in place of one that was asked for before; the plan is made anew at once."""
+    now, ceiling_pct = hub.clock.now(), hub.config.control.ceiling_pct
+    by = asked.by.astimezone(UTC)
+    if not now < by <= now + FARTHEST:
+        raise InvalidInput(f"by: {by.isoformat()} is over, or beyond {FARTHEST.days} days", remedy="Give a time that is to come.")
+    if asked.soc_pct > ceiling_pct:
+        facts = f"soc_pct: {asked.soc_pct:g} is above {ceiling_pct:g}, which is ceiling_pct of [control]"
+        raise InvalidInput(facts, remedy="Ask for less, or raise that.")
+    hub.planner.want(Target(asked.soc_pct, by))
+    local = by.astimezone(hub.config.site.zone)
+    await hub.journal.note(Kind.HUB, f"{asked.soc_pct:g} % wanted by {local:%Y-%m-%d %H:%M}", actor=f"api {caller.name}".strip())
+    return _accepted(hub)
+
+
+@router.delete("/plan/target", response_model=EnergyPlanBody, status_code=202, responses=problems(403))
+async def drop_target(hub: HubOf, caller: Controller) -> Response:
+    """Want no charge by a time any more, but for those of the configuration."""
+    if hub.planner.target is not None:
+        hub.planner.want(None)
+        await hub.journal.note(Kind.HUB, "no charge is wanted by a time any more", actor=f"api {caller.name}".strip())
+    return _accepted(hub)
 
 
 @router.get("/plan/days/{day}", response_model=PlanDayBody, responses={**NOT_MODIFIED, **problems(422, 503)})
@@ -277,6 +319,13 @@ async def get_forecast(request: Request, hub: HubOf, *, start: Start = None, end
     return reply(request, body)
 
 
+def _accepted(hub: Hub) -> Response:
+    """Return the plan that still holds; the one that was asked for is being made."""
+    planner = hub.planner
+    body = _body(hub, planner.plan, planner.because, planner.reason, planner.notes, soc_pct=planner.soc_pct)
+    return Response(body.model_dump_json(), 202, media_type=JSON)
+
+
 async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     """Return the plan that would hold.
 
@@ -301,14 +350,15 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
 def _body(
     hub: Hub, plan: Plan | None, because: str, reason: str, notes: tuple[str, ...], *, soc_pct: float | None
 ) -> EnergyPlanBody:
+    now = hub.clock.now()
     return EnergyPlanBody(
         name=plan.name if plan else "",
-        at=plan.at if plan else None,
+        at=plan.at.astimezone(UTC) if plan else None,
         because=because if plan else "",
         reason=reason,
         dry=False,
         automatic=hub.config.control.automatic and hub.planner.slot_at in hub.plans,
-        stale=plan is not None and hub.clock.now() - plan.at >= TOO_OLD,
+        stale=plan is not None and now - plan.at >= TOO_OLD,
         simulated=hub.prices.simulated or any(keeper.simulated for keeper in hub.keepers.values()),
         currency=plan.currency if plan else hub.config.site.currency,
         time_zone=hub.config.site.time_zone,
@@ -316,6 +366,7 @@ def _body(
         soc_pct=None if soc_pct is None else round(soc_pct, 1),
         notes=[*notes, *(plan.notes if plan else ())],
         gate=_gate(hub),
+        targets=[TargetBody(soc_pct=each.soc_pct, by=each.by) for each in targets_of(hub, now, now + FARTHEST)],
         totals=_totals(plan) if plan else None,
         stored_value=[StoredValueBody(soc_pct=each.soc_pct, per_kwh=round(each.per_kwh, 4)) for each in plan.stored_value]
         if plan

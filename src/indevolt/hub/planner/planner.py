@@ -10,7 +10,7 @@ from typing import Final
 
 from indevolt.control.plan.planned import Plan
 from indevolt.control.plan.problem import Pin
-from indevolt.control.situation import Action, PlanSlot
+from indevolt.control.situation import Action, PlanSlot, Target
 from indevolt.hub.planner.gate import Tuned
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
@@ -31,6 +31,7 @@ class Planner:
         self.pins: dict[datetime, Pin] = {}  # by the start of a quarter
         self.changed = asyncio.Event()  # the owner wants something else
         self.soc_pct: float | None = None  # where it began
+        self.target: Target | None = None  # that the owner asked for, beside those of the configuration
         self.tuned: Tuned | None = None  # what the last night found; None: nothing yet
 
     def gate(self, usual: float) -> float:
@@ -76,12 +77,20 @@ class Planner:
             at += QUARTER
         self.changed.set()
 
-    def forget_pins(self, before: datetime) -> bool:
-        """Forget pins of the past; return whether there were any."""
+    def want(self, target: Target | None) -> None:
+        """Want a charge by a time, in place of the one that was wanted before; None: none any more."""
+        self.target = target
+        self.changed.set()
+
+    def forget(self, before: datetime) -> bool:
+        """Forget pins and a target of the past; return whether there were any."""
         old = [at for at in self.pins if at + QUARTER <= before]
         for at in old:
             del self.pins[at]
-        return bool(old)
+        late = self.target is not None and self.target.by <= before
+        if late:
+            self.target = None
+        return bool(old) or late
 
     def save_pins(self) -> str:
         """Return a text that :meth:`restore_pins` takes."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 
 from indevolt.battery import Quality
 from indevolt.control.plan.forecast import load_paths, pv_paths, scenarios
-from indevolt.control.plan.problem import BatteryModel, Pin, Problem, Scenario, Slot
-from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT
+from indevolt.control.plan.problem import BatteryModel, PeakTariff, Pin, Problem, Scenario, Slot
+from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Target
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.planner.calibration import Calibration, calibrations
+from indevolt.hub.planner.monthly_peak import monthly_peak
+from indevolt.hub.planner.packs import Passage, passages
+from indevolt.hub.planner.targets import targets_of
 from indevolt.hub.prices.records import QUARTER, Priced, quarter_of
 from indevolt.hub.site.quantities import SITE
 
@@ -32,6 +37,8 @@ SORTS_OF_WEATHER: Final = 3
 MOST_DAYS, LEAST_DAYS = 14, 4  # of past load that a plan reckons with, each with every sort of weather
 MOST_WORK: Final = 144 * 33
 """Slots times scenarios of a plan, that it is solved in less than 100 ms of a core, and the battery is not steered late for it."""
+UNBOUND: Final = Passage(math.inf, math.inf)
+_CHARGED: Final = 0.9  # of what is taken at the socket (inferred from the captured pairs of protocol.md, section 12)
 _AWAKE_PACK_W: Final = 2.0  # of standby for each extension pack (control.md, section 0)
 
 Numbers = NDArray[np.float64]
@@ -52,6 +59,11 @@ class Facts:
     pins: Mapping[datetime, Pin]
     currency: str
     gate: float
+    zone: tzinfo = UTC  # by whose clocks it is told
+    passages: Sequence[Passage] = ()  # of each of the prices; empty: as the battery says
+    targets: Sequence[Target] = ()
+    calibrations: Sequence[Calibration] = ()
+    peak: PeakTariff | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -67,8 +79,9 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         IndevoltError: the store is away.
     """
     battery = battery_of(hub.keepers.values(), hub.config.control, wear_per_kwh=hub.config.plan.wear_per_kwh)
-    start = quarter_of(now)
-    prices = quarters_of(hub.prices.slots(start, start + timedelta(hours=hub.config.plan.horizon_h)), start)
+    start, zone = quarter_of(now), hub.config.site.zone
+    until = start + timedelta(hours=hub.config.plan.horizon_h)
+    prices = quarters_of(hub.prices.slots(start, until), start)
     if not prices:
         raise NotKnown("the price of now is not known")
     since = start - timedelta(days=HISTORY_DAYS)
@@ -76,14 +89,20 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
     load = _on_grid(series.times, series.columns["house_power"], since, start)
     sun = _on_grid(series.times, series.columns["solar_power"], since, start)
     notes: list[str] = []
+    end = prices[-1].end
+    if end < until:
+        notes.append(
+            f"prices are neither known nor can be guessed from {end.astimezone(zone):%Y-%m-%d %H:%M} on; the plan ends there"
+        )
     pv_w = _foreseen(hub, prices, sun, notes)
+    passing = await passages(hub, now, len(prices))
     if sum(each is not None for each in load) < PER_DAY:
         notes.append("there is less than a day of history, so that the load is a guess")
     if not all(each.known for each in prices):
         notes.append("some prices are guessed from past days")
     return Facts(
         at=now,
-        battery=battery,
+        battery=_at_its_best(battery, passing, hub.config.control),
         prices=prices,
         pv_w=pv_w,
         load_history_w=load,
@@ -93,6 +112,11 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         pins=dict(hub.planner.pins),
         currency=hub.config.site.currency,
         gate=hub.planner.gate(hub.config.plan.gate),
+        zone=zone,
+        passages=passing,
+        targets=targets_of(hub, now, end),
+        calibrations=await calibrations(hub, now, notes),
+        peak=await monthly_peak(hub, now, notes),
         notes=tuple(notes),
     )
 
@@ -108,10 +132,12 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
             length=each.end - each.start,
             import_per_kwh=each.rate.import_price,
             export_per_kwh=each.rate.export_price,
+            charge_limit_w=passage.charge_w,
+            discharge_limit_w=passage.discharge_w,
             published=each.known,
             pin=facts.pins.get(each.start),
         )
-        for each in facts.prices
+        for each, passage in zip(facts.prices, facts.passages or repeat(UNBOUND), strict=False)
     )
     return Problem(
         slots=slots,
@@ -121,8 +147,26 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
         battery_to_grid=control.battery_to_grid,
         grid_charging=control.grid_charging,
         feed_in_cap_w=math.inf if control.feed_in_limit_w is None else control.feed_in_limit_w,
+        peak=facts.peak,
+        targets=tuple(Target(each.soc_pct, each.by.astimezone(facts.zone)) for each in wanted_of(facts)),
         gate=facts.gate,
+        zone=facts.zone,
     )
+
+
+def wanted_of(facts: Facts) -> tuple[Target, ...]:
+    """Return the charges that are to be reached: the owner's, and full by when a calibration would have filled it anyway."""
+    battery, end = facts.battery, facts.prices[-1].end
+    filling = timedelta(hours=battery.capacity_wh / max(battery.charge_w, 1.0) / _CHARGED)
+    due = [each for each in facts.calibrations if each.at < end]
+    full = [Target(_with_one_full(battery, each.capacity_wh), min(max(each.at, facts.at) + filling, end)) for each in due]
+    return tuple(sorted((*facts.targets, *full), key=lambda target: target.by))
+
+
+def _with_one_full(battery: BatteryModel, capacity_wh: float) -> float:
+    """Return the charge of all batteries together that there is at least once one of them is full."""
+    share = min(1.0, capacity_wh / battery.capacity_wh)
+    return min(battery.ceiling_pct, share * 100 + (1 - share) * battery.floor_pct)
 
 
 def scenarios_of(facts: Facts) -> tuple[Scenario, ...]:
@@ -184,6 +228,15 @@ def battery_of(keepers: Iterable[Keeper], control: ControlConfig, *, wear_per_kw
         minimum_w=50.0,
         wear_per_kwh=wear_per_kwh,
     )
+
+
+def _at_its_best(battery: BatteryModel, passing: Sequence[Passage], control: ControlConfig) -> BatteryModel:
+    """Return a battery with the most that it can pass in any slot: what cold packs take now is not what they take at noon."""
+    if not passing:
+        return battery
+    most_out_w = math.inf if control.output_limit_w is None else control.output_limit_w
+    charge_w = max(passage.charge_w for passage in passing)
+    return replace(battery, charge_w=charge_w, discharge_w=min(most_out_w, max(passage.discharge_w for passage in passing)))
 
 
 def quarters_of(prices: Iterable[Priced], start: datetime) -> tuple[Priced, ...]:

@@ -12,6 +12,7 @@ from indevolt.errors import IndevoltError
 from indevolt.hub.journal import Kind
 from indevolt.hub.planner.days import keep_slot
 from indevolt.hub.planner.planner import SURPRISE_PCT
+from indevolt.hub.planner.targets import restored, save
 from indevolt.hub.prices.records import quarter_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 30.0  # between two looks whether something is otherwise
 PINS: Final = "plan-pins"
+TARGET: Final = "plan-target"
 _EXTRA: Final = 'planning needs two libraries more: pip install "indevolt[control]"'
 
 
@@ -37,6 +39,8 @@ async def serve_planner(hub: Hub) -> None:
     with suppress(IndevoltError, ValueError):  # the store says so itself; pins that are not known are none
         if text := await hub.store.get(PINS):
             planner.restore_pins(text)
+    with suppress(IndevoltError, ValueError):  # likewise
+        planner.target = restored(await hub.store.get(TARGET) or "")
     if planner.slot_at not in hub.plans:
         hub.plans.append(planner.slot_at)
     await _Desk(hub).run()
@@ -90,9 +94,10 @@ class _Desk:
         planner.changed.clear()
         self._quarter = quarter_of(now)
         self._versions = (hub.prices.version, hub.forecast.version)
-        if planner.forget_pins(now) or because.startswith("the owner"):
-            with suppress(IndevoltError):  # the store says so itself; pins go on in memory
+        if planner.forget(now) or because.startswith("the owner"):
+            with suppress(IndevoltError):  # the store says so itself; what the owner wants goes on in memory
                 await hub.store.put(PINS, planner.save_pins())
+                await hub.store.put(TARGET, save(planner.target))
         from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - it needs numpy
 
         try:
@@ -125,12 +130,14 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
         IndevoltError: the store is away, or what is known makes no sense.
     """
     from indevolt.control.plan.solve import solve  # noqa: PLC0415 - numpy may be missing
+    from indevolt.hub.planner.circumstances import explained  # noqa: PLC0415
     from indevolt.hub.planner.problem import facts_of, problem_of  # noqa: PLC0415
 
     facts = await facts_of(hub, now)
 
     def worked_out() -> Plan:
-        return solve(problem_of(facts, reserve_pct=reserve_pct), now)
+        problem = problem_of(facts, reserve_pct=reserve_pct)
+        return explained(solve(problem, now.astimezone(facts.zone)), facts, problem)
 
     return await asyncio.to_thread(worked_out), facts.notes
 

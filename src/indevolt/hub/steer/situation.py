@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 from indevolt.battery import Charge, Command, Discharge, Hold, Limit, Limits, Quality, Reading, Schedule, SelfUse
 from indevolt.catalogue import LIMITING, Product
 from indevolt.control import situation as control
-from indevolt.control.situation import Action, Caps, Goals, MeterSample, PlanSlot, Role, Seen, Situation, Tier, UnitState
+from indevolt.control.situation import Action, Caps, Goals, MeterSample, PlanSlot, Role, Seen, Situation, Target, Tier, UnitState
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.derive import ac_power
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.planner.targets import targets_of
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -30,6 +31,7 @@ ACTIONS: Final[dict[type[Command], Action]] = {
 }
 CHARGE_HOLDS_S: Final = 120.0
 """How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
+TARGETS_AHEAD: Final = timedelta(days=2)  # no battery of these takes longer to fill
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
 TEMPERATURES: Final = (
     "main_temperature",
@@ -86,7 +88,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         price=control.Price(price.import_per_kwh, price.export_per_kwh or 0.0) if price else None,
         slot=None if override else slot_at(hub),
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
-        goals=goals_of(config),
+        goals=replace(goals_of(config), target=_target(hub)),
         caps=caps_of(config),
         tier=tier_of(units),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
@@ -127,6 +129,13 @@ def slot_at(hub: Hub) -> PlanSlot | None:
     slot = next((slot for plan in hub.plans if (slot := plan(hub.clock.now())) is not None), None)
     zone = hub.config.site.zone
     return None if slot is None else replace(slot, start=slot.start.astimezone(zone), end=slot.end.astimezone(zone))
+
+
+def _target(hub: Hub) -> Target | None:
+    """Return the next charge that the owner wants by a time."""
+    now = hub.clock.now()
+    wanted = next(iter(targets_of(hub, now, now + TARGETS_AHEAD)), None)
+    return None if wanted is None else replace(wanted, by=wanted.by.astimezone(hub.config.site.zone))
 
 
 def goals_of(config: ControlConfig) -> Goals:
