@@ -304,6 +304,8 @@ def test_a_program_is_not_told_the_secret_that_it_put_in_the_wrong_place() -> No
 
 
 NEED_MORE = (
+    "\nudp_port",
+    "\npush_port",
     "[store]\n",
     'kind = "time_of_use"\n',
     "\nexport_surcharge",
