@@ -21,9 +21,10 @@ FORGETS_MIN: Final = 45.0
 """A load whose memory is not known yet forgets what is running now in about so long (control.md, section 2.1)."""
 UNKNOWN_W: Final = 300.0  # of a house that has no history at all: a guess
 _LEVEL_DAYS: Final = 2.0  # what the last days had counts most for the next one's total ...
-_LEVEL_SHARE: Final = 0.4  # ... and this much of the difference to a past day
-_ALIKE_H: Final = (6, 24)  # a past day is likely by how alike the hours before it and before now are ...
-_ALIKE: Final = 2.0  # ... in the squared difference of the logarithms of their means
+_LEVEL_SHARE: Final = 0.3  # ... and this much of the difference to a past day
+_ALIKE_H: Final = (6, 24, 48)  # a past day is likely by how alike the hours before it and before now are ...
+_ALIKE: Final = 2.0  # ... in the squared differences of the logarithms of their means
+_GOES_ON: Final = 0.2  # no further than this is what began a day ago: that people who are away stay away
 _QUIET_W: Final = 50.0  # added before the logarithm, that a house asleep is like another one
 _SAME_WEEKDAY: Final = 2.0  # times as likely
 # All of these: least errors on a year of a real house, without the weeks that the benchmark of plans replays (continuous ranked
@@ -77,6 +78,7 @@ def _alike(history_w: Numbers, start: Indices, per_day: int) -> Numbers:
         then = np.log((total[start] - total[first]) / np.maximum(start - first, 1) + _QUIET_W)
         now = np.log(history_w[-slots:].mean() + _QUIET_W)
         apart += (then - now) ** 2
+    apart[0] = min(apart[0], _GOES_ON)
     same = np.arange(1, len(start) + 1) % 7 == 0
     likely: Numbers = np.exp(-_ALIKE * apart) * np.where(same, _SAME_WEEKDAY, 1.0)
     return likely

@@ -128,8 +128,8 @@ class Known:
 class Outlook:
     """What was known at each quarter of a past."""
 
-    def __init__(self, past: Past, *, load_days: int = 7, weathers: int = 3) -> None:
-        """Look from inside a past; from so many days come paths of load, and so many are the sorts of weather."""
+    def __init__(self, past: Past, *, load_days: int = 11, weathers: int = 3) -> None:
+        """Look from inside a past; so many paths of load, and so many sorts of weather."""
         self.past = past
         self.load_days, self.weathers = load_days, weathers
         self._load_w, self._pv_w = past.by_quarter()
