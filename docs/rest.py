@@ -9,7 +9,7 @@ from indevolt.hub.api import openapi_document
 from indevolt.hub.api.problems import MEANINGS
 
 Table = Callable[[list[str], Iterable[list[str]]], Iterator[str]]
-ROLES = {"put": "control", "post": "control"}
+ROLES = {"put": "control", "post": "control", "delete": "control"}
 
 
 def rest(table: Table) -> Iterator[str]:

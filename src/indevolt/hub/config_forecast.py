@@ -58,7 +58,7 @@ class ForecastConfig(Section):
 
 
 class TargetConfig(Section):
-    """A charge that is wanted by a time of day, such as before a dear evening or a storm season's nights."""
+    """A charge that is wanted by a time of day, such as before the car leaves or before a dear evening."""
 
     soc_pct: Annotated[float, Field(ge=5, le=100)] = Field(description="The charge.", examples=[80])
     by: ClockTime = Field(description="By this time of day, by the clocks of the site.", examples=["06:30"])
