@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
@@ -58,12 +59,18 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def indevolt(clock: ManualClock) -> Program:
+def indevolt(clock: ManualClock, tmp_path: Path) -> Program:
     """Run `indevolt WORDS` with these environment variables; nothing of the real environment counts."""
 
     def run(*words: str, **variables: str) -> Ran:
         outside = Environment(clock, discovery_port=closed_udp_port(), discovery_local_port=0)
-        settings = {"INDEVOLT_PASSWORD": None, "INDEVOLT_NEW_PASSWORD": None, "COLUMNS": None, **variables}
+        settings = {
+            "INDEVOLT_PASSWORD": None,
+            "INDEVOLT_NEW_PASSWORD": None,
+            "INDEVOLT_LEASES": str(tmp_path / "leases"),
+            "COLUMNS": None,
+            **variables,
+        }
         result = CliRunner().invoke(cli, words, prog_name="indevolt", obj=outside, env=settings)
         return Ran(result.exit_code, result.stdout, result.stderr)
 

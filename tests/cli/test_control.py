@@ -1,13 +1,17 @@
-"""`indevolt set`, `mode`, `charge`, `discharge`, `hold`: what they send, and what they say became of it."""
+"""`indevolt set`, `mode`, `charge`, `discharge`, `hold`: what they send, and what they say became of it.
+
+How long it lasts, and what comes back, is in ``test_control_ends``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from indevolt.clock import ManualClock
+from indevolt.clock import Clock, FastClock, SystemClock
 from indevolt.protocol.messages import AnyRequest, Reply, SetData
 from indevolt.simulator import INSTANT, Simulator
 
@@ -15,8 +19,14 @@ from .conftest import Program, Virtual
 
 
 @pytest.fixture
-def battery(clock: ManualClock) -> Simulator:
-    return Simulator("powerflex2000", clock=clock, response=INSTANT)
+def clock() -> Any:
+    """Twenty times as fast as real: a lease has several actors that wait, each for its own time."""
+    return FastClock(SystemClock(), 20)
+
+
+@pytest.fixture
+def battery(clock: Clock) -> Simulator:
+    return Simulator("powerflex2000", clock=clock, response=INSTANT, lag_s=0.0)
 
 
 def test_a_setting_is_written_and_proven(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
@@ -44,36 +54,46 @@ def test_values_are_typed_as_people_say_them(indevolt: Program, virtual: Virtual
 
 
 def test_several_values_go_to_consecutive_points(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
-    battery.set("mode", "realtime")
-    ran = indevolt("set", virtual(battery), "realtime_state", "charge", "700", "80", "--json")
-    assert ran.json["wanted"] == {"realtime_state": "charge", "realtime_power": 700, "realtime_target_soc": 80}
+    ran = indevolt("set", virtual(battery), "deep_sleep_start_time", "22:30", "06:15", "--json")
+    assert ran.json["wanted"] == {"deep_sleep_start_time": "22:30:00", "deep_sleep_end_time": "06:15:00"}
     assert ran.json["stage"] == "confirmed"
 
 
+@pytest.mark.parametrize("words", [("set", "realtime_state", "charge", "700", "80"), ("mode", "realtime")])
+def test_what_moves_the_battery_is_no_setting(
+    indevolt: Program, virtual: Virtual, battery: Simulator, words: tuple[str, ...]
+) -> None:
+    verb, *rest = words
+    ran = indevolt(verb, virtual(battery), *rest)
+    assert ran.code == 2
+    assert "is part of a command" in ran.err
+    assert "charge, discharge, hold" in ran.err
+    assert battery.get("mode") == "self_use"
+
+
 def test_a_command_is_effective_when_the_power_moves(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
-    host = virtual(battery)
-    ran = indevolt("charge", host, "--power", "800", "--soc", "90")
+    ran = indevolt("charge", virtual(battery), "--power", "800", "--soc", "90", "--keep")
     assert ran.code == 0
     assert "✓ effective   battery_power is -800 W" in ran.out
-    assert f"`indevolt mode {host} self-use` ends it" in ran.out
 
 
 def test_discharge_and_hold_and_back_to_self_use(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
     host = virtual(battery)
-    assert indevolt("discharge", host, "--power", "100", "--soc", "20", "--json").json["stage"] == "effective"
-    assert indevolt("hold", host, "--json").json["stage"] == "effective"
+    assert indevolt("discharge", host, "--power", "100", "--soc", "20", "--keep", "--json").json["stage"] == "effective"
+    assert indevolt("hold", host, "--keep", "--json").json["stage"] == "effective"
     assert battery.get("mode") == "realtime"
     assert indevolt("mode", host, "self-use").code == 0
     assert battery.get("mode") == "self_use"
 
 
-def test_a_mode_without_a_command_of_its_own_is_written(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
-    assert indevolt("mode", virtual(battery), "realtime").code == 0
-    assert battery.get("mode") == "realtime"
+def test_a_mode_without_a_command_of_its_own_is_written(indevolt: Program, virtual: Virtual, clock: Clock) -> None:
+    portable = Simulator("bk1600", clock=clock, response=INSTANT, lag_s=0.0)
+    assert indevolt("mode", virtual(portable), "outdoor-portable").code == 0
+    assert portable.get("mode") == "outdoor_portable"
 
 
 def test_power_above_what_holds_is_lowered_and_said_so(indevolt: Program, virtual: Virtual, battery: Simulator) -> None:
-    ran = indevolt("charge", virtual(battery), "--power", "2400")
+    ran = indevolt("charge", virtual(battery), "--power", "2400", "--keep")
     assert ran.code == 0
     assert "power lowered from 2400 W to 2000 W: 2 battery modules" in ran.out
 
@@ -107,7 +127,7 @@ def test_a_write_that_is_refused_never_shown_or_late_is_told_as_such(
     assert ("next: " in ran.err) is (code != 0)
 
 
-def test_a_device_that_restarts_in_the_middle_is_a_fate_of_its_own(indevolt: Program, virtual: Virtual, clock: ManualClock) -> None:
+def test_a_device_that_restarts_in_the_middle_is_a_fate_of_its_own(indevolt: Program, virtual: Virtual, clock: Clock) -> None:
     ran = indevolt("set", virtual(Fainting("powerflex2000", clock=clock)), "backup_soc", "20")
     assert ran.code == 4
     assert "✗ interrupted" in ran.out
@@ -136,19 +156,20 @@ def test_a_dry_run_shows_the_very_request_and_writes_nothing(indevolt: Program, 
     assert unquote(sent).endswith('config={"f":16,"t":1142,"v":[20]}')
 
 
-def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(
-    indevolt: Program, virtual: Virtual, clock: ManualClock
-) -> None:
+def test_a_dry_run_of_a_command_is_what_this_device_would_be_sent_now(indevolt: Program, virtual: Virtual, clock: Clock) -> None:
     battery = Simulator("solidflex2000", clock=clock, modules=1)
     battery.set("mode", "realtime")
     told = indevolt("charge", virtual(battery), "--power", "2400", "--dry-run", "--json").json
 
     assert [(request["point"], request["values"]) for request in told["requests"]] == [
-        (47015, [1, 896, 100])
-    ]  # one module at 25 °C
+        (47015, [1, 896, 60])
+    ]  # one module at 25 °C, and a fence 5 % away
     assert "lowered from 2400 W to 896 W" in told["notes"][0]
-    assert "mode is right already" in told["notes"][1]
+    assert "as near as the fence wants it" in told["notes"][1]
+    assert "mode is right already" in told["notes"][2]
     assert battery.get("realtime_state") == "standby"
+    kept = indevolt("charge", virtual(battery), "--power", "2400", "--keep", "--dry-run", "--json").json
+    assert kept["requests"][0]["values"] == [1, 896, 100]
 
 
 def test_a_dry_run_with_a_named_model_needs_no_device(indevolt: Program, closed_port: int) -> None:

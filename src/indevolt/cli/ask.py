@@ -21,12 +21,42 @@ import click
 
 from indevolt.cli.introduction import reachable
 from indevolt.cli.options import config_option
-from indevolt.errors import IndevoltError, InvalidInput, NoReply, NoSuchDevice, ProtocolError, ReadOnly, Unauthorized, Unreachable
+from indevolt.errors import (
+    BudgetSpent,
+    ForeignWriter,
+    IndevoltError,
+    InvalidInput,
+    LeaseHeld,
+    LeaseLost,
+    NoReply,
+    NoSuchDevice,
+    NotRestored,
+    ProtocolError,
+    ReadOnly,
+    Refused,
+    Unauthorized,
+    Unreachable,
+)
 
 TIMEOUT_S: Final = 130.0  # a command of several steps takes up to two minutes
 DEFAULT: Final = "http://127.0.0.1:8188"
 HOW: Final = "Start it with `indevolt hub`, or say where it is with --hub or INDEVOLT_HUB."
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_token_option: Final = click.option(
+    "--token", envvar="INDEVOLT_TOKEN", show_envvar=True, help="Token of the hub; nearby, reading needs none."
+)
+_ca_option: Final = click.option("--hub-ca", "hub_ca", type=_FILE, help="CA certificates to trust, for a hub with https.")
+_KINDS: Final[Mapping[str, type[IndevoltError]]] = {
+    "no-such-device": NoSuchDevice,
+    "refused": Refused,
+    "interrupted": NoReply,
+    "no-reply": NoReply,
+    "lease-held": LeaseHeld,
+    "foreign-writer": ForeignWriter,
+    "lease-lost": LeaseLost,
+    "not-restored": NotRestored,
+}
+"""What the hub calls its problems, as errors of the family: the same trouble has the same exit code on both ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +78,22 @@ class HubAt:
         with closing(self._open(path, query)) as answer:
             return _read(answer)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+    def post(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:  # noqa: ANN401 - as above
         """Ask the hub to do something, and return what it says.
 
         Raises:
             IndevoltError: it does not answer, or does not want to.
         """
-        with closing(self._open(path, {}, body)) as answer:
+        with closing(self._open(path, query, body)) as answer:
+            return _read(answer)
+
+    def put(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:  # noqa: ANN401 - as above
+        """Ask the hub to set something, and return what it says.
+
+        Raises:
+            IndevoltError: it does not answer, or does not want to.
+        """
+        with closing(self._open(path, query, body, "PUT")) as answer:
             return _read(answer)
 
     def lines(self, path: str, **query: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
@@ -62,7 +101,7 @@ class HubAt:
         with closing(self._open(path, query)) as answer:
             yield from answer
 
-    def _open(self, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - untyped in urllib
+    def _open(self, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - untyped in urllib
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
         url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
@@ -71,7 +110,7 @@ class HubAt:
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = "application/json"
-        request = urllib.request.Request(url, data, headers)  # noqa: S310 - http and https only, checked where it is given
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - http and https only, checked where it is given
         tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
         try:
             return urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - as above
@@ -91,8 +130,8 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--hub", "url", envvar="INDEVOLT_HUB", show_envvar=True, metavar="URL", help="The hub, if not that of this machine."
     )
     @config_option
-    @click.option("--token", envvar="INDEVOLT_TOKEN", show_envvar=True, help="Token of the hub; nearby, reading needs none.")
-    @click.option("--hub-ca", "hub_ca", type=_FILE, help="CA certificates to trust, for a hub with https.")
+    @_token_option
+    @_ca_option
     @wraps(command)
     def reach(
         *given: Any,  # noqa: ANN401 - of another decorator, such as the link to a device
@@ -102,15 +141,38 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
         hub_ca: Path | None,
         **rest: Any,  # noqa: ANN401 - the options of any command
     ) -> Any:  # noqa: ANN401 - whatever the command returns
-        place = (url or _configured(file)).rstrip("/")
-        if not place.startswith(("http://", "https://")):
-            place = f"http://{place}"
-        return command(*given, HubAt(place, token, hub_ca, url is not None, file), **rest)
+        return command(*given, HubAt(_spelled(url or hub_here(file)), token, hub_ca, url is not None, file), **rest)
 
     return reach
 
 
-def _configured(file: Path | None) -> str:
+def through_hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the way through a hub instead of to the device itself; the command gets it as ``hub``, or None."""
+
+    @click.option(
+        "--hub", "url", metavar="URL", help="Have this hub do it: HOST is the device's name there, address or serial number."
+    )
+    @_token_option
+    @_ca_option
+    @wraps(command)
+    def reach(
+        *given: Any,  # noqa: ANN401 - of another decorator, such as the link to a device
+        url: str | None,
+        token: str | None,
+        hub_ca: Path | None,
+        **rest: Any,  # noqa: ANN401 - the options of any command
+    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        return command(*given, hub=None if url is None else HubAt(_spelled(url), token, hub_ca, chosen=True), **rest)
+
+    return reach
+
+
+def _spelled(url: str) -> str:
+    place = url.rstrip("/")
+    return place if place.startswith(("http://", "https://")) else f"http://{place}"
+
+
+def hub_here(file: Path | None) -> str:
     """Return where the hub of this machine listens, by its configuration."""
     try:
         from indevolt.hub.config_file import find, load
@@ -149,13 +211,16 @@ def _problem(error: urllib.error.HTTPError) -> IndevoltError:
         told = {}
     detail = str(told.get("detail") or error.reason)
     remedy = str(told.get("remedy") or "")
+    kind = str(told.get("type")).rpartition(":")[2]
+    if kind == "budget-spent":
+        return BudgetSpent(detail, wait_s=float(error.headers.get("Retry-After") or 0), remedy=remedy)
+    if kind in _KINDS:
+        return _KINDS[kind](detail, remedy=remedy)
     match error.code:
         case 401:
             return Unauthorized(detail, remedy=remedy)
         case 403:
             return ReadOnly(detail, remedy=remedy)
-        case 404 if "no-such-device" in str(told.get("type")):
-            return NoSuchDevice(detail, remedy=remedy)
         case 404:
             return InvalidInput(detail, remedy="Is this the address of a hub, and is the hub of this version?")
         case 503 | 504:

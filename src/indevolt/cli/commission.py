@@ -17,8 +17,8 @@ import click
 from indevolt.battery import Reading
 from indevolt.catalogue import Model
 from indevolt.cli.ask import HubAt, hub_options
-from indevolt.cli.control import plan_record
 from indevolt.cli.options import Link, device_options, dry_run_option, json_option
+from indevolt.cli.outcome import plan_record
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json, rows, screen, show
 from indevolt.cli.session import environment, with_device

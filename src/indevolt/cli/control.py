@@ -1,78 +1,84 @@
 """`indevolt set`, `mode`, `charge`, `discharge`, `hold`: writes, each followed until the device proves it or does not.
 
-Typing the command is the owner's consent. How a write is proven is for ``device`` to know; here it is told stage by stage.
+Typing the command is the owner's consent. How it is carried out is in ``leased``, by a hub in ``ordered``; what came of it is told
+in ``outcome``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console, RenderableType
-from rich.text import Text
 
-from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, Value, in_words
+from indevolt.battery import Charge, Command, Discharge, Hold, Schedule, SelfUse
 from indevolt.catalogue import Model, Write, load, products
-from indevolt.cli.options import Link, complete_mode, complete_settable, device_options, dry_run_option, json_option, mode_words
+from indevolt.cli.ask import HubAt, through_hub_options
+from indevolt.cli.leased import Order, Setting, Term, carry_out
+from indevolt.cli.options import (
+    Link,
+    check_span,
+    complete_mode,
+    complete_settable,
+    device_options,
+    dry_run_option,
+    folder_option,
+    json_option,
+    mode_words,
+)
+from indevolt.cli.ordered import carry_out_there
+from indevolt.cli.outcome import plan_lines, plan_record, stage_line
 from indevolt.cli.page import Subcommand
-from indevolt.cli.render import number_text, phrase, plain, wanted_text
-from indevolt.cli.screen import hanging, line, marks, print_json, screen
+from indevolt.cli.screen import line, marks, print_json, screen
 from indevolt.cli.session import with_device
+from indevolt.control.ledger import Room
 from indevolt.device import Device
-from indevolt.errors import IndevoltError, InvalidInput, NoReply, Refused, Unconfirmed
-from indevolt.protocol.messages import SetData
-from indevolt.protocol.rpc import encode_request
-from indevolt.transport import Address, parse_address
+from indevolt.device.bounds import bounded_plan
+from indevolt.device.lease import LONGEST
+from indevolt.errors import InvalidInput
+from indevolt.transport import parse_address
 
-_UNPROVEN: Final[Mapping[Stage, type[IndevoltError]]] = {
-    Stage.REFUSED: Refused,
-    Stage.INTERRUPTED: NoReply,
-    Stage.ACCEPTED: Unconfirmed,
-}
-"""Which error of the family, and so which exit code and remedy, an outcome amounts to where nothing is proven."""
-
-_MODE_COMMANDS: Final[Mapping[str, Command]] = {"self_use": SelfUse(), "schedule": Schedule()}
+_MODE_COMMANDS: Final[dict[str, Command]] = {"self_use": SelfUse(), "schedule": Schedule()}
 _ENDING: Final = (
-    "Exit code 0: the device shows it. 9: refused. 10: accepted, but not shown in time. 4: the device went away meanwhile."
+    "Exit code 0: the device shows it. 9: refused. 10: accepted, but not shown in time. 4: the device went away meanwhile. "
+    "16: another program commands it. 18: what was before is not back. 19: written too often."
 )
 
 
+def write_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every write takes; the command gets the ways to write as one :class:`_Way`."""
+
+    @device_options
+    @through_hub_options
+    @folder_option
+    @dry_run_option
+    @json_option
+    @wraps(command)
+    def write(link: Link, *, hub: HubAt | None, folder: Path | None, dry_run: bool, as_json: bool, **rest: Any) -> Any:  # noqa: ANN401
+        return command(_Way(link, hub, folder, dry_run, as_json), **rest)
+
+    return write
+
+
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """What is to be done: for real, or as a dry run with the device or without it."""
+class _Way:
+    """Where and how something is to be written."""
 
-    do: Callable[[Device], Awaitable[Outcome]]
-    plan: Callable[[Device], Awaitable[tuple[Sequence[Write], Sequence[str]]]]  # writes, and notes on them
-    spell: Callable[[Model], Sequence[Write]]
-    title: str = ""
-
-
-def _writing(name: str, values: Sequence[Value]) -> Intent:
-    """Return the intent to write a setting."""
-
-    async def do(device: Device) -> Outcome:
-        return await device.write(name, *values)
-
-    async def plan(device: Device) -> tuple[Sequence[Write], Sequence[str]]:
-        return (device.plan_write(name, *values),), ()
-
-    return Intent(do, plan, lambda model: (model.write(name, values),))
+    link: Link
+    hub: HubAt | None
+    folder: Path | None
+    dry_run: bool
+    as_json: bool
 
 
-def _commanding(command: Command) -> Intent:
-    """Return the intent to give a command."""
-
-    async def do(device: Device) -> Outcome:
-        return await device.command(command)
-
-    async def plan(device: Device) -> tuple[Sequence[Write], Sequence[str]]:
-        found = await device.plan_command(command)
-        left_out = ("the mode is right already, so it is not written",) if len(found.writes) < len(found.steps) else ()
-        return found.writes, (*found.notes, *left_out)
-
-    return Intent(do, plan, lambda model: model.spell(command), in_words(command))
+span_option: Final = click.option(
+    "--for", "span", callback=check_span, metavar="TIME", help="Put back what was before after this time: 45s, 30m, 2h; up to 24h."
+)
+keep_option: Final = click.option("--keep", is_flag=True, help="Leave it so when this command ends; nobody will put anything back.")
 
 
 @click.command(
@@ -81,21 +87,24 @@ def _commanding(command: Command) -> Intent:
     cls=Subcommand,
     examples=[
         "indevolt set 192.168.1.20 backup_soc 20",
+        "indevolt set 192.168.1.20 backup_soc 60 --for 12h",
         "indevolt set 192.168.1.20 grid_charging on --dry-run",
+        "indevolt set cellar backup_soc 20 --hub http://127.0.0.1:8188",
     ],
 )
-@device_options
+@write_options
 @click.argument("name", shell_complete=complete_settable)
 @click.argument("values", nargs=-1, required=True, metavar="VALUE...")
-@dry_run_option
-@json_option
-def set_command(link: Link, name: str, values: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
+@span_option
+def set_command(way: _Way, name: str, values: tuple[str, ...], *, span: timedelta | None) -> int:
     """Write a setting and follow it until the device shows it.
 
     VALUE is in the unit that `indevolt points --settable` shows; on or off, a word, or a time like 22:30. Several values go to
-    consecutive points. Put -- before a negative number.
+    consecutive points. Put -- before a negative number. It stays, unless --for says how long.
+
+    What moves the battery is no setting: that is what `indevolt charge`, `discharge` and `hold` are for.
     """
-    return _carry_out(link, _writing(name, values), dry_run=dry_run, as_json=as_json)
+    return _write(way, Setting(name, values), _lasting(span))
 
 
 @click.command(
@@ -104,26 +113,23 @@ def set_command(link: Link, name: str, values: tuple[str, ...], *, dry_run: bool
     cls=Subcommand,
     examples=[
         "indevolt mode 192.168.1.20 self-use",
+        "indevolt mode 192.168.1.20 self-use --for 2h",
         "indevolt mode 192.168.1.20 schedule --dry-run",
     ],
 )
-@device_options
+@write_options
 @click.argument("mode", shell_complete=complete_mode)
-@dry_run_option
-@json_option
-def mode_command(link: Link, mode: str, *, dry_run: bool, as_json: bool) -> int:
-    """Change the energy mode: self-use, schedule, realtime, ...
+@span_option
+def mode_command(way: _Way, mode: str, *, span: timedelta | None) -> int:
+    """Change the energy mode: self-use, schedule, ... It stays, unless --for says how long.
 
-    Real-time mode lasts until it is left. `indevolt mode HOST self-use` is how charge, discharge and hold end.
+    `indevolt mode HOST self-use` ends whatever was left on purpose, at any time. Real-time mode is not entered by itself, but by
+    charge, discharge and hold.
     """
     word = mode.strip().lower().replace("-", "_")
     if word.replace("_", "-") not in mode_words():
         raise InvalidInput(f"no mode {mode!r}", remedy=f"Modes: {', '.join(mode_words())}; a device may not have all of them.")
-    command = _MODE_COMMANDS.get(word)
-    if command is not None:
-        return _carry_out_command(link, command, dry_run=dry_run, as_json=as_json)
-
-    return _carry_out(link, _writing("mode", (word,)), dry_run=dry_run, as_json=as_json)
+    return _write(way, _MODE_COMMANDS.get(word) or Setting("mode", (word,)), _lasting(span))
 
 
 def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -137,20 +143,23 @@ def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
     cls=Subcommand,
     examples=[
         "indevolt charge 192.168.1.20 --power 800 --soc 90",
-        "indevolt charge 192.168.1.20 --power 800 --dry-run",
+        "indevolt charge 192.168.1.20 --power 800 --for 2h",
+        "indevolt charge 192.168.1.20 --power 800 --soc 90 --keep",
+        "indevolt charge cellar --power 800 --for 2h --hub http://127.0.0.1:8188",
     ],
 )
-@device_options
+@write_options
 @power_option
-@click.option("--soc", "soc_pct", type=int, default=100, show_default=True, metavar="PCT", help="Stop at this state of charge.")
-@dry_run_option
-@json_option
-def charge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, as_json: bool) -> int:
-    """Charge with a power up to a state of charge, in real-time mode.
+@click.option("--soc", "soc_pct", type=int, default=100, show_default=True, metavar="PCT", help="Done at this state of charge.")
+@span_option
+@keep_option
+def charge_command(way: _Way, power_w: int, soc_pct: int, *, span: timedelta | None, keep: bool) -> int:
+    """Charge with a power, until the state of charge is there, until the time has passed, or until Ctrl-C.
 
-    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    Then what was before comes back: the command stays until then, a day at most. With --keep it ends at once and leaves the battery
+    charging; `indevolt mode HOST self-use` ends that. A hub that is asked with --hub does the waiting itself.
     """
-    return _carry_out_command(link, Charge(power_w, soc_pct), dry_run=dry_run, as_json=as_json)
+    return _write(way, Charge(power_w, soc_pct), _moving(span, keep=keep))
 
 
 @click.command(
@@ -159,19 +168,21 @@ def charge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, as_
     cls=Subcommand,
     examples=[
         "indevolt discharge 192.168.1.20 --power 400 --soc 20",
+        "indevolt discharge 192.168.1.20 --power 400 --for 1h --json",
     ],
 )
-@device_options
+@write_options
 @power_option
-@click.option("--soc", "soc_pct", type=int, default=5, show_default=True, metavar="PCT", help="Stop at this state of charge.")
-@dry_run_option
-@json_option
-def discharge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, as_json: bool) -> int:
-    """Discharge with a power down to a state of charge, in real-time mode.
+@click.option("--soc", "soc_pct", type=int, default=5, show_default=True, metavar="PCT", help="Done at this state of charge.")
+@span_option
+@keep_option
+def discharge_command(way: _Way, power_w: int, soc_pct: int, *, span: timedelta | None, keep: bool) -> int:
+    """Discharge with a power, until the state of charge is there, until the time has passed, or until Ctrl-C.
 
-    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    Then what was before comes back: the command stays until then, a day at most. With --keep it ends at once and leaves the battery
+    discharging; `indevolt mode HOST self-use` ends that. A hub that is asked with --hub does the waiting itself.
     """
-    return _carry_out_command(link, Discharge(power_w, soc_pct), dry_run=dry_run, as_json=as_json)
+    return _write(way, Discharge(power_w, soc_pct), _moving(span, keep=keep))
 
 
 @click.command(
@@ -179,118 +190,60 @@ def discharge_command(link: Link, power_w: int, soc_pct: int, *, dry_run: bool, 
     epilog=_ENDING,
     cls=Subcommand,
     examples=[
-        "indevolt hold 192.168.1.20",
+        "indevolt hold 192.168.1.20 --for 30m",
+        "indevolt hold 192.168.1.20 --keep",
     ],
 )
-@device_options
-@dry_run_option
-@json_option
-def hold_command(link: Link, *, dry_run: bool, as_json: bool) -> int:
-    """Stand by, in real-time mode: neither charge nor discharge.
+@write_options
+@span_option
+@keep_option
+def hold_command(way: _Way, *, span: timedelta | None, keep: bool) -> int:
+    """Stand by: neither charge nor discharge, until the time has passed or until Ctrl-C.
 
-    It lasts until another command: `indevolt mode HOST self-use` ends it.
+    Then what was before comes back: the command stays until then, a day at most. With --keep it ends at once and leaves the battery
+    so; `indevolt mode HOST self-use` ends that. A hub that is asked with --hub does the waiting itself.
     """
-    return _carry_out_command(link, Hold(), dry_run=dry_run, as_json=as_json)
+    return _write(way, Hold(), _moving(span, keep=keep))
 
 
 # ---- doing it --------------------------------------------------------------------------------------------------------
 
 
-def _carry_out_command(link: Link, command: Command, *, dry_run: bool, as_json: bool) -> int:
-    code = _carry_out(link, _commanding(command), dry_run=dry_run, as_json=as_json)
-    if code == 0 and not (dry_run or as_json) and not isinstance(command, SelfUse | Schedule):
-        click.echo(f"It stays so until another command; `indevolt mode {link.host} self-use` ends it.")
-    return code
+def _lasting(span: timedelta | None) -> Term:
+    """Return how long a setting lasts."""
+    return Term(for_good=True) if span is None else Term(for_good=False, span=span)
 
 
-def _carry_out(link: Link, intent: Intent, *, dry_run: bool, as_json: bool) -> int:
-    if dry_run:
-        _show_plan(link, intent, as_json=as_json)
+def _moving(span: timedelta | None, *, keep: bool) -> Term:
+    """Return how long a command lasts that moves the battery: never for good by itself."""
+    if keep and span is not None:
+        raise InvalidInput("--keep and --for exclude each other", remedy="Give one of them.")
+    return Term(for_good=keep, span=span or LONGEST)
+
+
+def _write(way: _Way, order: Order, term: Term) -> int:
+    if way.hub is not None:
+        return carry_out_there(way.hub, way.link.host, order, term, dry_run=way.dry_run, as_json=way.as_json)
+    if way.dry_run:
+        _show_plan(way.link, order, term, as_json=way.as_json)
         return 0
-
-    async def session(device: Device) -> tuple[Model, Outcome]:
-        return device.model, await intent.do(device)
-
-    try:
-        model, outcome = with_device(link, session, doing=f"waiting for {link.host} to show it", quiet=as_json)
-    except KeyboardInterrupt:
-        screen(stderr=True).print(
-            line("! stopped while waiting; what was sent by then holds: ask the device what it shows", "yellow")
-        )
-        raise
-    failure = _UNPROVEN.get(outcome.stage)
-    code = failure.exit_code if failure else 0
-    if as_json:
-        print_json(outcome_record(outcome, code))
-        return code
-    console = screen()
-    for row in outcome_lines(outcome, model, console, intent.title):
-        console.print(row)
-    if failure:
-        screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
-    return code
-
-
-def outcome_lines(outcome: Outcome, model: Model, console: Console, title: str = "") -> Iterator[RenderableType]:
-    """Yield what happened, one line for each stage that was reached or missed."""
-    good, bad, note = marks(console)
-    yield line(title or wanted_text(outcome.wanted, model), "bold")
-    took = f"{number_text(outcome.took_s, 1)} s"
-    match outcome.stage:
-        case Stage.REFUSED:
-            yield _stage(bad, "refused", "the device answered result: false", "red")
-        case Stage.INTERRUPTED:
-            yield _stage(bad, "interrupted", f"nothing was proven within {took}", "red")
-        case Stage.ACCEPTED | Stage.CONFIRMED | Stage.EFFECTIVE:
-            yield _stage(good, "accepted", "the device took it", "green")
-    if outcome.stage is Stage.ACCEPTED:
-        yield _stage(bad, "confirmed", f"not shown within {took}", "red")
-    if outcome.proven:
-        shown = {name: outcome.shown.get(name) for name in outcome.wanted}
-        yield _stage(good, "confirmed", f"after {took} the device shows {wanted_text(shown, model)}", "green")
-    power = outcome.shown.get("battery_power")
-    if outcome.stage is Stage.EFFECTIVE:
-        yield _stage(good, "effective", f"battery_power is {phrase(power, 'W')} (positive when discharging)", "green")
-    for text in outcome.notes:
-        yield _stage(note, "note", text, "yellow")
-
-
-def outcome_record(outcome: Outcome, code: int) -> dict[str, Any]:
-    """Return an outcome for ``--json``."""
-    return {
-        "stage": outcome.stage.value,
-        "proven": outcome.proven,
-        "wanted": _plain(outcome.wanted),
-        "before": _plain(outcome.before),
-        "shown": _plain(outcome.shown),
-        "took_s": round(outcome.took_s, 3),
-        "notes": list(outcome.notes),
-        "exit_code": code,
-    }
-
-
-def _plain(values: Mapping[str, Value | None]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in values.items()}
-
-
-def _stage(mark: str, word: str, fact: str, style: str) -> RenderableType:
-    return hanging(Text(f"  {mark} {word:<11}", style=style), fact)
+    return carry_out(way.link, order, term, way.folder, as_json=way.as_json)
 
 
 # ---- only showing it -------------------------------------------------------------------------------------------------
 
 
-def _show_plan(link: Link, intent: Intent, *, as_json: bool) -> None:
+def _show_plan(link: Link, order: Order, term: Term, *, as_json: bool) -> None:
     address = parse_address(link.host)
     writes: Sequence[Write]
     notes: Sequence[str] = ("the device was not asked, so what it can do now is not considered",)
     model = _known_model(link)
     if model is not None:
-        writes = intent.spell(model)
+        writes = (model.write(order.name, order.values),) if isinstance(order, Setting) else model.spell(order)
     else:
 
         async def ask(device: Device) -> tuple[Model, Sequence[Write], Sequence[str]]:
-            return device.model, *await intent.plan(device)
+            return device.model, *await _plan(device, order, term)
 
         model, writes, notes = with_device(link, ask, doing=f"asking {link.host} what it is", quiet=as_json)
     if as_json:
@@ -299,10 +252,23 @@ def _show_plan(link: Link, intent: Intent, *, as_json: bool) -> None:
         return
     console = screen()
     console.print(line(f"Nothing is written. This would be sent to a {model.title} ({model.family}):"))
-    for row in _plan_lines(writes, address, model):
+    for row in plan_lines(writes, address, model):
         console.print(row, soft_wrap=True)
     for note in notes:
-        console.print(_stage(marks(console)[2], "note", note, "yellow"))
+        console.print(stage_line(marks(console)[2], "note", note, "yellow"))
+
+
+async def _plan(device: Device, order: Order, term: Term) -> tuple[Sequence[Write], Sequence[str]]:
+    """Return what a device would be sent now, and notes on it."""
+    if isinstance(order, Setting):
+        return (device.plan_write(order.name, *order.values),), ()
+    plan = bounded_plan(await device.plan_command(order), device.model, Room(), None, for_good=term.for_good)
+    notes = list(plan.notes)
+    if getattr(plan.command, "soc_pct", None) != getattr(order, "soc_pct", None):
+        notes.append("the target is as near as the fence wants it, and is moved on as the charge moves")
+    if len(plan.writes) < len(plan.steps):
+        notes.append("the mode is right already, so it is not written")
+    return plan.writes, notes
 
 
 def _known_model(link: Link) -> Model | None:
@@ -311,23 +277,3 @@ def _known_model(link: Link) -> Model | None:
         return None
     product = products().get(link.model)
     return load(product.family if product else link.model)
-
-
-def _plan_lines(writes: Iterable[Write], address: Address, model: Model) -> Iterator[Text]:
-    for number, write in enumerate(writes, 1):
-        record = plan_record(write, address)
-        yield line(f"{number}. {wanted_text(write.wanted, model)}", "bold")
-        yield line(f"   point {write.point}, values {list(write.values)}")
-        yield line(f"   {record['method']} {record['url']}")
-
-
-def plan_record(write: Write, address: Address) -> dict[str, Any]:
-    """Return the exact request of a write, for a dry run."""
-    call = encode_request(SetData(write.point, write.values))
-    return {
-        "point": write.point,
-        "values": list(write.values),
-        "wanted": _plain(write.wanted),
-        "method": call.method,
-        "url": f"{'https' if address.tls else 'http'}://{address}{call.target}",
-    }

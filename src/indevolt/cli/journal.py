@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +12,13 @@ import click
 from rich.text import Text
 
 from indevolt.cli.ask import HubAt, events, hub_options
-from indevolt.cli.options import json_option
+from indevolt.cli.options import json_option, span_of
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import hanging, print_json, print_json_line, screen
 from indevolt.cli.session import environment
 from indevolt.errors import InvalidInput, Unreachable
 
 KINDS: Final = ("hub", "connection", "firmware", "write", "decision", "alert", "store")
-_UNITS: Final = {"m": 60, "h": 3600, "d": 86_400}
 
 
 @click.command(
@@ -121,9 +120,8 @@ def _moment(text: str, now: datetime) -> datetime:
     Raises:
         InvalidInput: neither.
     """
-    number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isdigit():
-        return now - timedelta(seconds=int(number) * _UNITS[unit])
+    if (span := span_of(text)) is not None:
+        return now - span
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

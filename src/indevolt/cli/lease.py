@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from indevolt.cli.options import Link, device_options, json_option
+from indevolt.cli.options import Link, device_options, folder_option, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json, rows, screen, show, waiting
 from indevolt.cli.session import environment, run, with_device
-from indevolt.cli.watchdog import folder_option, of_the_hub, ways
+from indevolt.cli.watchdog import of_the_hub, ways
 from indevolt.control.ledger import Budget
 from indevolt.device import Device
 from indevolt.device.lock import LeaseFile, leases_in

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -35,11 +36,39 @@ class Link:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST: Final = timedelta(hours=24)  # of an order (control.md, section 5, rule 7)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; errors too.")
 config_option = click.option("--config", "file", type=_FILE, help="The hub's configuration, if not where `indevolt hub` finds it.")
+folder_option = click.option(
+    "--leases",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where leases are kept, if not where the hub's configuration or INDEVOLT_LEASES says.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact request and write nothing.")
+
+
+def span_of(text: str) -> timedelta | None:
+    """Return a time span like ``45s``, ``30m``, ``2h`` or ``3d``; None for anything else."""
+    number, unit = text[:-1], text[-1:]
+    return timedelta(seconds=int(number) * _UNITS[unit]) if unit in _UNITS and number.isascii() and number.isdigit() else None
+
+
+def check_span(_context: click.Context, _parameter: click.Parameter, value: str | None) -> timedelta | None:
+    """Return what a person typed as a time span, up to a day.
+
+    Raises:
+        InvalidInput: none, or too long.
+    """
+    if value is None:
+        return None
+    span = span_of(value)
+    if span is None or not timedelta() < span <= _LONGEST:
+        raise InvalidInput(f"{value:.40} is no time span", remedy="45s, 30m or 2h; up to 24h.")
+    return span
 
 
 def complete_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
 
-from indevolt.cli.options import Link, config_option, json_option
+from indevolt.cli.options import Link, config_option, folder_option, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import line, marks, print_json_line, screen
 from indevolt.cli.session import Environment, environment, open_device, run
@@ -22,12 +21,6 @@ from indevolt.device import Device
 from indevolt.device.lock import Record, lease_folder
 from indevolt.device.watchdog import Finding, Watchdog
 from indevolt.errors import InvalidInput, NotRestored
-
-_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
-
-folder_option = click.option(
-    "--leases", "folder", type=_FOLDER, help="Where leases are kept, if not where the hub's configuration or INDEVOLT_LEASES says."
-)
 
 
 @click.command(

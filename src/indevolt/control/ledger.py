@@ -177,6 +177,16 @@ def fence_is_due(wanted: Command, sent: Command, soc_pct: float, room: Room) -> 
     return False
 
 
+def reached(command: Command, soc_pct: float | None, room: Room) -> bool:
+    """Return whether the charge that a command aims at is there, or as near as the room allows."""
+    match command:
+        case Charge(soc_pct=target_pct):
+            return soc_pct is not None and soc_pct >= min(target_pct, room.ceiling_pct)
+        case Discharge(soc_pct=target_pct):
+            return soc_pct is not None and soc_pct <= max(target_pct, room.floor_pct)
+    return False
+
+
 # ---- what was before -------------------------------------------------------------------------------------------------------------
 
 

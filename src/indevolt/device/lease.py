@@ -113,6 +113,11 @@ class Lease:
         return self._others.yielded
 
     @property
+    def bounds(self) -> Room:
+        """Between which states of charge the battery may be moved, as far as is known."""
+        return room_of(self.room, self._own_pct, self._limits)
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         """How often was written, and how often may be."""
         return self._account.budgets
@@ -287,7 +292,7 @@ class Lease:
             return await self._command(command, reason)
         self._others.respect()
         lowered, notes = within_limits(command, self._limits)
-        near = bounded(lowered, self.sent, self._soc[0], self._bounds)
+        near = bounded(lowered, self.sent, self._soc[0], self.bounds)
         steps = [step for step in self.device.spell(near) if MODE not in step.wanted]
         if near == self.sent or len(steps) != 1:
             self.wanted = command
@@ -313,13 +318,9 @@ class Lease:
         soc_pct = reading.number("battery_soc")
         if self.wanted is None or soc_pct is None:
             return
-        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, self._bounds):
+        if self.sent is None or fence_is_due(self.wanted, self.sent, soc_pct, self.bounds):
             why = "the charge moved" if self.sent is not None else "it is not as it was commanded"
             await self._command(self.wanted, why)
-
-    @property
-    def _bounds(self) -> Room:
-        return room_of(self.room, self._own_pct, self._limits)
 
     # ---- rules ---------------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, in_words
-from indevolt.control.ledger import Room
+from indevolt.control.ledger import Room, reached
 from indevolt.errors import InvalidInput
 
 
@@ -77,12 +77,7 @@ class Override:
 
     def reached(self, soc_pct: float | None, room: Room) -> bool:
         """Return whether the charge that it aims at is there, or as near as the room allows."""
-        match self.command:
-            case Charge(soc_pct=target_pct):
-                return soc_pct is not None and soc_pct >= min(target_pct, room.ceiling_pct)
-            case Discharge(soc_pct=target_pct):
-                return soc_pct is not None and soc_pct <= max(target_pct, room.floor_pct)
-        return False
+        return reached(self.command, soc_pct, room)
 
     def why(self) -> str:
         """Return it in words."""

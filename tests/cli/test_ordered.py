@@ -1,0 +1,169 @@
+"""Writes with ``--hub``: whoever holds the lease of a battery takes the same orders, and says the same of what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indevolt.clock import FastClock, SystemClock
+from indevolt.hub.app import running
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
+from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.keeper import Link
+from indevolt.hub.secret import Secret
+from indevolt.hub.tokens import Role, hash_token
+from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
+from indevolt.virtual import VirtualDevice
+
+from .conftest import Program, Ran, in_background
+
+CLOCK = FastClock(SystemClock(), 20)
+TOKEN = "anna.anna-secret"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A hub that may command one battery and not another."""
+
+    url: str
+    battery: Simulator
+    address: str
+    leases: Path
+
+
+@asynccontextmanager
+async def a_hub(folder: Path) -> AsyncIterator[Running]:
+    """Run a hub in a task of its own, as its parts want to begin and end in one."""
+    night = steady_house(Surroundings(700, ()))
+    battery, other = (
+        Simulator("powerflex2000", clock=CLOCK, response=INSTANT, lag_s=0.0, soc_pct=60, house=night, serial=f"38382371{number}")
+        for number in (17, 18)
+    )
+    ready, over = asyncio.Event(), asyncio.Event()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+
+    async def run(config: Config) -> None:
+        async with running(config, clock=CLOCK) as hub:
+            while any(keeper.link is not Link.ONLINE for keeper in hub.keepers.values()):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+            ready.set()
+            await over.wait()
+
+    async with (
+        VirtualDevice(battery, port=0, discovery_port=None) as cellar,
+        VirtualDevice(other, port=0, discovery_port=None) as attic,
+    ):
+        config = Config(
+            hub=HubConfig(data=folder),
+            devices=(
+                DeviceConfig(name="cellar", host="127.0.0.1", port=cellar.port, control=True),
+                DeviceConfig(name="attic", host="127.0.0.1", port=attic.port),
+            ),
+            api=ApiConfig(port=port, tokens=(TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN))),)),
+            control=ControlConfig(leases=folder / "leases"),
+        )
+        task = asyncio.create_task(run(config))
+        try:
+            await asyncio.wait([task, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+            yield Running(f"http://127.0.0.1:{port}", battery, f"127.0.0.1:{cellar.port}", folder / "leases")
+        finally:
+            over.set()
+            await task
+
+
+@pytest.fixture
+def clock() -> Any:
+    return CLOCK
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Running]:
+    with in_background(lambda: a_hub(tmp_path)) as it:
+        yield it
+
+
+def through(indevolt: Program, hub: Running, verb: str, host: str, *words: str) -> Ran:
+    return indevolt(verb, host, *words, "--hub", hub.url, INDEVOLT_TOKEN=TOKEN)
+
+
+def test_where_a_hub_holds_the_lease_it_is_named_and_takes_the_order(indevolt: Program, hub: Running) -> None:
+    ran = through(indevolt, hub, "discharge", "cellar", "--power", "400", "--for", "1h")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("cellar: discharge with 400 W")
+    assert "✓ effective   battery_power is 400 W" in ran.out
+    assert "The hub ends it at 20" in ran.out
+    assert hub.battery.get("realtime_state") == "discharge"
+
+    alone = indevolt("charge", hub.address, "--power", "300", "--leases", str(hub.leases))
+    assert alone.code == 16
+    assert "is held by hub " in alone.err
+    assert "Give the same command with `--hub http" in alone.err
+    assert hub.battery.get("realtime_state") == "discharge"
+
+    back = through(indevolt, hub, "mode", hub.address, "self-use")
+    assert back.code == 0, back.err
+    assert hub.battery.get("mode") == "self_use"
+
+
+@pytest.mark.parametrize("by", ["address", "serial"])
+def test_a_device_is_found_by_what_a_person_knows_it_by(indevolt: Program, hub: Running, by: str) -> None:
+    host = hub.address if by == "address" else hub.battery.serial
+    told = through(indevolt, hub, "hold", host, "--json").json
+    assert (told["stage"], told["exit_code"], told["hub"]["device"]) == ("effective", 0, "cellar")
+
+
+def test_a_setting_is_written_by_the_hub(indevolt: Program, hub: Running) -> None:
+    ran = through(indevolt, hub, "set", "cellar", "backup_soc", "20")
+    assert ran.code == 0, ran.err
+    assert "the device shows backup_soc 20 %" in ran.out
+    assert hub.battery.get("backup_soc") == 20
+    again = through(indevolt, hub, "set", "cellar", "backup_soc", "30")
+    assert again.code == 19
+    assert "at least 5 min apart" in again.err
+
+
+def test_what_a_device_refuses_has_the_same_exit_code_as_without_a_hub(indevolt: Program, hub: Running) -> None:
+    hub.battery.faults.add("refuse")
+    ran = through(indevolt, hub, "set", "cellar", "backup_soc", "20")
+    assert ran.code == 9
+    assert "the device refused" in ran.err
+
+
+def test_a_dry_run_is_what_the_hub_would_send(indevolt: Program, hub: Running) -> None:
+    told = through(indevolt, hub, "charge", "cellar", "--power", "500", "--dry-run", "--json").json
+    mode, order = [(each["point"], each["values"]) for each in told["requests"]]
+    assert mode == (47005, [4])
+    assert (order[0], order[1][:2]) == (47015, [1, 500])
+    assert 60 < order[1][2] <= 65, "the fence"
+    shown = through(indevolt, hub, "charge", "cellar", "--power", "500", "--dry-run")
+    assert "point 47015, values [1, 500, 6" in shown.out
+    assert hub.battery.get("mode") == "self_use"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("hold", "cellar", "--keep"), 2, "a hub does not hold for good"),
+        (("set", "cellar", "backup_soc", "20", "--for", "1h"), 2, "a hub writes backup_soc for good"),
+        (("mode", "cellar", "schedule", "--for", "1h"), 2, "a hub follows the schedule for good"),
+        (("hold", "garage"), 2, "the hub has no device 'garage'"),
+        (("hold", "attic"), 12, "attic is read-only here"),
+    ],
+)
+def test_what_a_hub_does_not_do_is_refused_with_the_reason(
+    indevolt: Program, hub: Running, words: tuple[str, ...], code: int, said: str
+) -> None:
+    ran = through(indevolt, hub, *words)
+    assert ran.code == code
+    assert said in ran.err
+    assert "next: " in ran.err
+    assert hub.battery.get("mode") == "self_use"
