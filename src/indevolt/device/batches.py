@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -100,21 +100,20 @@ class Batches:
             self._proven = next((point for point in points if str(point) in data.values), None)
         return Answer(points, data.values, self._clock.now())
 
-    async def fetch(self, points: Iterable[int]) -> list[Answer]:
-        """Return the answers for all points but those in quarantine.
+    async def fetch(self, points: tuple[int, ...]) -> list[Answer]:
+        """Return the answers for all points but those in quarantine; each point stands there once.
 
         Raises:
             IndevoltError: the device as a whole fails: unreachable, unauthorized, or not even a proven point answers.
         """
-        asked = tuple(dict.fromkeys(points))
         if not self.quarantine:
-            if 0 < len(asked) <= self.max_points:
-                return await self._fetch_batch(asked)
-            return [answer for batch in self._split(asked) for answer in await self._fetch_batch(batch)]
+            if 0 < len(points) <= self.max_points:
+                return await self._fetch_batch(points)
+            return [answer for batch in self._split(points) for answer in await self._fetch_batch(batch)]
         now = self._clock.monotonic()
-        healthy = tuple(point for point in asked if point not in self.quarantine)
+        healthy = tuple(point for point in points if point not in self.quarantine)
         # Asked apart, so that a point that still is bad does not spoil the others again.
-        due = tuple(point for point in asked if point in self.quarantine and self.quarantine[point].due <= now)
+        due = tuple(point for point in points if point in self.quarantine and self.quarantine[point].due <= now)
         answers = [answer for batch in self._split(healthy) for answer in await self._fetch_batch(batch)]
         for batch in self._split(due):
             answers += await self._retry(batch, alive=bool(answers))

@@ -172,7 +172,7 @@ async def _ask_system(host: str, transport: Transport) -> SysConfig:
 async def _ask_points(host: str, batches: Batches, system: SysConfig, points: tuple[int, ...]) -> Mapping[str, Raw]:
     """Return the raw values of the serial number and some points."""
     try:
-        answers = await batches.fetch((*_serial_points(), *points))
+        answers = await batches.fetch(tuple(dict.fromkeys((*_serial_points(), *points))))
     except (NotFound, MethodNotAllowed, MethodNotImplemented):  # a plain web server knows no POST
         raise await _not_a_battery(host, batches.transport, system) from None
     return {key: raw for answer in answers for key, raw in answer.values.items()}

@@ -5,10 +5,11 @@ Knows which packs and meters are not there, so that their zeros are not taken fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
+from operator import itemgetter
 from typing import Any, Final
 
 from indevolt.battery import Columns, Quality, Reading, Row, Sample, Value
@@ -35,7 +36,8 @@ class _Plan:
     has_parts: bool
     columns: Columns
     keys: tuple[str, ...]
-    plain: tuple[int, ...]  # columns in which the number on the wire is the value ...
+    plain: tuple[int, ...]  # columns in which the number on the wire is the value, ...
+    pick_plain: Callable[[Sequence[Any]], Sequence[Any]]  # ... what takes these out of a row, ...
     decoders: tuple[tuple[int, Callable[[object], Value | None]], ...]  # ... and how the other ones are read
     voidable: tuple[int, ...]  # columns whose zeros a missing part or an open switch can make void
 
@@ -52,13 +54,32 @@ class _Plan:
             Columns.of({point.name: point.unit for point in points}),
             tuple(side.key for side in sides),
             tuple(sorted(plain)),
+            itemgetter(*sorted(plain)) if len(plain) > 1 else lambda told: [told[index] for index in plain],
             tuple((index, side.codec.decode) for index, side in enumerate(sides) if index not in plain),
             tuple(index for index, point in enumerate(points) if point.part or point.needs),
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """What is the same whenever some selections are read together."""
+
+    plans: tuple[_Plan, ...]
+    asked: tuple[int, ...]  # the numbers of all points that these need
+    has_parts: bool
+    tells: bool  # whether which parts are there comes along
+
+    @staticmethod
+    def of(plans: tuple[_Plan, ...], telling: Collection[int]) -> _Joint:
+        asked = tuple(dict.fromkeys(at for plan in plans for at in plan.asked))
+        has_parts = any(plan.has_parts for plan in plans)
+        return _Joint(plans, asked, has_parts, has_parts and not set(asked).isdisjoint(telling))
+
+
 _plans: Final[dict[tuple[int, tuple[str | int, ...]], _Plan]] = {}
 """By the identity of the model, which the plan itself keeps alive, and what is asked for."""
+_joints: Final[dict[tuple[int, tuple[tuple[str | int, ...], ...]], _Joint]] = {}
+"""The same for several selections."""
 
 
 class Reader:
@@ -95,12 +116,14 @@ class Reader:
 
     async def read_together(self, groups: Sequence[tuple[str | int, ...]]) -> list[Reading]:
         """Read several selections with as few requests as all of them need, and return a reading of each; see :meth:`read`."""
-        plans = [self._plan(names) for names in groups]
-        asked = self._asked(plans)
+        joint = self._joint(tuple(groups))
+        asked = joint.asked
+        if joint.has_parts and not self._knows_parts():
+            asked = tuple(dict.fromkeys((*asked, *(side.at for side in self._telling.values()))))
         answers = await self._batches.fetch(asked)
-        if any(plan.has_parts for plan in plans):
+        if joint.tells or asked is not joint.asked:
             self._learn_parts(answers)
-        return [self._compose(plan, answers, asked) for plan in plans]
+        return [self._compose(plan, answers, asked) for plan in joint.plans]
 
     async def look(self, names: tuple[str | int, ...]) -> Reading:
         """Read quantities in one request, and raise whatever goes wrong."""
@@ -142,6 +165,19 @@ class Reader:
             _plans[id(self._model), names] = found
         return found
 
+    def _joint(self, groups: tuple[tuple[str | int, ...], ...]) -> _Joint:
+        try:
+            found = _joints.get((id(self._model), groups))
+        except TypeError:
+            found = None  # one of them is no name, and is complained about now
+        if found is None:
+            telling = {side.at for side in self._telling.values()}
+            found = _Joint.of(tuple(map(self._plan, groups)), telling)
+            if len(_joints) >= _PLANS:
+                _joints.clear()
+            _joints[id(self._model), groups] = found
+        return found
+
     def _compose(self, plan: _Plan, answers: list[Answer], asked: tuple[int, ...]) -> Reading:
         """Return one sample for each point, in the order asked."""
         at = answers[-1].at if answers else self._clock.now()
@@ -163,7 +199,7 @@ class Reader:
         """
         told: list[Any] = list(map(answer.values.get, plan.keys))
         suspect = [index for index in plan.voidable if not told[index] or told[index] == "0"]
-        if not _all_numbers(tuple(map(told.__getitem__, plan.plain))):
+        if not _all_numbers(plan.pick_plain(told)):
             suspect += [index for index in plan.plain if not _all_numbers((told[index],))]
         for index, decode in plan.decoders:
             try:
@@ -214,13 +250,9 @@ class Reader:
         except ProtocolError:
             return False
 
-    def _asked(self, plans: Sequence[_Plan]) -> tuple[int, ...]:
-        """Return what to ask for: the points of all selections, and which packs are there, where that matters and is not known."""
-        known = self._parts_at is not None and self._clock.monotonic() - self._parts_at < _PARTS_LAST_S
-        telling = () if known or not any(plan.has_parts for plan in plans) else self._telling.values()
-        if len(plans) == 1 and not telling:
-            return plans[0].asked
-        return tuple(dict.fromkeys((*(at for plan in plans for at in plan.asked), *(side.at for side in telling))))
+    def _knows_parts(self) -> bool:
+        """Whether it is known which packs are there, and since not too long."""
+        return self._parts_at is not None and self._clock.monotonic() - self._parts_at < _PARTS_LAST_S
 
     def _learn_parts(self, answers: list[Answer]) -> None:
         if not any(answer.values for answer in answers):
