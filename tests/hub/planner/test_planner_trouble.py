@@ -23,6 +23,8 @@ from indevolt.hub.planner.service import make, serve_planner
 from indevolt.hub.planner.tuning import NIGHT
 from indevolt.hub.prices.records import QUARTER, Spot, quarter_of
 from indevolt.hub.prices.service import serve_prices
+from indevolt.hub.site.quantities import SITE
+from indevolt.store import StoredReading
 from planner.planhome import PlanHome, plan_home
 
 NIGHT_RATE = TimeOfUseTariff.model_validate(
@@ -63,12 +65,18 @@ async def test_a_day_on_which_clocks_are_set_is_planned_quarter_by_quarter(start
         assert {slot.import_per_kwh for slot in charges} == {0.10}
 
 
-@pytest.mark.parametrize("start", [SPRING, AUTUMN])
-async def test_the_load_of_a_house_keeps_to_the_sun_and_not_to_clocks_that_are_set(start: datetime) -> None:
-    """Past days are taken by quarters of UTC: an hour earlier or later for one day, and never a quarter missing or too many."""
-    async with plan_home(service=False, start=start, tariff=NIGHT_RATE, forecast=None, plan=PlanConfig(horizon_h=27)) as it:
+@pytest.mark.parametrize("start", [SPRING + timedelta(days=1), AUTUMN + timedelta(days=1)])
+async def test_people_live_by_clocks_so_the_load_of_days_before_they_were_set_is_taken_by_them(start: datetime) -> None:
+    async with plan_home(service=False, start=start, tariff=NIGHT_RATE, forecast=None, history_days=0) as it:
+        zone, now = it.hub.config.site.zone, quarter_of(it.hub.clock.now())
+        times = [now - number * QUARTER for number in range(1, 8 * 96)]
+        rows = [StoredReading(SITE, SITE, at, {"house_power": 1500.0 if at.astimezone(zone).hour == 7 else 300.0}) for at in times]
+        await it.hub.store.append(rows)
         problem = problem_of(await facts_of(it.hub, it.hub.clock.now()))
-        assert {len(scenario.load_w) for scenario in problem.scenarios} == {4 * 27}
+        mornings = [slot.start.astimezone(zone).hour == 7 for slot in problem.slots]
+        assert sum(mornings) == 4
+        for scenario in problem.scenarios:
+            assert [load_w > 1000 for load_w in scenario.load_w] == mornings
 
 
 @pytest.mark.parametrize("start", [SPRING, AUTUMN])

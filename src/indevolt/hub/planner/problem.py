@@ -86,8 +86,8 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         raise NotKnown("the price of now is not known")
     since = start - timedelta(days=HISTORY_DAYS)
     series = await hub.store.series(SITE, ["house_power", "solar_power"], since, start, step_s=QUARTER.total_seconds())
-    load = _on_grid(series.times, series.columns["house_power"], since, start)
-    sun = _on_grid(series.times, series.columns["solar_power"], since, start)
+    load = _on_grid(series.times, series.columns["house_power"], [as_now(at, start, zone) for at in _quarters(since, start)])
+    sun = _on_grid(series.times, series.columns["solar_power"], _quarters(since, start))
     notes: list[str] = []
     end = prices[-1].end
     if end < until:
@@ -263,11 +263,20 @@ def filled(history: Sequence[float | None]) -> Numbers:
     return np.asarray(np.interp(np.arange(len(values)), known, values[known]), dtype=np.float64)
 
 
-def _on_grid(times: Sequence[datetime], column: Sequence[object], since: datetime, until: datetime) -> list[float | None]:
-    """Return a column on a grid of quarters."""
+def as_now(at: datetime, now: datetime, zone: tzinfo) -> datetime:
+    """Return when clocks showed what they would have shown then, were they set as now: people live by clocks, set or not."""
+    offset = now.astimezone(zone).utcoffset() or timedelta()
+    return (at + offset).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _quarters(since: datetime, until: datetime) -> list[datetime]:
+    return [since + number * QUARTER for number in range(int((until - since) / QUARTER))]
+
+
+def _on_grid(times: Sequence[datetime], column: Sequence[object], grid: Iterable[datetime]) -> list[float | None]:
+    """Return a column at the quarters of a grid."""
     known = {at: float(value) for at, value in zip(times, column, strict=True) if isinstance(value, int | float)}
-    count = int((until - since) / QUARTER)
-    return [known.get(since + number * QUARTER) for number in range(count)]
+    return [known.get(at) for at in grid]
 
 
 def _foreseen(hub: Hub, prices: Sequence[Priced], sun: Sequence[float | None], notes: list[str]) -> list[float]:
