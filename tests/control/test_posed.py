@@ -139,3 +139,32 @@ def test_units_get_their_shares_and_all_of_one_sign() -> None:
     posed.see(MeterSample(9000.0, 30.0, 1.0), AIM)
     posed.divide(30.0, AIM, shares)
     assert posed.shown_w("a", 30.0) == pytest.approx(100), "1000 W is all that it can do"
+
+
+def test_what_a_unit_says_counts_while_its_share_drifts_with_the_charge() -> None:
+    posed = Posed(["a", "b"])
+    posed.see(MeterSample(2600.0, 10.0, 1.0), AIM)
+    for look in range(8):
+        at_s = 10.0 + 2 * look
+        posed.divide(at_s, AIM, [Share("a", -2400, 2400, 60, 1000 - look, 1000), Share("b", -2400, 2400, 60, 1000 + look, 1000)])
+        posed.shown_w("a", at_s)
+        posed.shown_w("b", at_s)
+    posed.told("a", Seen(1200.0, 24.0))
+    assert posed.shown_w("a", 26.0) == pytest.approx(91, abs=2), "it gives 91 W less than it should"
+
+
+def test_a_unit_is_brought_to_rest_once() -> None:
+    posed = Posed(["unit"])
+    posed.told("unit", Seen(600.0, 10.0))
+    assert posed.rest_w("unit", 10.0) == -600
+    assert -400 < posed.rest_w("unit", 11.0) <= -200, "on its way"
+    assert posed.rest_w("unit", 12.0) == 0
+
+
+def test_somebody_else_who_looks_is_not_taken_to_act_on_it() -> None:
+    posed, share = Posed(["unit"]), [Share("unit", -2400, 2400, 50, 100, 100)]
+    posed.see(MeterSample(800.0, 10.0, 10.0), AIM)
+    posed.divide(10.0, AIM, share)
+    assert [posed.shown_w("unit", at_s, acts=False) for at_s in (10.0, 18.0)] == [800, 800]
+    assert posed.shown_w("unit", 18.0) == 800
+    assert posed.shown_w("unit", 26.0) == 0

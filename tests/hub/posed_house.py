@@ -135,9 +135,14 @@ async def posed_house(
     socs_pct: Sequence[float] = (60, 60, 60),
     settings: dict[str, Any] | None = None,
     control: bool = True,
+    waits: bool = True,
     **pose: Any,
 ) -> AsyncIterator[PosedHouse]:
-    """Run a hub that poses for a unit for each of the ways. ``load`` is the house's, of the seconds since the start."""
+    """Run a hub that poses for a unit for each of the ways.
+
+    ``load`` is the house's, of the seconds since the start; ``waits`` for each meter to be open; ``pose`` is what else is
+    configured.
+    """
     clock = ManualClock(START)
 
     def around(at: datetime) -> Surroundings:
@@ -169,10 +174,10 @@ async def posed_house(
             meter.sign = SignTest(True, clock.now(), "as a test says", meter.setting)
         posing = asyncio.create_task(serve_pose(hub))
         others = [asyncio.create_task(serve_steering(hub)), *(asyncio.create_task(keeper.run()) for keeper in keepers)]
-        await until(lambda: not control or all(keeper.posing is not None and keeper.posing.ports for keeper in keepers))
+        await until(lambda: not (control and waits) or all(keeper.posing is not None and keeper.posing.ports for keeper in keepers))
         for number, (way, simulator, keeper) in enumerate(zip(ways, simulators, keepers, strict=True)):
             if way is not Way.PUSH:
-                port = keeper.posing.ports[way] if keeper.posing else 1
+                port = keeper.posing.ports.get(way, 1) if keeper.posing else 1
                 links[number] = await stack.enter_async_context(MeterLink(simulator, Via(way), port=port, every_s=None))
         site.settle(at_once=True)
         units = [

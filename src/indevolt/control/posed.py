@@ -7,6 +7,7 @@ before. Several units follow one meter, each its share. Pure: who asks, and over
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -17,6 +18,9 @@ from indevolt.control.split import Share, Split
 FOLLOWS: Final = Dynamics(dead_s=0.0, gain=1.0, charge_gain=1.0, margin_s=1.0)
 """A unit that looks at a meter acts at once, and on what it gives at the socket: nothing is lost on the way."""
 
+ALIKE_W: Final = 5.0
+"""A unit whose aim has changed by less is still: shares drift with the charge of units, and what a unit says that it gives would
+otherwise never count."""
 SETTLED_S: Final = 3.0  # above what telemetry is late by, below the time between two steps of a house
 
 
@@ -27,6 +31,8 @@ class Posed:
         self._observer = Observer(dict.fromkeys(units, FOLLOWS), identifies=False)
         self._split = Split()
         self._given: Mapping[str, float] = {}
+        self._aims: dict[str, float] = {}  # that moved units last ...
+        self._still_s: dict[str, float] = {}  # ... and until when
 
     def see(self, sample: MeterSample, aim: Aim) -> None:
         """Take in a sample of the true meter."""
@@ -34,7 +40,7 @@ class Posed:
 
     def told(self, unit: str, power: Seen) -> None:
         """Take note of what a unit says that it gives, at the socket; it counts once nothing should move any more."""
-        if power.at_s >= self._observer.still_since_s(unit) + SETTLED_S:
+        if power.at_s >= self._still_s.get(unit, 0.0) + SETTLED_S:
             self._observer.told(unit, power, commanded=False)
 
     def divide(self, at_s: float, aim: Aim, shares: Sequence[Share]) -> None:
@@ -62,4 +68,6 @@ class Posed:
         shown = given_w - self._observer.given_w(unit, at_s)
         if acts:
             self._observer.sent(unit, at_s, given_w)
+            if abs(given_w - self._aims.get(unit, math.inf)) >= ALIKE_W:
+                self._aims[unit], self._still_s[unit] = given_w, self._observer.still_since_s(unit)
         return shown

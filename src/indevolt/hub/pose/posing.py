@@ -18,7 +18,10 @@ POLLS: Final = 3  # of the hub, for a unit that says nothing new of its meter
 BACK_S: Final = 12.0
 """What a unit says its meter shows was sent so long before, at most: it shows a new value every 5 s (protocol.md, section 7)."""
 ALIKE_W: Final = 1.0  # units show whole watts
-PROOFS: Final = 2  # readings that fit, one after the other: at rest, another meter may well show 0 W for a moment, too
+PROOFS: Final = 2  # readings that fit, one after the other
+PROBE_W: Final = 7.0
+"""Sent in turn with its opposite until the unit follows: together they move nothing, and the meter of a house that is at zero shows
+neither. Above what whole watts and noise hide, below what any unit wakes up for."""
 _SENT: Final = 512  # frames remembered: four minutes, above the slowest polling that makes sense
 
 
@@ -46,6 +49,7 @@ class Posing:
         self._sent: deque[tuple[float, float]] = deque(maxlen=_SENT)
         self._read_s = -math.inf  # of the last reading that was compared
         self._proofs = 0
+        self._probe_w = PROBE_W
 
     @property
     def follows(self) -> bool:
@@ -68,6 +72,11 @@ class Posing:
         return True
 
     # ---- a unit that hears -------------------------------------------------------------------------------------------------------
+
+    def probe_w(self) -> float:
+        """Return what to send to a unit that does not follow yet."""
+        self._probe_w = -self._probe_w
+        return self._probe_w
 
     def sent(self, power_w: float) -> None:
         """Take note of what was sent."""

@@ -7,6 +7,7 @@ owner says otherwise, as what it shows is meant for that unit and would mislead 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -53,7 +54,7 @@ class Sender:
         """
         try:
             self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Outcome(self), remote_addr=self._to, allow_broadcast=True
+                lambda: _Outcome(self), sock=await _connected(*self._to)
             )
         except (OSError, OverflowError) as error:
             facts = f"cannot send to UDP port {self._to[1]} of {self._to[0]}: {getattr(error, 'strerror', None) or error}"
@@ -74,6 +75,21 @@ class Sender:
         if self._transport is not None:
             self._transport.sendto(frame)
         return True
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """Return a socket that sends to one place, and is told when nothing listens there; asyncio connects none that may broadcast."""
+    loop = asyncio.get_running_loop()
+    family, kind, protocol, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        await loop.sock_connect(made, address)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 class _Outcome(asyncio.DatagramProtocol):

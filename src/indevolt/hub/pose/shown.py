@@ -58,7 +58,7 @@ class Poses:
     def frame(self, keeper: Keeper) -> Measurement:
         """Return what a unit that hears is sent now.
 
-        Until it is seen to follow that is 0 W, on which it goes on with whatever it does.
+        Until it is seen to follow that is next to nothing, on which it goes on with whatever it does.
 
         Raises:
             Unreachable: the meter cannot be believed now, and a unit without one rests.
@@ -71,7 +71,7 @@ class Poses:
             posing.shown_w, posing.why = None, self._doubt(now_s)
             if posing.why and rests_without_meter(keeper):
                 raise Unreachable(posing.why)
-            measurement = Measurement(power_w=0.0)
+            measurement = Measurement(power_w=posing.probe_w())
         posing.sent(measurement.power_w)
         return measurement
 
