@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from indevolt import demo
@@ -54,10 +54,10 @@ async def demo_house(*, speed: float = SPEED) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def house_of(units: int, *, control: bool = True) -> AsyncIterator[Scene]:
+async def house_of(units: int, *, control: bool = True, nearby: Sequence[Found] = ()) -> AsyncIterator[Scene]:
     """Run a hub over so many batteries, each behind a real port; with none it is a hub at its first start.
 
-    Each house takes 700 W and has 300 W of sun.
+    Each house takes 700 W and has 300 W of sun. ``nearby``: what the hub finds where it looks for devices.
     """
     clock = FastClock(SystemClock(), SPEED)
     async with AsyncExitStack() as stack:
@@ -78,7 +78,7 @@ async def house_of(units: int, *, control: bool = True) -> AsyncIterator[Scene]:
             ),
             store=StoreConfig(kind="memory"),
         )
-        hub = await stack.enter_async_context(running_hub(config, clock=clock, bridges={}, look=_nothing))
+        hub = await stack.enter_async_context(running_hub(config, clock=clock, bridges={}, look=partial(_each, nearby)))
         page = await stack.enter_async_context(AsyncExitStack())
         yield Scene(await _page_of(page, hub), hub, devices, batteries, page)
 
@@ -88,8 +88,7 @@ async def _page_of(page: AsyncExitStack, hub: Hub) -> str:
     return await page.enter_async_context(served(there, create_app(there)))
 
 
-async def _nothing() -> AsyncIterator[Found]:
-    """Find no device."""
-    nobody: tuple[Found, ...] = ()
-    for found in nobody:
+async def _each(nearby: Sequence[Found]) -> AsyncIterator[Found]:
+    """Find these."""
+    for found in nearby:
         yield found

@@ -161,7 +161,7 @@ async def api_home(
     steering = asyncio.create_task(serve_steering(hub)) if leases else None
     await clock.advance(10)
     try:
-        application = create_app(hub, **(app or {}))
+        application = create_app(hub, **{"pulse_s": 0.0, **(app or {})})
         async with (
             served(hub, application, connection=connection) as url,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,

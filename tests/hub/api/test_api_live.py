@@ -187,9 +187,9 @@ async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> N
     feed = it.app.state.feed
     _, slow = await asyncio.open_connection("127.0.0.1", it.port, limit=1024)
     slow.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    async with listening(it, "?kind=reading") as stream, asyncio.timeout(PATIENCE_S):
+    async with listening(it, "?kind=reading") as stream, asyncio.timeout(3 * PATIENCE_S):
         await until(lambda: feed.listeners == 2)
-        names: dict[str, Any] = {f"name_{number}": 1.0 for number in range(1000)}
+        names: dict[str, Any] = {f"name_{number}": 1.0 for number in range(300)}
         number = 0
         while not feed.dropped:
             tell(it, battery_power=float(number), **names)
@@ -200,6 +200,19 @@ async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> N
         tell(it, battery_power=-1.0)
         assert (await stream.next("reading")).data["values"]["battery_power"] == -1.0
     slow.close()
+
+
+async def test_what_happens_in_quick_succession_goes_out_in_one_write() -> None:
+    async with api_home(app={"pulse_s": 0.3}) as it, asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
+        writer.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"retry: 3000\n\n\r\n")
+        for number in range(5):
+            tell(it, battery_power=float(number))
+        size = int(await reader.readline(), 16)  # of the one chunk that holds them all
+        text = await reader.readexactly(size)
+        assert text.count(b"event: reading") == 5
+        writer.close()
 
 
 async def test_a_listener_that_hangs_up_is_forgotten(it: ApiHome) -> None:

@@ -90,6 +90,7 @@ def create_app(
     extra_routers: Iterable[APIRouter] = (),
     *,
     heartbeat_s: float = live.HEARTBEAT_S,
+    pulse_s: float = live.PULSE_S,
     answer_s: float = ANSWER_S,
 ) -> FastAPI:
     """Return the API of a hub.
@@ -100,11 +101,13 @@ def create_app(
         hub: whom it serves.
         extra_routers: further pages behind the same gate, such as /metrics.
         heartbeat_s: the longest silence of an event stream.
+        pulse_s: the least time between two writes to an event stream.
         answer_s: how long an answer may take to begin.
     """
     app = _routes((page_router(), *extra_routers))
     app.state.hub = hub
-    app.state.feed = Feed(hub.bus, hub.clock, f"{int(hub.started.timestamp()):x}", heartbeat_s=heartbeat_s)
+    run_id = f"{int(hub.started.timestamp()):x}"
+    app.state.feed = Feed(hub.bus, hub.clock, run_id, heartbeat_s=heartbeat_s, pulse_s=pulse_s)
     app.state.desk = Desk(hub.clock, hub.config.api.commands_per_minute, hub.store)
     app.state.waiting = Counter()
     app.state.writes = WriteLog(hub.store, hub.config.site.zone)

@@ -31,10 +31,11 @@ from indevolt.hub.site.quantities import SITE
 HEARTBEAT_S: Final = 15.0  # below the minute after which proxies drop a silent connection
 RETRY_MS: Final = 3000
 KEPT: Final = 512  # events for those who come back: five minutes of a home with three devices
-BEHIND: Final = 256  # events that may wait for one listener, above some 64 kB that the connection holds
+BEHIND: Final = 512  # events that may wait for one listener, above some 64 kB that the connection holds
 PIECE: Final = 32 * 1024  # bytes that are written at once
 QUEUED: Final = 8192  # events that may wait for being written
 MOST_LISTENERS: Final = 4096
+PULSE_S: Final = 0.5  # from one write to a listener to the next: what comes meanwhile goes out together
 BATCH: Final = 200  # listeners that are woken before others get a turn
 ABORT: Final = "indevolt.abort"  # extension of the server's scope: ends the connection at once
 
@@ -96,13 +97,15 @@ class Feed:
         clock: times heartbeats.
         run_id: tells this run of the hub from others, as numbers begin anew with each.
         heartbeat_s: the longest silence.
+        pulse_s: the least time between two writes to a listener, by no clock of the hub: eyes and connections live in real time.
     """
 
-    def __init__(self, bus: Bus, clock: Clock, run_id: str, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, bus: Bus, clock: Clock, run_id: str, *, heartbeat_s: float = HEARTBEAT_S, pulse_s: float = PULSE_S) -> None:
         self._bus = bus
         self._clock = clock
         self._run_id = run_id
         self._heartbeat_s = heartbeat_s
+        self.pulse_s = pulse_s
         self._kept: deque[tuple[int, Told]] = deque(maxlen=KEPT)
         self._groups: dict[Wanted, dict[Listener, None]] = {}
         self._number = 0
@@ -279,6 +282,7 @@ class EventStream(Response):
                 listener.woken.clear()
                 while listener.waiting and not listener.ended:
                     await send({"type": "http.response.body", "body": _piece(listener.waiting), "more_body": True})
+                await asyncio.sleep(self._feed.pulse_s)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._feed.leave(self._wanted, listener)

@@ -4,47 +4,62 @@ import { useEffect, useSignal } from "./html.js";
 import { Problem, get } from "./api.js";
 import { hubNow } from "./hubtime.js";
 import { link, on } from "./live.js";
-import { SITE } from "./store.js";
 
 /** @typedef {Record<string, (number | null)[]>} Columns */
 
 const STEPS = 96;
 
 /**
- * @param {string} device @param {readonly string[]} names @param {number} hours
+ * How quantities of the house went, in means of equal steps.
+ * @param {readonly string[]} names @param {number} hours
  * @returns {Columns | null} null: not known yet
  */
-export function useRecent(device, names, hours) {
+export function useRecent(names, hours) {
   const columns = useSignal(/** @type {Columns | null} */ (null));
   useEffect(() => {
     const abort = new AbortController();
     const step = Math.round((hours * 3600) / STEPS);
+    let last = 0; // the step that is going on, counted from 1970
+    /** What was heard in it. @type {Record<string, { sum: number, count: number }>} */
+    let heard = {};
     const ask = async () => {
-      const end = Math.ceil(hubNow() / 1000 / step) * step;
-      const span = { start: new Date((end - hours * 3600) * 1000).toISOString(), end: new Date(end * 1000).toISOString() };
+      if (link.peek() !== "live" || document.hidden) return; // before, the hub's time is not known
+      last = Math.floor(hubNow() / 1000 / step);
+      heard = {};
+      const end = (last + 1) * step;
+      const span = { start: new Date((end - STEPS * step) * 1000).toISOString(), end: new Date(end * 1000).toISOString() };
       try {
-        const body = await get(device === SITE ? "site/history" : `devices/${device}/history`, { names: names.join(","), step, ...span }, abort.signal);
-        columns.value = body.columns;
+        columns.value = (await get("site/history", { names: names.join(","), step, ...span }, abort.signal)).columns;
       } catch (error) {
         if (!abort.signal.aborted && !(error instanceof Problem)) throw error;
       }
     };
-    let due = 0;
-    const soon = () => {
-      if (link.peek() !== "live" || document.hidden || hubNow() < due) return; // before, the hub's time is not known
-      due = hubNow() + step * 1000;
-      void ask();
+    /** @param {{ at: string, values: Record<string, unknown> }} told */
+    const add = ({ at, values }) => {
+      const before = columns.peek();
+      if (before === null || document.hidden) return;
+      const current = Math.floor(Date.parse(at) / 1000 / step);
+      if (current < last || current - last >= STEPS) return void ask();
+      if (current > last) heard = {};
+      columns.value = Object.fromEntries(
+        names.map((name) => {
+          const value = values[name];
+          const column = [...(before[name] ?? Array(STEPS).fill(null)), ...Array(current - last).fill(null)].slice(-STEPS);
+          if (typeof value === "number") {
+            const { sum, count } = heard[name] ?? { sum: 0, count: 0 };
+            heard[name] = { sum: sum + value, count: count + 1 };
+            column[STEPS - 1] = (sum + value) / (count + 1);
+          }
+          return [name, column];
+        }),
+      );
+      last = current;
     };
-    const anew = () => {
-      due = 0;
-      soon();
-    };
-    soon();
-    const ends = [on("site", soon), on("loaded", anew)];
-    return () => {
-      abort.abort();
-      for (const end of ends) end();
-    };
-  }, [device, names.join(), hours]);
+    const seen = () => void (document.hidden || ask());
+    void ask();
+    document.addEventListener("visibilitychange", seen);
+    const ends = [on("site", add), on("loaded", ask), () => document.removeEventListener("visibilitychange", seen), () => abort.abort()];
+    return () => ends.forEach((end) => end());
+  }, [names.join(), hours]);
   return columns.value;
 }

@@ -11,6 +11,7 @@ import { devices, meta } from "./store.js";
 /** @typedef {import("./shapes.d.ts").OverrideAnswer} OverrideAnswer */
 
 const SETTLE_MS = 150; // events of one change come together
+const SPACING_MS = 10_000; // between two questions about what is decided without people, however often that changes
 
 /** By device; what is not there has not been asked for, or the hub cannot steer. */
 export const steerings = signal(/** @type {ReadonlyMap<string, Steering>} */ (new Map()));
@@ -22,6 +23,8 @@ export const controllable = computed(() => [...devices.value.values()].filter((e
 let watched = false;
 /** @type {Map<string, ReturnType<typeof setTimeout>>} */
 const soon = new Map();
+/** When a unit was asked about last. @type {Map<string, number>} */
+const asked = new Map();
 
 /** Know how units are steered from now on. */
 export function watchSteering() {
@@ -34,7 +37,8 @@ export function watchSteering() {
       put(device, { ...was, override: { ...was.override, step, outcome: outcome ?? was.override.outcome } });
     }
     clearTimeout(soon.get(device));
-    soon.set(device, setTimeout(() => void refresh(device), SETTLE_MS));
+    const wait = override ? 0 : SPACING_MS - (performance.now() - (asked.get(device) ?? -SPACING_MS));
+    soon.set(device, setTimeout(() => void refresh(device), Math.max(SETTLE_MS, wait)));
   });
   on("loaded", ask);
 }
@@ -45,6 +49,7 @@ function ask() {
 
 /** @param {string} device */
 export async function refresh(device) {
+  asked.set(device, performance.now());
   try {
     put(device, await get(`devices/${device}/steering`));
   } catch (error) {

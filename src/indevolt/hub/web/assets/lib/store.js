@@ -11,7 +11,7 @@ export const SITE = "site";
 
 /** @type {Sample} */
 export const UNKNOWN = Object.freeze({ value: null, unit: "", at: 0, quality: "unknown" });
-const MOST_ENTRIES = 200;
+const MOST_ENTRIES = 20; // more of them are the journal's page's
 
 /** What is known of the hub itself; null until it answered once. */
 export const meta = signal(/** @type {import("./shapes.d.ts").Meta | null} */ (null));
@@ -22,7 +22,7 @@ export const alerts = signal(/** @type {import("./shapes.d.ts").Alert[]} */ ([])
 export const site = signal(/** @type {Omit<import("./shapes.d.ts").SiteBody, "values"> | null} */ (null));
 /** Energies and money since midnight, as they were when they were asked for; `base` has the counters of that moment. */
 export const today = signal(/** @type {null | { period: import("./shapes.d.ts").PeriodBody, money: import("./shapes.d.ts").MoneyBody | null, base: Record<string, number> }} */ (null));
-/** The newest last. */
+/** What happened last, the newest last. */
 export const journal = signal(/** @type {import("./shapes.d.ts").Entry[]} */ ([]));
 /** Whether what is shown is from an earlier visit. */
 export const remembered = signal(false);

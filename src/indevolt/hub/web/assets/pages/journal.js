@@ -14,6 +14,7 @@ import { KINDS, iconOf, levelOf } from "./journal/kinds.js";
 /** @typedef {{ kinds: string[], device: string, start: string, end: string }} Wanted */
 
 const PAGE = 100;
+const MOST = 500; // that stay while new ones come; older ones can be asked for again
 const ALL = "*";
 
 export const wish = () => ({ names: [] });
@@ -51,7 +52,9 @@ export default function Journal() {
     void load(null, abort.signal);
     const off = on("journal", (/** @type {Entry} */ entry) => {
       if (fits(entry, wanted.peek()) && !entries.peek().some(({ number }) => number !== 0 && number === entry.number)) {
-        entries.value = [entry, ...entries.peek()];
+        const kept = entries.peek().slice(0, MOST - 1);
+        if (kept.length < entries.peek().length) older.value = kept[kept.length - 1].number;
+        entries.value = [entry, ...kept];
       }
     });
     return () => (abort.abort(), off());

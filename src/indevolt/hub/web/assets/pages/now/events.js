@@ -1,8 +1,8 @@
 // What comes next, and what happened last.
 
-import { html, useEffect, useSignal } from "../../lib/html.js";
+import { html, useEffect, useRef, useSignal } from "../../lib/html.js";
 import { Problem, get } from "../../lib/api.js";
-import { now } from "../../lib/hubtime.js";
+import { now, pace } from "../../lib/hubtime.js";
 import { fromNow, t, when } from "../../lib/i18n.js";
 import { pausedUntil, steerings } from "../../lib/steering.js";
 import { journal, meta, takeEntries } from "../../lib/store.js";
@@ -11,6 +11,7 @@ import { Icon } from "../../parts/icon.js";
 
 const SHOWN = 6;
 const QUARTER_MS = 15 * 60_000; // a plan is made anew about as often
+const LEAST_MS = 60_000; // of our time, between two questions for it
 /** @type {Readonly<Record<string, string>>} */
 const ICONS = { hub: "settings", connection: "link", firmware: "save", write: "charge", alert: "warning", store: "history" };
 
@@ -55,12 +56,11 @@ export function Events() {
 function usePlan() {
   const slots = useSignal(/** @type {{ start: string, mode: string, power_w: number }[]} */ ([]));
   const followed = [...steerings.value.values()].some(({ owner }) => owner === "plan");
-  const quarter = Math.floor(now.value / QUARTER_MS);
+  const quarter = Math.floor(now.value / Math.max(QUARTER_MS, LEAST_MS * pace.value));
+  const asked = useRef(NaN);
   useEffect(() => {
-    if (!followed) {
-      slots.value = [];
-      return;
-    }
+    if (!followed || asked.current === quarter) return;
+    asked.current = quarter;
     get("plan").then(
       (plan) => (slots.value = plan.slots ?? []),
       (error) => {
@@ -68,7 +68,7 @@ function usePlan() {
       },
     );
   }, [followed, quarter]);
-  return slots.value;
+  return followed ? slots.value : [];
 }
 
 /** What is known to come. @param {{ start: string, mode: string, power_w: number }[]} planned */

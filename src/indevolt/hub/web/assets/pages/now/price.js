@@ -2,7 +2,7 @@
 
 import { html, useEffect, useSignal } from "../../lib/html.js";
 import { Problem, get } from "../../lib/api.js";
-import { hubNow, now } from "../../lib/hubtime.js";
+import { hubNow, now, pace } from "../../lib/hubtime.js";
 import { currency } from "../../lib/house.js";
 import { perEnergy, t, when } from "../../lib/i18n.js";
 import { link, on } from "../../lib/live.js";
@@ -17,6 +17,7 @@ const HEIGHT = 40;
 const BEHIND_MS = 3 * 3_600_000;
 const AHEAD_MS = 24 * 3_600_000;
 const ANEW_MS = 15 * 60_000; // of the hub's time: prices change at quarters of an hour
+const LEAST_MS = 60_000; // of our time, where the hub's goes faster
 
 export function Price() {
   const prices = useSignal(/** @type {Prices | null} */ (null));
@@ -24,7 +25,7 @@ export function Price() {
     let due = 0;
     const ask = async () => {
       if (link.peek() !== "live" || hubNow() < due || document.hidden) return; // before, the hub's time is not known
-      due = hubNow() + ANEW_MS;
+      due = hubNow() + Math.max(ANEW_MS, LEAST_MS * pace.peek());
       try {
         const at = hubNow();
         prices.value = await get("prices", { start: new Date(at - BEHIND_MS).toISOString(), end: new Date(at + AHEAD_MS).toISOString() });

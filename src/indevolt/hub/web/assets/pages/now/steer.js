@@ -26,6 +26,7 @@ export function Steer() {
       <p class="steer-why">${reason()}</p>
       <${Outlook} />
     </div>
+    <${Actions} />
     <ul class="steer-units" aria-live="polite">
       ${
         alike(names)
@@ -34,7 +35,6 @@ export function Steer() {
       }
     </ul>
     <${Paused} />
-    <${Actions} />
   </section>`;
 }
 

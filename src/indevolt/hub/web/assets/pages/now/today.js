@@ -5,7 +5,7 @@ import { currency, grownToday, moneyToday } from "../../lib/house.js";
 import { count, money, t } from "../../lib/i18n.js";
 import { link } from "../../lib/live.js";
 import { useRecent } from "../../lib/recent.js";
-import { SITE, today } from "../../lib/store.js";
+import { today } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
 import { Spark } from "../../parts/spark.js";
@@ -15,7 +15,7 @@ const HOURS = 6;
 const DRAWN = ["solar_power", "house_power", "grid_power", "battery_power", "battery_soc"];
 
 export function Today() {
-  const recent = useRecent(SITE, DRAWN, HOURS);
+  const recent = useRecent(DRAWN, HOURS);
   const autarky = selfSufficiency();
   /** @param {string} name */
   const energy = (name) => quantity(grownToday(name), "Wh");
