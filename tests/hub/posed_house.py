@@ -14,7 +14,7 @@ from typing import Any, Final
 from indevolt.clock import ManualClock
 from indevolt.hub.alerts import Alerts
 from indevolt.hub.bus import Bus
-from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, StoreConfig
+from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, PollConfig, StoreConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_meters import HomeWizardMeter
 from indevolt.hub.config_pose import PoseConfig, Way
@@ -201,6 +201,7 @@ async def _hub(folder: Path, clock: ManualClock, devices: tuple[DeviceConfig, ..
         hub=HubConfig(name="home", data=folder),
         devices=devices,
         store=StoreConfig(kind="memory"),
+        api=ApiConfig(port=0),
         control=ControlConfig(leases=folder),
     )
     bus, store = Bus(), MemoryStore(clock=clock)

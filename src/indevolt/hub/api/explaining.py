@@ -13,6 +13,7 @@ from indevolt.control import explain
 from indevolt.control.situation import Decision
 from indevolt.hub.api.asked import KeeperOf
 from indevolt.hub.api.auth import READERS
+from indevolt.hub.api.posing import in_a_sentence
 from indevolt.hub.api.problems import problems
 from indevolt.hub.api.replies import NOT_MODIFIED, reply
 from indevolt.hub.api.steering import ReasonBody, SteeringBody, steering_body
@@ -78,6 +79,8 @@ def _first(keeper: Keeper, steering: SteeringBody) -> list[str]:
     found = [f"{steering.why}."]
     if steering.foreign is not None:
         found.append(f"Somebody else wrote ({steering.foreign.what}); that is left alone until {steering.foreign.until:%H:%M} UTC.")
+    if steering.posed is not None:
+        found.append(in_a_sentence(steering.posed))
     if steering.trouble is not None:
         found.append(f"{steering.trouble.detail}. {steering.trouble.remedy}")
     if steering.paused_until is not None:

@@ -7,6 +7,8 @@
      "mode": "realtime",           // what the device shows; null: unknown
      "tier": "realtime",           // native: its own loop and meter; posed: the hub poses as its meter; realtime: written orders;
                                    // null: none of these (its own schedule, say, or unknown)
+     "posed": {"transports": ["http"], "places": ["http 0.0.0.0:80"], "follows": true, "over": "http", "shown_w": 120.5, "why": ""}
+              or null,             // the meter that the hub poses as for it
      "command": {"command": "charge", "power_w": 800, "soc_pct": 80},   // as asked for; null: nothing is commanded
      "sent": {"command": "charge", "power_w": 800, "soc_pct": 61},      // as the device has it: within limits, with the fence
      "since": "...", "until": "...",                                   // until null: until something changes
@@ -56,6 +58,7 @@ from indevolt.hub.api.asked import HubOf, KeeperOf, Moment
 from indevolt.hub.api.auth import READERS, Controller
 from indevolt.hub.api.control import CARRIED, DryRun, Key, carry, ended, outcome_body, plan_body, planned
 from indevolt.hub.api.models import OutcomeBody, PlanBody, TroubleBody
+from indevolt.hub.api.posing import PosedBody, posed_body
 from indevolt.hub.api.problems import problems
 from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
 from indevolt.hub.keeper import Keeper
@@ -136,6 +139,7 @@ class SteeringBody(BaseModel):
     owner: Owner
     mode: str | None
     tier: Literal["native", "posed", "realtime"] | None
+    posed: PosedBody | None = Field(description="The meter that the hub poses as for it; null: none.")
     command: CommandBody | None = Field(description="As asked for.")
     sent: CommandBody | None = Field(description="As the device has it: within its limits, with a near target.")
     since: datetime
@@ -303,7 +307,8 @@ def steering_body(keeper: Keeper) -> SteeringBody:
         control=keeper.config.control,
         owner=unit.owner if unit else Owner.DEVICE,
         mode=str(mode) if mode is not None else None,
-        tier=_tier(mode, keeper.latest.value("meter_connected")),
+        tier=_tier(keeper),
+        posed=posed_body(keeper),
         command=_command(wish.command) if wish else None,
         sent=_command(unit.lease.sent) if unit and unit.lease and unit.lease.sent else None,
         since=unit.since if unit else keeper.link_since,
@@ -362,8 +367,11 @@ def _left_alone(keeper: Keeper) -> str:
     return "nothing is commanded" + (f"; the device decides, in mode {mode}" if mode is not None else "")
 
 
-def _tier(mode: object, meter: object) -> Literal["native", "posed", "realtime"] | None:
-    if mode == "self_use" and meter is True:
+def _tier(keeper: Keeper) -> Literal["native", "posed", "realtime"] | None:
+    mode = keeper.latest.value("mode")
+    if mode == "self_use" and keeper.posing is not None and keeper.posing.follows:
+        return "posed"
+    if mode == "self_use" and keeper.latest.value("meter_connected") is True:
         return "native"
     return "realtime" if mode == "realtime" else None
 
