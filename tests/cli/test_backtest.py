@@ -67,3 +67,35 @@ def test_a_day_is_too_little(indevolt: Program, tmp_path: Path) -> None:
     ran = indevolt("backtest", str(write(tmp_path / "past.csv", quarters=100)))
     assert ran.code == 2
     assert "1.0 days are too few" in ran.err
+
+
+def test_a_product_with_its_modules_is_a_battery_and_figures_outrank_it(indevolt: Program, tmp_path: Path) -> None:
+    past = str(write(tmp_path / "past.csv"))
+    told = indevolt("backtest", past, "--model", "powerflex2000", "--modules", "2", "--charge", "700", "--json").json
+    assert told["battery"]["capacity_wh"] == 4000
+    assert (told["battery"]["charge_w"], told["battery"]["discharge_w"]) == (700, 2400)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--modules", "2"), "--modules means nothing without --model"),
+        (("--model", "gen2"), "no product 'gen2'"),
+        (("--days", "7"), "--days is of the hub's history"),
+        (("--capacity", "1"), "capacity_wh: 1.0 is not in 100 to 1e+07"),
+    ],
+)
+def test_a_battery_that_makes_no_sense_is_refused(indevolt: Program, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    ran = indevolt("backtest", str(write(tmp_path / "past.csv")), *options)
+    assert ran.code == 2
+    assert says in ran.err
+
+
+def test_a_file_may_go_over_a_night_in_which_clocks_are_set(indevolt: Program, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    start = datetime(2026, 3, 28, tzinfo=UTC)
+    rows = [f"{(start + index * timedelta(minutes=15)).isoformat()},400" for index in range(2 * 96)]
+    file.write_text("\n".join(["at,load_w", *rows, ""]), "utf-8")
+    told = indevolt("backtest", str(file), "--import-price", "0.3", "--time-zone", "Europe/Berlin", "--json").json
+    assert told["days"] == 1
+    assert told["methods"]["no_battery"]["imported_kwh"] == 9.6

@@ -1,28 +1,28 @@
-"""`indevolt backtest`: what a battery would have saved in a past, run in several ways.
+"""`indevolt backtest`: what a battery would have saved in a past, run in several ways; the past is a file's or a hub's history.
 
-Reading the file is here; living it again is ``control.plan.replay``'s.
+Where the past comes from is here; living it again is ``control.plan.replay``'s.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from indevolt.cli.ask import HubAt, hub_options
+from indevolt.cli.battery_options import BatteryGiven, battery_options
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
-from indevolt.cli.screen import line, print_json, rows, screen, show, waiting
+from indevolt.cli.screen import line, marks, print_json, rows, screen, show, waiting
+from indevolt.cli.series_file import read_series, the_control_extra, zone_named
 from indevolt.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from indevolt.control.plan.past import Past
     from indevolt.control.plan.replay import Replayed
 
 _TITLES: Final = {
@@ -33,39 +33,66 @@ _TITLES: Final = {
     "foresight": "perfect foresight",
 }
 _LEAST_DAYS: Final = 2
-_LEARNT_DAYS: Final = 14  # at most a third of the file: what methods learn from before they are compared
+_LEARNT_DAYS: Final = 14  # at most a third of the past: what methods learn from before they are compared
+_QUARTER_S: Final = 900
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A past, with what is known of its battery and its money."""
+
+    past: Past
+    currency: str = ""  # empty: nobody says
+    figures: Mapping[str, float] | None = None  # of the battery, as the hub knows it
+    reserve_pct: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @click.command(
     "backtest",
     cls=Subcommand,
     examples=[
-        "indevolt backtest year.csv --capacity 4000 --charge 2000 --discharge 2400",
+        "indevolt backtest year.csv --model powerflex2000 --modules 2",
         "indevolt backtest year.csv --import-price 0.34 --export-price 0.08 --json",
+        "indevolt backtest --days 14",
+        "indevolt backtest --hub http://hub.local:8188 --capacity 8000",
     ],
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--capacity", "capacity_wh", default=4000.0, show_default=True, metavar="WH", help="Of the battery.")
-@click.option("--charge", "charge_w", default=2000.0, show_default=True, metavar="W", help="Greatest power into it.")
-@click.option("--discharge", "discharge_w", default=2400.0, show_default=True, metavar="W", help="Greatest power out of it.")
-@click.option("--reserve", "reserve_pct", default=5.0, show_default=True, metavar="PCT", help="Nothing is given below this.")
-@click.option("--wear", "wear_per_kwh", default=0.02, show_default=True, help="What a kWh out of it costs in wear.")
+@click.argument("past", metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--days", type=click.IntRange(2, 90), metavar="N", help="Of the hub's history.  [default: 28]")
+@battery_options
+@click.option("--reserve", "reserve_pct", type=click.FloatRange(0, 99), metavar="PCT", help="Nothing is given below this.")
 @click.option("--import-price", type=float, metavar="PER_KWH", help="Where the file has no column import_per_kwh.")
-@click.option("--export-price", default=0.0, show_default=True, metavar="PER_KWH", help="Where it has no column export_per_kwh.")
-@click.option("--time-zone", default="UTC", show_default=True, help="Of the site: prices of tomorrow are known from 13:00 there.")
+@click.option("--export-price", type=float, metavar="PER_KWH", help="Where it has no column export_per_kwh.  [usual: 0]")
+@click.option("--time-zone", default="UTC", show_default=True, help="Of the site in a file.")
 @click.option("--no-grid-charging", is_flag=True, help="Energy of the grid is not stored.")
+@hub_options
 @json_option
-def backtest_command(file: Path, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - options, each declared above
+def backtest_command(
+    hub: HubAt,
+    *,
+    past: Path | None,
+    days: int | None,
+    battery: BatteryGiven,
+    reserve_pct: float | None,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401 - options, each declared above
+) -> None:
     """Compare what a battery would have saved in a past: no battery, plain self-use, a rule on prices, the plan, and foresight.
 
-    FILE is CSV with a header. Columns: at (ISO 8601, with an offset), load_w, pv_w, import_per_kwh, export_per_kwh, and foreseen_w
-    (PV as it was foreseen the day before); only at and load_w are needed. Rows are means of 1, 5 or 15 minutes without a gap. The
-    first third, and at most 14 days, is only learnt from. A day takes a second or two.
+    Without FILE, the past is what the hub kept of its site, at the prices that it knew, with its battery as it is; options say
+    otherwise. FILE is CSV with a header. Columns: at (ISO 8601, with an offset), load_w, pv_w, import_per_kwh, export_per_kwh, and
+    foreseen_w (PV as it was foreseen the day before); only at and load_w are needed. Rows are means of 1, 5 or 15 minutes without a
+    gap. The first third, and at most 14 days, is only learnt from. A day takes a second or two.
     """
-    at, columns = _read(file, given["time_zone"])
-    with _the_control_extra(), waiting("living it again ...", quiet=as_json):
-        replayed = _replay(at, columns, given)
-    document = _document(replayed)
+    if past is not None and days is not None:
+        raise InvalidInput("--days is of the hub's history", remedy="Leave it out, or leave FILE out.")
+    with the_control_extra(), waiting("living it again ...", quiet=as_json):
+        site = _of_hub(hub, days or 28) if past is None else _of_file(past, given)
+        floor_pct = next(each for each in (reserve_pct, site.reserve_pct, 5.0) if each is not None)
+        model = battery.built(soc_pct=floor_pct, reserve_pct=floor_pct, known=site.figures)
+        replayed = _replay(site.past, model, given)
+    document = _document(replayed) | {"currency": site.currency, "notes": list(site.notes), "battery": _told(model)}
     if as_json:
         print_json(document)
         return
@@ -81,32 +108,97 @@ def backtest_command(file: Path, *, as_json: bool, **given: Any) -> None:  # noq
             str(each["changes"]),
         )
     console = screen()
-    console.print(
-        line(f"{document['days']:g} days, in the currency of the prices; wear and what is left in the battery counted", "bold")
-    )
+    money = site.currency or "the currency of the prices"
+    console.print(line(f"{document['days']:g} days, in {money}; wear and what is left in the battery counted", "bold"))
     show(console, table)
+    figures = f"{model.capacity_wh:.0f} Wh, {model.charge_w:.0f} W in, {model.discharge_w:.0f} W out, {model.floor_pct:g} % kept"
+    console.print(line(f"a battery of {figures}", "dim"))
+    for text in site.notes:
+        console.print(line(f"{marks(console)[2]} {text}"))
 
 
-def _replay(at: Sequence[datetime], columns: Mapping[str, Sequence[float]], given: Mapping[str, Any]) -> list[Replayed]:
-    from indevolt.control.plan.past import PER_DAY, Terms, past_of
-    from indevolt.control.plan.problem import BatteryModel
+def _of_file(file: Path, given: Mapping[str, Any]) -> _Site:
+    from indevolt.control.plan.past import past_of
+
+    zone = zone_named(given["time_zone"])
+    at, columns = read_series(file, zone)
+    utc = [each.astimezone(UTC) for each in at]  # by which rows follow one another also where clocks are set
+    past = past_of(utc, columns, import_per_kwh=given["import_price"], export_per_kwh=given["export_price"] or 0.0)
+    return _Site(replace(past, start=past.start.astimezone(zone)))
+
+
+def _of_hub(hub: HubAt, days: int) -> _Site:
+    """Return what a hub kept of its site: the last days in one piece, at the prices that it knew."""
+    from indevolt.control.plan.past import past_of
+    from indevolt.hub.planner.site_past import bridged, unbroken_from
+
+    told = hub.get("plan")
+    zone = zone_named(told["time_zone"])
+    today = hub.get("prices")
+    if not today["slots"]:
+        raise InvalidInput(f"the hub knows no prices: {today['reason'] or 'its source has told none yet'}", remedy="See [tariff].")
+    end = datetime.fromisoformat(today["slots"][0]["start"])  # where today begins, by the hub's clock
+    start = (end - timedelta(days=days)).isoformat()
+    history = hub.get("site/history", names="house_power,solar_power", start=start, end=end.isoformat(), step=_QUARTER_S)
+    times = [datetime.fromisoformat(text).astimezone(UTC) for text in history["times"]]
+    if all(value is None for value in history["columns"]["house_power"]):
+        raise InvalidInput("the hub has no history of its site", remedy="Give it some days, or give a file.")
+    count = round((times[-1] - times[0]).total_seconds() / _QUARTER_S) + 1
+    grid = [times[0] + number * timedelta(seconds=_QUARTER_S) for number in range(count)]
+    load, sun = (_by_time(times, history["columns"][name], grid) for name in ("house_power", "solar_power"))
+    rates = _rates(hub, grid[0], grid[-1] + timedelta(seconds=_QUARTER_S))
+    first = unbroken_from(load, [at in rates for at in grid])
+    if count - first < _LEAST_DAYS * 96:
+        facts = f"of the last {days} days, {(count - first) / 96:.1f} have history without a long gap, and prices"
+        raise InvalidInput(facts, remedy="It needs two; or give a file.")
+    span = grid[first:]
+    columns = {
+        "load_w": bridged(load[first:]),
+        "pv_w": [value or 0.0 for value in sun[first:]],
+        "import_per_kwh": [rates[at][0] for at in span],
+        "export_per_kwh": [rates[at][1] for at in span],
+    }
+    past = past_of(span, columns)
+    battery = told["battery"]
+    notes = ["prices or batteries of this hub are simulated"] if told["simulated"] else []
+    if first:
+        notes.append(f"it begins at {span[0].astimezone(zone):%Y-%m-%d %H:%M}, behind a gap of history or prices")
+    names = ("capacity_wh", "charge_w", "discharge_w")
+    figures = None if battery is None else {name: float(battery[name]) for name in names}
+    past = replace(past, start=past.start.astimezone(zone))
+    return _Site(past, told["currency"], figures, told["reserve_pct"], tuple(notes))
+
+
+def _by_time(times: Sequence[datetime], values: Sequence[float | None], grid: Sequence[datetime]) -> list[float | None]:
+    known = dict(zip(times, values, strict=True))
+    return [known.get(at) for at in grid]
+
+
+def _rates(hub: HubAt, start: datetime, end: datetime) -> dict[datetime, tuple[float, float]]:
+    """Return what was paid and brought in each quarter of an hour, as far as it was known and not guessed."""
+    found: dict[datetime, tuple[float, float]] = {}
+    for slot in hub.get("prices", start=start.isoformat(), end=end.isoformat())["slots"]:
+        at, until = (datetime.fromisoformat(slot[name]).astimezone(UTC) for name in ("start", "end"))
+        while slot["known"] and at < until:
+            found[at] = (slot["import_price"], slot["export_price"])
+            at += timedelta(seconds=_QUARTER_S)
+    return found
+
+
+def _replay(past: Past, battery: Any, given: Mapping[str, Any]) -> list[Replayed]:  # noqa: ANN401 - a BatteryModel
+    from indevolt.control.plan.past import PER_DAY, Terms
     from indevolt.control.plan.replay import Method, replay
 
-    past = past_of(at, columns, import_per_kwh=given["import_price"], export_per_kwh=given["export_price"])
     days = past.quarters // PER_DAY
     if days < _LEAST_DAYS:
         raise InvalidInput(f"{past.quarters / PER_DAY:.1f} days are too few", remedy="Give at least two; two weeks say something.")
-    battery = BatteryModel(
-        capacity_wh=given["capacity_wh"],
-        soc_pct=given["reserve_pct"],
-        charge_w=given["charge_w"],
-        discharge_w=given["discharge_w"],
-        floor_pct=given["reserve_pct"],
-        reserve_pct=given["reserve_pct"],
-        wear_per_kwh=given["wear_per_kwh"],
-    )
     terms = Terms(battery, grid_charging=not given["no_grid_charging"])
     return replay(past, terms, list(Method), first=min(_LEARNT_DAYS, max(1, days // 3)) * PER_DAY)
+
+
+def _told(battery: Any) -> dict[str, float]:  # noqa: ANN401 - as above
+    names = ("capacity_wh", "charge_w", "discharge_w", "floor_pct", "wear_per_kwh")
+    return {name: getattr(battery, name) for name in names}
 
 
 def _document(replayed: Sequence[Replayed]) -> dict[str, Any]:
@@ -127,47 +219,3 @@ def _document(replayed: Sequence[Replayed]) -> dict[str, Any]:
             for each in replayed
         },
     }
-
-
-def _read(file: Path, time_zone: str) -> tuple[list[datetime], dict[str, list[float]]]:
-    """Read the file.
-
-    Raises:
-        InvalidInput: it cannot be read, or a line of it.
-    """
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise InvalidInput(f"--time-zone {time_zone!r} is not known here", remedy="Give one like Europe/Berlin.") from error
-    at: list[datetime] = []
-    columns: dict[str, list[float]] = {}
-    try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            for row in csv.DictReader(opened):
-                at.append(_instant(row.pop("at", None), zone))
-                for name, text in row.items():
-                    columns.setdefault(name, []).append(float(text))
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, UnicodeError) as error:
-        raise InvalidInput(
-            f"{file}, line {len(at) + 1}: {error}", remedy="Every field but at is a number, and none is empty."
-        ) from error
-    return at, columns
-
-
-def _instant(text: str | None, zone: ZoneInfo) -> datetime:
-    if text is None:
-        raise InvalidInput("there is no column at", remedy="Name the columns in the first line.")
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no offset, such as +01:00 or Z")
-    return at.astimezone(zone)
-
-
-@contextmanager
-def _the_control_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InvalidInput(f"{error.name} is not installed", remedy='pip install "indevolt[control]"') from error

@@ -1,39 +1,85 @@
-"""`indevolt plan`: what the hub plans until the last known price, and why, or what it would plan. The hub plans; this tells it."""
+"""`indevolt plan`: what the hub plans until the last known price, and why, or what it would plan; or a plan for a file.
+
+The hub plans, and this tells it; a file is planned by ``plan_file``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from indevolt.cli.ask import HubAt, hub_options
+from indevolt.cli.battery_options import BatteryGiven, battery_options
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
+from indevolt.cli.plan_file import FileGiven, plan_of_file
 from indevolt.cli.screen import cut_text, line, marks, print_json, rows, screen, show
+from indevolt.cli.series_file import the_control_extra
+from indevolt.errors import InvalidInput
 
 _WORDS: Final = {"self_use": "self-use", "hold": "hold", "charge": "charge", "discharge": "discharge", "stop": "rest"}
+_OF_FILES: Final = ("soc_pct", "import_price", "export_price", "feed_in_limit_w", "peak_price")
 
 
 @click.command(
     "plan",
     cls=Subcommand,
-    examples=["indevolt plan", "indevolt plan --reserve 40", "indevolt plan --no-battery", "indevolt plan --json"],
+    examples=[
+        "indevolt plan",
+        "indevolt plan --reserve 40",
+        "indevolt plan --no-battery",
+        "indevolt plan --json",
+        "indevolt plan --from day.csv --model powerflex2000 --modules 2 --soc 40",
+    ],
 )
 @click.option("--reserve", "reserve_pct", type=click.FloatRange(0, 100), metavar="PCT", help="Nothing is given below this.")
 @click.option("--dry-run", is_flag=True, help="Make a plan only to show it; the one that holds stays.")
 @click.option("--no-battery", is_flag=True, help="Show what the same hours would cost without a battery, and no slots.")
+@click.option(
+    "--from", "source", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Plan for a CSV file, without a hub."
+)
+@click.option(
+    "--soc", "soc_pct", type=click.FloatRange(0, 100), metavar="PCT", help="With a file: the charge at its start.  [usual: 50]"
+)
+@battery_options
+@click.option("--import-price", type=float, metavar="PER_KWH", help="Where the file has no column import_per_kwh.")
+@click.option("--export-price", type=float, metavar="PER_KWH", help="Where it has no column export_per_kwh.  [usual: 0]")
+@click.option("--feed-in-limit", "feed_in_limit_w", type=click.FloatRange(0), metavar="W", help="What the grid takes at most.")
+@click.option("--peak-price", type=click.FloatRange(0), metavar="PER_KW", help="Of each kW of the month's highest quarter hour.")
+@click.option("--peak-so-far", "peak_so_far_kw", default=0.0, metavar="KW", help="That peak, or the floor that is billed anyway.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Of the site in a file.")
+@click.option("--currency", default="EUR", show_default=True, help="Of the prices of a file.")
+@click.option("--no-grid-charging", is_flag=True, help="Energy of the grid is not stored.")
 @hub_options
 @json_option
-def plan_command(hub: HubAt, *, reserve_pct: float | None, dry_run: bool, no_battery: bool, as_json: bool) -> None:
+def plan_command(
+    hub: HubAt,
+    *,
+    reserve_pct: float | None,
+    dry_run: bool,
+    no_battery: bool,
+    source: Path | None,
+    battery: BatteryGiven,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401 - options, each declared above
+) -> None:
     """Tell slot by slot what the batteries are to do, with the reason of each, and what that is worth.
 
     Nothing is changed by asking, also not with another reserve. Slots that are alike are one row.
+
+    With --from, a plan is made here for a house in a CSV file with a header. Columns: at (ISO 8601, with an offset), load_w, pv_w,
+    import_per_kwh and export_per_kwh; only at and load_w are needed. What is uncertain may have a low and a high beside it:
+    load_low_w, load_high_w, pv_low_w, pv_high_w. Rows are means of an hour or less, four days at most, without a gap.
     """
-    dry = dry_run or reserve_pct is not None
-    told = hub.get("plan", reserve=reserve_pct, dry="true" if dry else None)
+    if source is None:
+        told = _of_hub(hub, reserve_pct, battery, given, dry=dry_run or reserve_pct is not None)
+    else:
+        told = _of_file(source, reserve_pct, battery, given)
     if as_json:
         print_json(told)
         return
@@ -42,9 +88,11 @@ def plan_command(hub: HubAt, *, reserve_pct: float | None, dry_run: bool, no_bat
     if not told["slots"]:
         console.print(line(f"{bad} no plan: {told['reason'] or 'the hub does not say why'}"))
         return
-    heads = [told["name"], "simulated" if told["simulated"] else "", "only a what-if" if told["dry"] else ""]
-    heads.append("" if told["dry"] or told["automatic"] else "only shown: [control] automatic is off")
-    heads.append("too old to be carried out" if told["stale"] else "")
+    heads = [told["name"]]
+    if source is None:
+        heads += ["simulated" if told["simulated"] else "", "only a what-if" if told["dry"] else ""]
+        heads.append("" if told["dry"] or told["automatic"] else "only shown: [control] automatic is off")
+        heads.append("too old to be carried out" if told["stale"] else "")
     console.print(line(", ".join(filter(None, heads)), "bold"))
     if not no_battery:
         table = rows("From", "To", "What", ">Price", ">Battery", ">Grid", ">Charge", "Why?")
@@ -53,12 +101,40 @@ def plan_command(hub: HubAt, *, reserve_pct: float | None, dry_run: bool, no_bat
             _row(table, group, zone, told["currency"])
         show(console, table)
     _totals(told, console)
-    for each in told["targets"]:
-        console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
-    gate = told["gate"]
-    console.print(line(f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}", "dim"))
+    if source is None:
+        for each in told["targets"]:
+            console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
+        gate = told["gate"]
+        text = f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}"
+        console.print(line(text, "dim"))
     for text in told["notes"]:
         console.print(line(f"{note} {text}"))
+
+
+def _of_hub(hub: HubAt, reserve_pct: float | None, battery: BatteryGiven, given: Mapping[str, Any], *, dry: bool) -> Any:  # noqa: ANN401 - JSON
+    if battery.said or given["no_grid_charging"] or any(given[name] is not None for name in _OF_FILES):
+        raise InvalidInput("batteries and prices are given for a file; the hub knows its own", remedy="Add --from FILE.")
+    return hub.get("plan", reserve=reserve_pct, dry="true" if dry else None)
+
+
+def _of_file(file: Path, reserve_pct: float | None, battery: BatteryGiven, given: Mapping[str, Any]) -> dict[str, Any]:
+    with the_control_extra():
+        return plan_of_file(
+            FileGiven(
+                file=file,
+                battery=battery,
+                soc_pct=50.0 if given["soc_pct"] is None else given["soc_pct"],
+                reserve_pct=5.0 if reserve_pct is None else reserve_pct,
+                import_price=given["import_price"],
+                export_price=given["export_price"],
+                time_zone=given["time_zone"],
+                currency=given["currency"],
+                grid_charging=not given["no_grid_charging"],
+                feed_in_limit_w=given["feed_in_limit_w"],
+                peak_price=given["peak_price"],
+                peak_so_far_kw=given["peak_so_far_kw"],
+            )
+        )
 
 
 def _alike(slots: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -126,6 +126,16 @@ class TargetAsked(BaseModel):
     by: AwareDatetime = Field(description="Within the next four days.")
 
 
+class BatteryBody(BaseModel):
+    """All batteries as one, as plans reckon with them."""
+
+    capacity_wh: float
+    charge_w: float
+    discharge_w: float
+    floor_pct: float
+    ceiling_pct: float
+
+
 class EnergyPlanBody(BaseModel):
     """The plan, or why there is none."""
 
@@ -142,6 +152,7 @@ class EnergyPlanBody(BaseModel):
     reserve_pct: float
     soc_pct: float | None = Field(description="Where it begins.")
     notes: list[str]
+    battery: BatteryBody | None = Field(description="null while no battery is known well enough to plan with.")
     gate: GateBody
     targets: list[TargetBody] = Field(description="Charges that the owner wants by a time, the next one first.")
     totals: TotalsBody | None
@@ -365,6 +376,7 @@ def _body(
         reserve_pct=hub.config.control.reserve_pct,
         soc_pct=None if soc_pct is None else round(soc_pct, 1),
         notes=[*notes, *(plan.notes if plan else ())],
+        battery=_battery(hub),
         gate=_gate(hub),
         targets=[TargetBody(soc_pct=each.soc_pct, by=each.by) for each in targets_of(hub, now, now + FARTHEST)],
         totals=_totals(plan) if plan else None,
@@ -394,6 +406,24 @@ def _slot(slot: PlannedSlot) -> PlanSlotBody:
         cost=round(slot.cost, 5),
         gain=round(slot.gain, 5),
         stored_value=round(slot.stored_value_per_kwh, 4),
+    )
+
+
+def _battery(hub: Hub) -> BatteryBody | None:
+    try:
+        from indevolt.hub.planner.problem import NotKnown, battery_of  # noqa: PLC0415 - needs the extra control
+    except ImportError:
+        return None
+    try:
+        known = battery_of(hub.keepers.values(), hub.config.control, wear_per_kwh=hub.config.plan.wear_per_kwh)
+    except NotKnown:
+        return None
+    return BatteryBody(
+        capacity_wh=known.capacity_wh,
+        charge_w=known.charge_w,
+        discharge_w=known.discharge_w,
+        floor_pct=known.floor_pct,
+        ceiling_pct=known.ceiling_pct,
     )
 
 
