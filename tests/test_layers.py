@@ -2,7 +2,7 @@
 
 ::
 
-    cli -> demo -> hub virtual_home virtual_fleet -> virtual -> device discovery server shelly beacon store | simulator -> transport
+    cli -> demo -> hub virtual_home virtual_fleet -> virtual meter_link -> device discovery server shelly beacon store | simulator -> transport
         -> protocol | catalogue -> battery measurement errors clock listener tomltext tomlfields
 
 Imports go to the right only, and siblings never import each other. The table says it module by module, from the bottom
