@@ -33,7 +33,7 @@ async def serve_meters(hub: Hub) -> None:
     async with asyncio.TaskGroup() as group:
         for meter in hub.meters.values():
             group.create_task(_Follower(hub, meter).run(), name=f"meter {meter.name}")
-        group.create_task(_watch(hub))
+        group.create_task(watch(hub))
 
 
 async def keep_sign(hub: Hub, meter: Meter, *, passed: bool, evidence: str) -> SignTest:
@@ -121,7 +121,7 @@ class _Follower:
             )
 
 
-async def _watch(hub: Hub) -> None:
+async def watch(hub: Hub) -> None:
     """Write down when meters go quiet, and when they are back."""
     known = dict.fromkeys(hub.meters, MeterState.WAITING)
     while True:

@@ -182,8 +182,10 @@ def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
 def left_to_itself(unit: UnitSteering, decision: Decision) -> Left | None:
     """Return why a unit goes on by its own loop; None where it is not commanded for another reason."""
     order, chosen = decision.order(unit.keeper.id), decision.chosen
-    if order is None or order.power_w is not None or chosen is None:
+    if order is None or chosen is None:
         return None
+    if order.power_w is not None:  # nobody sees the house, so it was never taken over
+        return Left(Owner.DEVICE, f"{chosen.text}; so the device is left as it is", _told(decision))
     does = "" if chosen.rank is Rank.SELF_USE else "; the device's own loop does that"
     return Left(OWNERS[chosen.rank], f"{chosen.text}{does}", _told(decision))
 
