@@ -57,6 +57,18 @@ async def test_a_unit_that_looks_no_more_leaves_its_share_to_the_other(tmp_path:
         assert kept.given_w == pytest.approx(min(2100, kept.simulator.unit.high_w), abs=60)
 
 
+@pytest.mark.parametrize("ways", [(Way.HTTP, Way.PUSH), (Way.PUSH, Way.UDP)])
+async def test_a_unit_with_an_order_is_shown_the_house_and_leaves_it_to_the_other(tmp_path: Path, ways: tuple[Way, Way]) -> None:
+    async with posed_house(tmp_path, *ways, load=lambda _: 1500.0) as it:
+        ordered, follows = it.units
+        for name, value in (("mode", "realtime"), ("realtime_state", "charge"), ("realtime_power", 500)):
+            ordered.simulator.set(name, value)
+        await it.pass_time(120)
+        assert ordered.given_w == pytest.approx(-550, abs=60)
+        assert follows.given_w == pytest.approx(1500, abs=40), "what charges the one does not come from the other"
+        assert ordered.shown_w == pytest.approx(it.grid_w, abs=40)
+
+
 # ---- who else is there -------------------------------------------------------------------------------------------------------
 
 

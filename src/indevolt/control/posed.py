@@ -29,6 +29,7 @@ class Posed:
 
     def __init__(self, units: Sequence[str]) -> None:
         self._observer = Observer(dict.fromkeys(units, FOLLOWS), identifies=False)
+        self._units = tuple(units)
         self._split = Split()
         self._given: Mapping[str, float] = {}
         self._aims: dict[str, float] = {}  # that moved units last ...
@@ -59,6 +60,11 @@ class Posed:
         """
         given = self._given.get(unit)
         return None if given is None else self._show(unit, at_s, given, acts=acts)
+
+    def grid_w(self, at_s: float, aim: Aim) -> float | None:
+        """Return what the true meter should show by now, for who has something else to do; None while nothing is known."""
+        load = self._observer.net_load(aim)
+        return None if load is None else load.power_w - sum(self._observer.given_w(unit, at_s) for unit in self._units)
 
     def rest_w(self, unit: str, at_s: float, *, acts: bool = True) -> float:
         """Return what brings a unit to rest, likewise."""

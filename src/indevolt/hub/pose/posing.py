@@ -18,6 +18,7 @@ POLLS: Final = 3  # of the hub, for a unit that says nothing new of its meter
 BACK_S: Final = 12.0
 """What a unit says its meter shows was sent so long before, at most: it shows a new value every 5 s (protocol.md, section 7)."""
 ALIKE_W: Final = 1.0  # units show whole watts
+NEWER_S: Final = 0.5  # than the last reading; units are read once a second at most
 PROOFS: Final = 2  # readings that fit, one after the other
 PROBE_W: Final = 7.0
 """Sent in turn with its opposite until the unit follows: together they move nothing, and the meter of a house that is at zero shows
@@ -84,7 +85,7 @@ class Posing:
 
     def told(self, power_w: float, read_s: float) -> None:
         """Take note of what the unit says its meter shows, which may be an older reading once more."""
-        if read_s <= self._read_s:
+        if read_s - self._read_s < NEWER_S:
             return
         self._read_s = read_s
         fits = any(read_s - BACK_S <= at_s <= read_s and abs(power_w - sent) <= ALIKE_W for at_s, sent in self._sent)

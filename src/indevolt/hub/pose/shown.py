@@ -101,6 +101,8 @@ class Poses:
         if meter is not None and (sample := meter.sample()) is not None:
             self._posed.see(sample, aim)
         self._posed.divide(now_s, aim, self._shares(now_s))
+        if _is_busy(keeper):
+            return self._posed.grid_w(now_s, aim)
         return self._posed.shown_w(keeper.id, now_s, acts=acts)
 
     def _doubt(self, now_s: float) -> str:
@@ -156,7 +158,12 @@ class Poses:
         return shares
 
     def _follows(self, keeper: Keeper) -> bool:
-        return keeper.link is Link.ONLINE and self._units[keeper].follows
+        return keeper.link is Link.ONLINE and self._units[keeper].follows and not _is_busy(keeper)
+
+
+def _is_busy(keeper: Keeper) -> bool:
+    """Return whether a unit has something else to do than to follow its meter: an order, or its own schedule."""
+    return keeper.latest.value("mode") not in (None, "self_use")
 
 
 def rests_without_meter(keeper: Keeper) -> bool:
