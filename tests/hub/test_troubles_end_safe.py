@@ -45,7 +45,6 @@ class Metered:
         """What the API tells of the steering."""
         return steering_body(self.steered.keeper)
 
-    @property
     def state(self) -> MeterState:
         return self.meter.state(self.house.clock.monotonic())
 
@@ -102,21 +101,21 @@ async def it(tmp_path: Path) -> AsyncIterator[Metered]:
 async def test_a_meter_that_falls_silent(it: Metered) -> None:
     it.silent = True
     await it.house.clock.advance(40)
-    assert it.state is MeterState.STALE
+    assert it.state() is MeterState.STALE
     assert "the meter has shown nothing new for" in it.reasons
     assert any(text.startswith("meter grid is stale") for text in await it.texts("connection"))
     assert any("the meter has shown nothing new for" in text for text in await it.texts("decision"))
     assert it.house.power_w < AT_REST_W
     it.silent = False
     assert await it.follows_the_house()
-    assert it.state is MeterState.LIVE
+    assert it.state() is MeterState.LIVE
     assert (await it.texts("connection"))[-1] == "meter grid is live"
 
 
 async def test_a_meter_that_freezes(it: Metered) -> None:
     it.frozen = True
     await it.house.clock.advance(60)
-    assert it.state is MeterState.FROZEN
+    assert it.state() is MeterState.FROZEN
     assert "the meter has shown nothing new for" in it.reasons
     assert any(text.startswith("meter grid is frozen: every number has stood still") for text in await it.texts("connection"))
     assert it.house.power_w < AT_REST_W
