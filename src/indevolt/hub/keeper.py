@@ -1,21 +1,22 @@
 """The owner of one battery: it alone talks to the device, knows what is known of it and how old that is, and serves everybody else.
 
 What is read when is in ``turns``. A device that is away is looked for with patience, and one that comes back is asked who it is
-first, by its ``acquaintance``. What is known is in ``latest``, what is worked out of it in ``books``.
+first, by its ``acquaintance``. What is known is in ``latest``, what is worked out of it in ``books``, and what is read in shares comes
+together in ``rounds``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Command, Outcome, Quality, Reading, Shares, Value
+from indevolt.battery import Command, Outcome, Reading, Value
 from indevolt.catalogue import Model
 from indevolt.clock import Clock
 from indevolt.device import Device, connect
@@ -29,7 +30,9 @@ from indevolt.hub.events import LinkChanged, Reread, Tier, Update
 from indevolt.hub.freeze import FreezeWatch
 from indevolt.hub.heard import Health, Heard
 from indevolt.hub.journal import Journal, Kind
+from indevolt.hub.journaled import journaled
 from indevolt.hub.latest import Latest
+from indevolt.hub.rounds import Rounds
 from indevolt.hub.steer.passing import pass_on
 from indevolt.hub.tiers import names_of, names_without, tables_of, tiers_of
 from indevolt.hub.turns import Turn, Turns
@@ -130,8 +133,6 @@ class Keeper:
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
         self._deadlines = Deadlines()
         self._met_s, self._failures_met = clock.monotonic(), 0  # when it was asked who it is, and how many requests had failed then
-        self._collected: dict[Tier, list[Reading]] = {}  # what rounds that are under way have brought
-        self._missing_parts: frozenset[str] = frozenset()
 
     def _http(self) -> Transport:
         password = self.config.password.reveal() if self.config.password else None
@@ -236,7 +237,7 @@ class Keeper:
         if self.steering is not None:
             return await self.steering.write(name, *values, actor=actor, reason=reason)
         what = f"{name} = {', '.join(map(str, values))}"
-        return await self._journaled(what, device.write(name, *values), actor, reason)
+        return await self._journaled(what, lambda: device.write(name, *values), actor, reason)
 
     async def command(self, command: Command, *, actor: str, reason: str = "") -> Outcome:
         """Carry out a command and return what became of it; both are in the journal.
@@ -248,7 +249,7 @@ class Keeper:
         device = self._writable()
         if self.steering is not None:
             return await self.steering.command(command, actor=actor, reason=reason)
-        return await self._journaled(repr(command), device.command(command), actor, reason)
+        return await self._journaled(repr(command), lambda: device.command(command), actor, reason)
 
     async def learn(self, names: Iterable[str]) -> None:
         """Forget what was heard before a write, and read anew what it changed."""
@@ -267,32 +268,13 @@ class Keeper:
             )
         return self.device
 
-    async def _journaled(self, what: str, work: Any, actor: str, reason: str) -> Outcome:  # noqa: ANN401 - a coroutine of an Outcome
-        try:
-            begun = await self._journal.note(
-                Kind.WRITE, f"asked for: {what}", device=self.id, actor=actor, reason=reason, step="asked"
-            )
-            outcome: Outcome = await work
-        except IndevoltError as error:
-            facts = {"error": str(error), "reason": reason, "step": "failed"}
-            await self._journal.note(Kind.WRITE, f"{what}: {error}", device=self.id, actor=actor, **facts)
-            raise
-        finally:
-            work.close()
-        await self.learn(outcome.shown)
-        ended: dict[str, Any] = {
-            "asked": begun.number,
-            "stage": outcome.stage.value,
-            "wanted": _plain(outcome.wanted),
-            "before": _plain(outcome.before),
-            "shown": _plain(outcome.shown),
-            "took_s": round(outcome.took_s, 1),
-            "notes": list(outcome.notes),
-            "reason": reason,
-            "step": "ended",
-        }
-        await self._journal.note(Kind.WRITE, f"{what}: {outcome.stage}", device=self.id, actor=actor, **ended)
-        return outcome
+    async def _journaled(self, what: str, work: Callable[[], Awaitable[Outcome]], actor: str, reason: str) -> Outcome:
+        async def done() -> Outcome:
+            outcome = await work()
+            await self.learn(outcome.shown)
+            return outcome
+
+        return await journaled(self._journal, self.id, what, done, actor=actor, reason=reason)
 
     # ---- the service ---------------------------------------------------------------------------------------------------------
 
@@ -346,7 +328,8 @@ class Keeper:
         """Read turn by turn until the device is lost, or is not the one it was."""
         assert self.device is not None  # noqa: S101 - opened just before
         device, loop = self.device, asyncio.get_running_loop()
-        turns = self._turns(device)
+        rounds = Rounds(device.model, self.latest)
+        turns = self._turns(device, rounds)
         missed = 0
         while True:
             now_s = self._clock.monotonic()
@@ -361,7 +344,7 @@ class Keeper:
                     if missed:
                         self.health.blips += 1
                         missed, self.error = 0, None
-                    await self._take(turn, readings)
+                    await self._take(turn, readings, rounds)
                     turns.done(turn, began_s)
                     turns.most = device.max_points
                     if self._is_in_doubt() and not await self._recognizes(device):
@@ -373,12 +356,10 @@ class Keeper:
                 self.error = error
                 turns.put_off(self._clock.monotonic() + BACK_OFF_S * self._rng.uniform(0.5, 1.0))
 
-    def _turns(self, device: Device) -> Turns:
-        self._collected.clear()
-        self._missing_parts = frozenset()
+    def _turns(self, device: Device, rounds: Rounds) -> Turns:
         return Turns(
             names_of(device.family)[Tier.POWER],
-            lambda tier: names_without(device.family, tier, self._missing_parts),
+            lambda tier: names_without(device.family, tier, rounds.missing_parts),
             self._periods,
             most=device.max_points,
             now_s=self._clock.monotonic(),
@@ -408,7 +389,7 @@ class Keeper:
             self.latest.take(replace(reading, samples=its), periods[tier])
         return reading
 
-    async def _take(self, turn: Turn, readings: Sequence[Reading]) -> None:
+    async def _take(self, turn: Turn, readings: Sequence[Reading], rounds: Rounds) -> None:
         """Take in what a turn has brought, and tell everybody."""
         self.health.quarantined = {name: str(why) for name, why in self.device.quarantine.items()} if self.device else {}
         periods, whole = self._periods, None
@@ -417,7 +398,9 @@ class Keeper:
             self.latest.take(readings[0], periods[Tier.POWER])
         if turn.tier is not None:
             self.latest.take(readings[-1], periods[turn.tier])
-            whole = self._collect(turn.tier, readings[-1], ends=turn.ends)
+            if (capacity := readings[-1].number("rated_capacity")) is not None:
+                self.derivation.capacity_wh = capacity
+            whole = rounds.add(turn.tier, readings[-1], ends=turn.ends)
         if self.latest.frozen:
             return  # what a frozen device repeats is no news
         if turn.power:
@@ -429,23 +412,6 @@ class Keeper:
                 await self._save_books()
         if turn.tier is not None and whole is not None:
             self._publish(turn.tier, whole)
-
-    def _collect(self, tier: Tier, share: Reading, *, ends: bool) -> Reading | None:
-        """Put the shares of a round together; return the whole at its end."""
-        if (capacity := share.number("rated_capacity")) is not None:
-            self.derivation.capacity_wh = capacity
-        shares = self._collected.setdefault(tier, [])
-        shares.append(share)
-        if not ends or self.model is None:
-            return None
-        del self._collected[tier]
-        names, points, odd = names_of(share.family)[tier], self.model.points, Shares(shares).odd()
-        collected = set().union(*shares)
-        if tier is Tier.PACKS:
-            there = {points[name].part for name in collected if odd.get(name) is not Quality.NOT_INSTALLED}
-            self._missing_parts = frozenset(self.model.presence.keys() - there)
-        left_out = self.latest.told(name for name in names if name not in collected)  # of packs that are not there
-        return replace(share, samples=Shares([replace(share, samples=left_out), *shares]))
 
     def _publish(self, tier: Tier, reading: Reading) -> None:
         named = Reading(self.id, reading.family, reading.at, reading.samples)
@@ -485,8 +451,3 @@ class Keeper:
             await self._books.save()
         except IndevoltError as error:  # the store says so itself; counters go on in memory
             self.error = self.error or error
-
-
-def _plain(values: Mapping[str, Value | None]) -> dict[str, Any]:
-    """Return values as JSON can carry them."""
-    return {name: value if isinstance(value, bool | int | float | str | None) else str(value) for name, value in values.items()}

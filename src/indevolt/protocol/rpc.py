@@ -273,8 +273,8 @@ def _decode_data(body: bytes) -> Data:
 
 
 def _require_flat_lists(document: Mapping[str, Any], body: bytes) -> None:
-    for key, value in document.items():
-        if type(value) not in _SCALARS and not _is_flat_list(value):
+    for key in [key for key, value in document.items() if type(value) not in _SCALARS]:  # rarely more than a clock
+        if not _is_flat_list(document[key]):
             raise ProtocolError(f"point {key!r:.40} holds a nested value: {excerpt(body)}", raw=body)
 
 
