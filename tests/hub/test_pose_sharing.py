@@ -115,6 +115,16 @@ async def test_where_a_unit_cannot_be_told_from_strangers_it_still_follows_if_la
     assert max(map(abs, grid[25:])) < 40
 
 
+async def test_who_asks_only_what_was_counted_does_not_follow(tmp_path: Path) -> None:
+    async with posed_house(tmp_path, Way.HTTP) as it:
+        unit = it.unit
+        it.units = ()
+        await it.pass_time(20)
+        for path, follows in (("Shelly.GetDeviceInfo", False), ("EMData.GetStatus?id=0", False), ("EM.GetStatus?id=0", True)):
+            await ask(unit.posing.ports[Way.HTTP], f"/rpc/{path}")
+            assert unit.posing.follows is follows
+
+
 async def test_a_flood_of_datagrams_does_not_disturb_a_unit(tmp_path: Path) -> None:
     async with posed_house(tmp_path, Way.UDP) as it:
         await it.pass_time(40)
@@ -137,6 +147,16 @@ async def test_anybody_may_send_frames_and_a_unit_goes_by_those_of_its_own_reade
                 other.sendto(b"PSC-D" * 50, ("127.0.0.1", it.unit.link.port))
                 await it.pass_time(1)
         assert abs(it.grid_w) < 40
+
+
+async def test_each_unit_has_a_meter_with_a_name_of_its_own_that_stays(tmp_path: Path) -> None:
+    seen = []
+    for number, ways in enumerate([(Way.HTTP, Way.UDP, Way.PUSH), (Way.HTTP, Way.UDP, Way.PUSH), (Way.HTTP,)]):
+        async with posed_house(tmp_path / str(number), *ways) as it:
+            texts = [entry.text for entry in await it.entries("hub")]
+            seen.append({text.split(" at ")[0].split(",")[0] for text in texts if text.startswith("poses as the ")})
+    assert (len(seen[0]), len(seen[2])) == (3, 1)
+    assert seen[0] == seen[1] > seen[2]
 
 
 # ---- ports -------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from indevolt.clock import ManualClock
 from indevolt.hub.config_pose import Way
-from indevolt.hub.pose.posing import FOLLOWS_S, PROBE_W, Posing
+from indevolt.hub.pose.posing import BACK_S, FOLLOWS_S, PROBE_W, Posing
 
 UNIT, STRANGER = "192.168.1.50", "192.168.1.99"
 
@@ -91,13 +91,20 @@ def test_one_reading_is_one_proof_however_often_it_is_looked_at() -> None:
     assert not any(unit.read(300, ago_s=0.0) for _ in range(5))
 
 
-def test_what_was_sent_long_ago_or_later_than_the_reading_is_no_proof() -> None:
+def test_what_was_sent_long_ago_is_no_proof() -> None:
     unit = Heard()
     unit.send(300)
-    unit.clock.tick(20)
+    unit.clock.tick(BACK_S + 1)
+    unit.read(300)
+    unit.clock.tick(5)
     assert not unit.read(300)
+
+
+def test_what_was_sent_later_than_the_reading_is_no_proof() -> None:
+    unit = Heard()
+    unit.clock.tick(9.5)
     unit.send(500)
-    assert not unit.read(500, ago_s=0.4)
+    unit.read(500, ago_s=1.0)
     assert not unit.read(500, ago_s=0.2)
 
 
