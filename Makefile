@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-integrations check docs bench clean
+.PHONY: help run test test-integrations check prove-safety docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s  %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ check: $(READY) ## lint, format, types, layers, generated docs: everything but t
 	$(PY) -m pytest -q tests/test_layers.py tests/test_source_rules.py
 	$(PY) docs/generate.py --check
 	$(PY) packaging/check_page.py
+
+prove-safety: $(READY) ## take out each safety rule and see that a test notices (ten minutes)
+	$(PY) packaging/prove_safety.py
 
 docs: $(READY) ## write the generated reference pages anew
 	$(PY) docs/generate.py

@@ -15,6 +15,7 @@ import click
 from broker import broker
 from dashboards import dashboards
 from rest import rest
+from safety_rules import safety_rules
 
 from indevolt import errors
 from indevolt.battery import Value
@@ -286,6 +287,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "metrics.md": metrics,
     "mqtt.md": partial(broker, table),
     "rest.md": partial(rest, table),
+    "safety.md": partial(safety_rules, table),
     "openapi.json": openapi,
     **{f"{GRAFANA}/{name}": partial(iter, text.splitlines()) for name, text in dashboards().items()},
 }

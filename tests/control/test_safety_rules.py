@@ -29,6 +29,7 @@ from indevolt.control.situation import (
     Situation,
     Tier,
 )
+from indevolt.control.strategies.safety import sight
 
 
 def decide(known: Situation) -> Decision:
@@ -177,6 +178,35 @@ def test_rule_8_no_discharge_on_a_meter_older_than_twenty_seconds(
         assert now_s <= 80 or battery_w <= 5, f"{battery_w:.0f} W at {now_s - 60:g} s after the last sample"
 
 
+@pytest.mark.parametrize(("period_s", "late_s"), [(1.0, 0.5), (2.0, 1.0), (5.0, 2.0), (10.0, 3.0)])
+@pytest.mark.parametrize("tells_time", [True, False])
+def test_rule_8_a_quiet_house_is_not_taken_for_a_dead_meter(period_s: float, late_s: float, tells_time: bool) -> None:
+    home = Home(lambda _: 1400, period_s=period_s, late_s=late_s, tells_time=tells_time)
+    home.run(120)
+    assert min(battery_w for _, _, battery_w in home.run(900)) > 1300
+
+
+@pytest.mark.parametrize(("period_s", "late_s", "within_s"), [(1.0, 0.5, 20), (2.0, 1.0, 20), (5.0, 2.0, 20), (10.0, 3.0, 30)])
+@pytest.mark.parametrize("load_w", [300, 2200])
+def test_rule_8_a_meter_that_freezes_is_given_up(period_s: float, late_s: float, within_s: float, load_w: int) -> None:
+    home = Home(lambda _: load_w, period_s=period_s, late_s=late_s, tells_time=False, frozen=lambda second: second > 60)
+    home.run(60)
+    assert home.battery_w > load_w / 2
+    for now_s, _, battery_w in home.run(90):
+        assert now_s <= 60 + within_s or battery_w <= 5, f"{battery_w:.0f} W at {now_s - 60:g} s after the last true sample"
+
+
+def test_rule_8_a_unit_that_is_too_slow_to_be_in_time_is_not_held_back_before_the_meter_is_late() -> None:
+    known = discharge(units=(unit(dynamics=Dynamics(slew_w_per_s=100.0)),), caps=Caps(), net_load=load(2000))
+    for age_s, most_w in ((9.5, 2000), (10.5, 800)):
+        controller = Controller({"battery": Dynamics(slew_w_per_s=100.0, gain=1.0)})
+        controller.sent("battery", 50.0, 2000)
+        decision = controller.decide(replace(known, meter=sample(0, at_s=100 - age_s, period_s=5.0)))
+        assert decision.power_w is not None
+        assert decision.power_w <= most_w
+        assert decision.power_w > most_w - 400
+
+
 def test_rule_8_a_meter_that_is_a_little_late_changes_nothing() -> None:
     home = Home(lambda _: 600, silent=lambda second: 60 < second < 69)
     home.run(60)
@@ -304,3 +334,10 @@ def test_rule_15_a_backup_hold_beats_any_price() -> None:
 
 def test_rule_15_calibration_is_not_fought() -> None:
     assert power_w(discharge(units=(unit(calibrating=True),))) == 0
+
+
+def test_rule_8_a_meter_that_is_silent_is_one_that_nobody_sees_the_house_by() -> None:
+    for age_s, blind in ((2, False), (12, False), (16, True), (60, True)):
+        found, why, _ = sight(situation(meter=sample(400, at_s=100 - age_s)))
+        assert found is blind
+        assert bool(why) is (age_s > 10)

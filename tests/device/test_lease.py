@@ -246,3 +246,42 @@ async def test_a_device_that_restarted_and_forgot_is_told_again(bench: Bench) ->
     await bench.passing(session())
     assert bench.steps() == ["asked", "wrote", "restarted", "restarted", "asked", "wrote", "restored"]
     assert bench.wire.writes[-1] == (MODE, (SELF_USE,))
+
+
+async def test_a_loop_keeps_to_the_budget(bench: Bench) -> None:
+    """Real-time points are written 400 times an hour at most, however often a loop would adjust them."""
+
+    async def session() -> int:
+        refused = 0
+        async with bench.lease(ttl=timedelta(hours=2)) as lease:
+            await lease.command(Charge(500, 90))
+            for number in range(1000):
+                await bench.clock.sleep(2)
+                try:
+                    await lease.adjust(Charge(500 + number % 100, 90))
+                except BudgetSpent:
+                    refused += 1
+        return refused
+
+    assert await bench.passing(session()) > 0
+    assert len(bench.orders) == 400
+
+
+async def test_the_journal_tells_who_why_before_after_and_outcome(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease(actor="evening script") as lease:
+            await lease.command(Charge(500, 90), reason="cheap until nine")
+
+    await bench.passing(session())
+    asked, wrote, restored = bench.files.notes()
+    for line in (asked, wrote):
+        assert (line["actor"], line["reason"], line["what"]) == (
+            "evening script",
+            "cheap until nine",
+            "Charge(power_w=500, soc_pct=65)",
+        )
+    assert wrote["before"]["mode"] == "self_use"
+    assert wrote["wanted"]["mode"] == wrote["shown"]["mode"] == "realtime"
+    assert (wrote["shown"]["realtime_power"], wrote["stage"]) == (500, "effective")
+    assert restored["before"]["mode"] == restored["shown"]["mode"] == "self_use"
+    assert [line["at"] for line in (asked, wrote, restored)] == sorted(line["at"] for line in (asked, wrote, restored))
