@@ -6,6 +6,7 @@ read them. The rest needs the extra ``control`` (numpy, highspy)::
     solve ── a plan: what is expected, what is gained, and why (reasons)
       ├── programme   the best policy for one battery and an uncertain future
       ├── course      how it would go
+      ├── schedule    one choice for each slot
       └── effects     what each choice does in a slot
     coupled ── several units, a monthly peak, a car, a fuse: mixed-integer (unit_model, linear)
       └── deterministic   one battery that knows its future (transitions: from level to level)

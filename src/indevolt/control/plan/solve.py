@@ -1,6 +1,6 @@
 """From a problem to a plan: the programme solved, every scenario walked through, and each slot told with its reason.
 
-A plan is a policy; what a slot shows is what most scenarios do there.
+A plan is a policy; what a slot shows is ``schedule``'s.
 
 Not here: the making of a problem from prices, forecasts and a battery's state, which is the hub's.
 """
@@ -21,6 +21,7 @@ from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot, Stor
 from indevolt.control.plan.problem import Problem, TerminalValue
 from indevolt.control.plan.programme import Programme, programme, terminal_worth
 from indevolt.control.plan.reasons import Expected, reasons_for
+from indevolt.control.plan.schedule import schedule
 from indevolt.control.plan.terminal import terminal_value
 
 _CURVE_PCT: Final = 5  # between the points of the curve of stored value
@@ -66,8 +67,7 @@ def solve(problem: Problem, at: datetime) -> Plan:
 def _slots(solved: _Solved) -> tuple[PlannedSlot, ...]:
     problem, effects, course, weight = solved.problem, solved.effects, solved.course, solved.weight
     per_pct = problem.battery.capacity_wh / 100
-    votes = np.stack([(course.taken == index) @ weight for index in range(len(effects.choices))], axis=1)
-    choices = [effects.choices[index] for index in votes.argmax(axis=1)]
+    choices = [effects.choices[index] for index in schedule(problem, effects, solved.found, course)]
     mean_wh = course.stored_wh @ weight
     value = [float(_slope(solved.found, index, np.array([stored]))[0]) for index, stored in enumerate(mean_wh[:-1])]
     battery_w, grid_w, gain = course.battery_w @ weight, course.grid_w @ weight, course.gain @ weight
