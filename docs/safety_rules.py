@@ -14,8 +14,8 @@ def safety_rules(table: Callable[[list[str], Iterable[list[str]]], Iterator[str]
     yield "# Safety rules and their tests\n"
     yield (
         "What holds for everything that writes to a battery. Each line is a part of a rule, the module that holds it, and the "
-        "tests of which at least one fails when just that is taken out. `make prove-safety` takes out each of them, one after the other, "
-        "in a copy of the tree. What a rule means in practice: [control](../control.md).\n"
+        "tests of which at least one fails when just that is taken out. `make prove-safety` takes out each of them, one after "
+        "the other, in a copy of the tree. What a rule means in practice: [control](../control.md).\n"
     )
     for rule in tomllib.loads(RULES.read_text("utf-8"))["rules"]:
         yield f"## {rule['number']}. {rule['title']}\n"
