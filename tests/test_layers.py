@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what composes the parts
     "virtual": GROUND | {"protocol", "catalogue", "transport", "server", "shelly", "beacon", "simulator"},
     "virtual_fleet": GROUND | {"protocol", "transport", "server", "beacon", "simulator"},
-    "virtual_home": GROUND | {"protocol", "server", "shelly", "beacon", "simulator", "virtual"},
+    "virtual_home": GROUND | {"protocol", "server", "shelly", "beacon", "simulator", "virtual", "meter_link"},
     "hub": PARTS | {"virtual", "virtual_home", PACKAGE},
     PACKAGE: PARTS | {"virtual"},
     "testing": GROUND | {"protocol", "simulator", "virtual"},

@@ -15,10 +15,11 @@ import pytest
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, NoReply
 from indevolt.measurement import Measurement
-from indevolt.meter_link import MeterLink, Via
+from indevolt.meter_link import MeterLink
 from indevolt.protocol import push
 from indevolt.shelly import Asked, ShellyMeter
 from indevolt.simulator import Accessory, Pace, Simulator, Site, Sort, Surroundings, form_cluster, steady_house
+from indevolt.simulator.meter import MeterPlace, Via
 from indevolt.virtual import VirtualDevice
 from wire_oracle import End, Peer, Script, until
 
@@ -59,7 +60,7 @@ def saw(link: MeterLink, count: int) -> bool:
 async def looking(home: Home, via: Via) -> AsyncIterator[tuple[ShellyMeter, MeterLink]]:
     async with ShellyMeter(home.measure, udp_port=0, clock=home.clock) as meter:
         port = meter.port if via is Via.HTTP else meter.udp_port
-        async with MeterLink(home.unit, via, port=port, every_s=None) as link:
+        async with MeterLink(home.unit, MeterPlace(via, "127.0.0.1", port), every_s=None) as link:
             yield meter, link
 
 
@@ -102,7 +103,7 @@ async def test_it_looks_by_itself_every_two_seconds(via: Via) -> None:
     home = Home()
     async with ShellyMeter(home.measure, udp_port=0, clock=home.clock) as meter:
         port = meter.port if via is Via.HTTP else meter.udp_port
-        async with MeterLink(home.unit, via, port=port) as link:
+        async with MeterLink(home.unit, MeterPlace(via, "127.0.0.1", port)) as link:
             for count in range(1, 6):
                 await home.clock.advance(2)
                 await until(partial(saw, link, count))
@@ -114,7 +115,7 @@ async def test_it_looks_by_itself_every_two_seconds(via: Via) -> None:
 async def test_a_unit_follows_its_house_through_the_frames_of_a_p1_reader() -> None:
     home = Home()
     reader = Accessory(Sort.P1, clock=home.clock, measures=home.measure)
-    async with MeterLink(home.unit, Via.PUSH, port=0) as link:
+    async with MeterLink(home.unit, MeterPlace(Via.PUSH, "127.0.0.1", 0)) as link:
         sends: dict[str, Any] = {"port": 0, "discovery_port": None, "destination": "127.0.0.1", "push_port": link.port}
         async with VirtualDevice(reader, push_s=0.5, **sends):
             for half in range(60):
@@ -133,7 +134,7 @@ def frame(sn: str, data: dict[str, Any]) -> bytes:
 
 async def test_frames_of_one_reader_count_and_export_is_negative() -> None:
     home = Home()
-    async with MeterLink(home.unit, Via.PUSH, port=0, serial="mine") as link:
+    async with MeterLink(home.unit, MeterPlace(Via.PUSH, "127.0.0.1", 0), serial="mine") as link:
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
             for data in (
                 frame("another", {"total_act_power": 999, "total_act_ret_power": 0}),
@@ -152,7 +153,7 @@ async def test_frames_of_one_reader_count_and_export_is_negative() -> None:
 )
 async def test_what_is_no_frame_of_a_reader_is_no_value(data: bytes) -> None:
     home = Home()
-    async with MeterLink(home.unit, Via.PUSH, port=0) as link:
+    async with MeterLink(home.unit, MeterPlace(Via.PUSH, "127.0.0.1", 0)) as link:
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
             sender.sendto(data, ("127.0.0.1", link.port))
         await until(lambda: link.refused == 1)
@@ -174,7 +175,7 @@ async def test_what_is_no_frame_of_a_reader_is_no_value(data: bytes) -> None:
 )
 async def test_what_is_no_status_of_a_shelly_is_no_value(reply: bytes) -> None:
     home, peer = Home(), Peer(Script(reply, End.CLOSE))
-    async with peer.run(), MeterLink(home.unit, Via.HTTP, port=peer.port, every_s=None) as link:
+    async with peer.run(), MeterLink(home.unit, MeterPlace(Via.HTTP, "127.0.0.1", peer.port), every_s=None) as link:
         await link.look()
         assert (link.seen, link.refused) == (0, 1)
     assert home.unit.get("meter_connected") is True
@@ -191,16 +192,16 @@ async def test_an_answer_to_an_earlier_question_comes_too_late() -> None:
 
 async def test_a_port_that_is_taken_is_named() -> None:
     home = Home()
-    async with MeterLink(home.unit, Via.PUSH, port=0) as link:
+    async with MeterLink(home.unit, MeterPlace(Via.PUSH, "127.0.0.1", 0)) as link:
         with pytest.raises(InvalidInput, match=f"cannot use UDP port {link.port} of 127.0.0.1"):
-            await MeterLink(home.unit, Via.PUSH, port=link.port).__aenter__()
+            await MeterLink(home.unit, MeterPlace(Via.PUSH, "127.0.0.1", link.port)).__aenter__()
 
 
 def test_a_unit_of_a_cluster_has_no_meter_of_its_own() -> None:
     home = Home()
     form_cluster([home.unit, Simulator("powerflex2000", site=home.site, clock=home.clock, modules=3, seed=2)])
     with pytest.raises(InvalidInput, match="cluster"):
-        MeterLink(home.unit, Via.HTTP)
+        MeterLink(home.unit, MeterPlace(Via.HTTP, "127.0.0.1", 80))
 
 
 async def test_nobody_at_the_port_is_no_meter() -> None:
@@ -209,7 +210,7 @@ async def test_nobody_at_the_port_is_no_meter() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         for via in (Via.HTTP, Via.UDP):
-            async with MeterLink(home.unit, via, port=port, every_s=None) as link:
+            async with MeterLink(home.unit, MeterPlace(via, "127.0.0.1", port), every_s=None) as link:
                 await link.look()
                 await asyncio.sleep(0)
                 assert link.seen == 0

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ import pytest
 import indevolt
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, NoReply, StatusError
+from indevolt.measurement import Measurement
+from indevolt.meter_link import MeterLink
 from indevolt.protocol import push
 from indevolt.protocol.messages import MeterJsonData, P1JsonData, SysGetConfig
+from indevolt.shelly import ShellyMeter
 from indevolt.simulator import scenario
 from indevolt.simulator.play import Play
 from indevolt.simulator.trace import Happening
@@ -364,3 +368,26 @@ async def test_a_home_that_fails_says_so_when_it_is_left(clock: ManualClock) -> 
 
     with pytest.raises(ZeroDivisionError):
         await live()
+
+
+@pytest.mark.parametrize("way", ["http", "udp"])
+async def test_a_unit_that_looks_at_a_meter_elsewhere_goes_by_that_and_the_other_by_its_home(clock: ManualClock, way: str) -> None:
+    async with ShellyMeter(lambda _: Measurement(300.0 - home.units["attic"].unit.ac_w), udp_port=0) as meter:
+        port = meter.port if way == "http" else meter.udp_port
+        units = f'{TWO_UNITS.replace("5000", "400")}meter = "{way}://127.0.0.1:{port}"\n'
+        home = play(clock, units=units)
+        async with serving(home) as virtual:
+            link = virtual.links["attic"]
+            for _ in range(20):
+                seen = link.seen
+                await pass_time(clock, 2.01)
+                await until(partial(_has_seen, link, seen))
+            virtual.catch_up()
+            given = {name: unit.unit.ac_w for name, unit in home.units.items()}
+    assert list(virtual.links) == ["attic"]
+    assert given == pytest.approx({"cellar": 100, "attic": 300}, abs=5)
+    assert home.site.member_of(home.units["attic"].unit).meter is None, "what looked has ended"
+
+
+def _has_seen(link: MeterLink, before: int) -> bool:
+    return link.seen > before

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, cast
 
@@ -19,12 +18,11 @@ from indevolt.errors import InvalidInput, ProtocolError
 from indevolt.protocol import push
 from indevolt.protocol.jsontext import decode_object
 from indevolt.simulator import Meter, Simulator
-from indevolt.simulator.meter import REFRESH_S
+from indevolt.simulator.meter import REFRESH_S, MeterPlace, Via
 
 REPLY_LIMIT: Final = 16 * 1024
 """Bytes of a reply; a Shelly's has some 900."""
 DEADLINE_S: Final = 2.0  # for a whole reply over HTTP; the next look is due then
-HTTP_PORT: Final = 80
 
 _PATH: Final = "/rpc/EM.GetStatus?id=0"
 _FRAME: Final = '{{"id":{number},"method":"EM.GetStatus","params":{{"id":0}}}}'
@@ -32,22 +30,13 @@ _TOTAL: Final = "total_act_power"  # of a Shelly's status; of a P1 reader import
 _RETURNED: Final = "total_act_ret_power"
 
 
-class Via(StrEnum):
-    """How a unit knows what its meter shows."""
-
-    HTTP = "http"  # it asks a Shelly
-    UDP = "udp"  # it asks a Shelly in datagrams
-    PUSH = "push"  # it hears the frames of a P1 reader
-
-
 class MeterLink:
     """Lets a unit go by a meter on the network while its ``async with`` lasts; then it goes by that of its site again.
 
     Args:
         unit: the unit; not one of a cluster, which goes by one meter together.
-        via: how.
-        host: where the meter is; for frames, the address to listen on.
-        port: its port; for frames, the one to listen on, 0 for a free one, which :attr:`port` tells.
+        place: where the meter is, and how it shows something; for frames, where to listen: port 0 takes a free one, which
+            :attr:`port` tells.
         serial: of the P1 reader; by default the first that is heard.
         every_s: how often it is asked, in the unit's time; None: only when :meth:`look` is called.
 
@@ -58,9 +47,7 @@ class MeterLink:
     def __init__(
         self,
         unit: Simulator,
-        via: Via,
-        host: str = "127.0.0.1",
-        port: int = HTTP_PORT,
+        place: MeterPlace,
         *,
         serial: str | None = None,
         every_s: float | None = REFRESH_S,
@@ -68,13 +55,13 @@ class MeterLink:
         self._member = unit.site.member_of(unit.unit)
         if not self._member.is_alone:
             raise InvalidInput("a unit of a cluster has no meter of its own", remedy="The cluster goes by the meter of the home.")
-        self.via = via
-        self.port = port
+        self.via = place.via
+        self.port = place.port
         self.seen = 0  # values that came
         self.document: Mapping[str, Any] = {}  # that the last of them was in
         self.refused = 0  # what came and was none, over HTTP an error status among it
         self._unit = unit
-        self._host = host
+        self._host = place.host
         self._serial = serial
         self._every_s = every_s
         self._asked = 0

@@ -1,7 +1,7 @@
 """A virtual home on the network: each unit and the meter of a scenario behind a port of its own, and time that passes for all.
 
 What ``virtual`` is for one device. What happens in the home is ``simulator.play``'s; here it gets its ports, one discovery for all,
-and somebody who lets time pass, so that nothing depends on who asks when.
+its units their view of meters elsewhere, and somebody who lets time pass, so that nothing depends on who asks when.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final, Self, TypeAlias
 from indevolt.beacon import SharedBeacon
 from indevolt.clock import Clock, FastClock, SystemClock
 from indevolt.errors import InvalidInput
+from indevolt.meter_link import MeterLink
 from indevolt.protocol import discovery, push
 from indevolt.protocol.discovery import API_PORT, Identification
 from indevolt.server import Observer
@@ -159,6 +160,9 @@ class VirtualHome:
         self.units: Mapping[str, VirtualDevice] = {
             name: device(name, unit, at, announce_s=announce_s) for (name, unit), at in zip(play.units.items(), ports, strict=True)
         }
+        self.links: Mapping[str, MeterLink] = {
+            spec.name: MeterLink(play.units[spec.name], spec.meter) for spec in play.scenario.units if spec.meter is not None
+        }
         self.meter = None if play.meter is None else device(METER, play.meter, spec.port, push_s=push_s)
         self.shelly = (
             ShellyMeter(lambda _: play.measurement(), host, spec.port, clock=self._clock, seed=play.scenario.seed)
@@ -173,7 +177,7 @@ class VirtualHome:
             InvalidInput: a port is taken or not allowed, or HTTPS without a certificate.
         """
         try:
-            for each in (*self.units.values(), self.meter, self.shelly):
+            for each in (*self.units.values(), self.meter, self.shelly, *self.links.values()):
                 if each is not None:
                     await self._stack.enter_async_context(each)
             if self._discovery_port is not None:

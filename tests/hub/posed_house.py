@@ -27,8 +27,9 @@ from indevolt.hub.pose.posing import Posing
 from indevolt.hub.pose.service import serve_pose
 from indevolt.hub.steer.service import serve_steering
 from indevolt.hub.tiers import tables_of
-from indevolt.meter_link import MeterLink, Via
+from indevolt.meter_link import MeterLink
 from indevolt.simulator import Pace, Simulator, Site, Surroundings
+from indevolt.simulator.meter import MeterPlace, Via
 from indevolt.store import Entry
 from indevolt.store.memory import MemoryStore
 from wire_oracle import until
@@ -162,7 +163,7 @@ async def posed_house(
         for number, (way, simulator) in enumerate(zip(ways, simulators, strict=True)):
             config = {**POSES[way], **pose}
             if way is Way.PUSH:
-                links[number] = await stack.enter_async_context(MeterLink(simulator, Via.PUSH, port=0))
+                links[number] = await stack.enter_async_context(MeterLink(simulator, MeterPlace(Via.PUSH, "127.0.0.1", 0)))
                 config["push_port"] = links[number].port
             devices.append(_device(number, PoseConfig.model_validate(config), control=control))
         hub = await _hub(folder, clock, tuple(devices))
@@ -178,7 +179,9 @@ async def posed_house(
         for number, (way, simulator, keeper) in enumerate(zip(ways, simulators, keepers, strict=True)):
             if way is not Way.PUSH:
                 port = keeper.posing.ports.get(way, 1) if keeper.posing else 1
-                links[number] = await stack.enter_async_context(MeterLink(simulator, Via(way), port=port, every_s=None))
+                links[number] = await stack.enter_async_context(
+                    MeterLink(simulator, MeterPlace(Via(way), "127.0.0.1", port), every_s=None)
+                )
         site.settle(at_once=True)
         units = [
             Unit(*each) for each in zip(simulators, (links[number] for number in range(len(ways))), keepers, wires, strict=True)

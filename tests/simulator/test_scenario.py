@@ -16,6 +16,7 @@ from indevolt.simulator import scenario
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import Role, Wiring
 from indevolt.simulator.faults import FORMS
+from indevolt.simulator.meter import MeterPlace, Via
 from indevolt.simulator.scenario.records import (
     Break,
     Change,
@@ -113,6 +114,34 @@ def test_a_unit_is_what_the_file_says() -> None:
     assert unit.settings == {"backup_soc": 20, "mode": "schedule", "grid_charging": False, "full_charge_start_time": time(22, 30)}
     assert unit.load_curve == (150.0,) * 48
     assert (unit.port, unit.serial, unit.api, unit.password) == (8081, "1234567890", Api.DIGEST, "secret")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("http://192.168.1.5:80", MeterPlace(Via.HTTP, "192.168.1.5", 80)),
+        ("udp://meter.fritz.box:1010", MeterPlace(Via.UDP, "meter.fritz.box", 1010)),
+        ("push://0.0.0.0:8088", MeterPlace(Via.PUSH, "0.0.0.0", 8088)),
+        ("http://[fd00::7]:8010", MeterPlace(Via.HTTP, "fd00::7", 8010)),
+    ],
+)
+def test_a_unit_may_look_at_a_meter_elsewhere(text: str, place: MeterPlace) -> None:
+    assert unit_of(f'meter = "{text}"').meter == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "http://a", "a:80", "ftp://a:80", "http://a:80/rpc", "http://b@a:80", "http://a:99999", "http://:80", "http://[a:80"],
+)
+def test_what_is_no_place_of_a_meter_is_told(text: str) -> None:
+    (told,) = mistakes(f'{UNIT}meter = "{text}"')
+    assert "units[1].meter: " in told
+    assert "allowed: http://HOST:PORT, udp://HOST:PORT or push://HOST:PORT" in told
+
+
+def test_a_unit_of_a_cluster_looks_at_no_meter_of_its_own() -> None:
+    (told,) = mistakes(cluster("master", "slave") + 'meter = "http://127.0.0.1:80"')
+    assert "units[2].meter: a cluster goes by the meter of the home" in told
 
 
 def test_settings_may_be_named_by_number_as_everywhere() -> None:

@@ -153,7 +153,8 @@ class _Introduction:
         yield "Everything is simulated: house, sky, units and meter."
         for name, unit in home.play.units.items():
             where = self._url(name) or "its local API is off"
-            yield f"{name}: {with_modules(unit.product.title, unit.modules)}, {where}"
+            looks = "".join(f", looks at {spec.meter}" for spec in scenario.units if spec.name == name and spec.meter)
+            yield f"{name}: {with_modules(unit.product.title, unit.modules)}, {where}{looks}"
         yield f"meter: {self._meter_line()}"
         if home.discovery_port is not None:
             yield f"discovery: UDP {home.host}:{home.discovery_port} answers for all"

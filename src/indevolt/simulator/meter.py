@@ -6,6 +6,8 @@ Not here: what is measured (``site``), how a unit asks a meter on the network (`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 METER_SHOWN_S: Final = 5.0
@@ -15,6 +17,27 @@ REFRESH_S: Final = 2.0  # a unit asks a meter on the network so often (control.m
 LOST_S: Final = 10.0
 """A unit whose own meter has shown nothing for so long has none (inferred): five looks at a Shelly, 20 frames of a P1 reader."""
 _DUST_S: Final = 1e-6  # what rounding leaves
+
+
+class Via(StrEnum):
+    """How a unit knows what a meter on the network shows."""
+
+    HTTP = "http"  # it asks a Shelly
+    UDP = "udp"  # it asks a Shelly in datagrams
+    PUSH = "push"  # it hears the frames of a P1 reader
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPlace:
+    """A meter on the network; for frames, where the unit listens."""
+
+    via: Via
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.via}://{host}:{self.port}"
 
 
 class Meter:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 from indevolt.catalogue import products
 from indevolt.errors import InvalidInput
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import Role, Wiring
 from indevolt.simulator.faults import FORMS, parse_fault
+from indevolt.simulator.meter import MeterPlace, Via
 from indevolt.simulator.scenario.records import MeterSort
 from indevolt.simulator.sky import Weather
 from indevolt.tomlfields import (
@@ -46,6 +48,7 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|s)")
 _DAY_TIME: Final = re.compile(r"(?:(?P<days>\d{1,3})d\s+)?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?")
 _LONGEST_S: Final = 366 * 86_400.0
 _DURATIONS: Final = "a duration like 90s, 10min, 1h30min or 2d"
+_METERS: Final = "http://HOST:PORT, udp://HOST:PORT or push://HOST:PORT"
 _TIMES: Final = (
     "a time of day like 13:05, 13:05:30 or, two days later, 2d 13:05; +90min after the start; a date and time without quotes"
 )
@@ -99,6 +102,22 @@ def moment(raw: str | time | datetime) -> When:
     if days is None:
         return lambda start: _next(start, at)
     return lambda start: datetime.combine(start.date(), at, UTC) + timedelta(days=int(days))
+
+
+def meter_place(text: str) -> MeterPlace:
+    """Return the meter that a text like ``http://192.168.1.5:80`` means.
+
+    Raises:
+        InvalidInput: none of the forms.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        place = MeterPlace(Via(parts.scheme), parts.hostname or "", parts.port or 0)
+    except ValueError:
+        place = None
+    if place is None or not place.host or not place.port or str(place) != text.strip().lower():
+        raise InvalidInput(f'"{text:.60}" does not fit', remedy=f"allowed: {_METERS}")
+    return place
 
 
 def _time(match: re.Match[str]) -> time:
@@ -250,6 +269,13 @@ UNIT: Final = Section(
             "load_curve",
             Either((Number(0, _MOST_W, "W"), Many(Number(0, _MOST_W, "W"), 48, 48))),
             "What it delivers when the meter is lost: the same all day, or for each half hour from 00:00 UTC on.",
+            None,
+        ),
+        Field(
+            "meter",
+            Spelled(meter_place, _METERS),
+            "A meter on the network that it looks at instead of that of the home: a Shelly, asked over HTTP or in datagrams, or a "
+            "P1 reader, heard at this address. Without a network, in a report, it goes by that of the home.",
             None,
         ),
         Field("port", _PORT, "TCP port of its API; else one after the other from the one that is asked for.", None),

@@ -15,6 +15,7 @@ from indevolt.battery import Command, Value
 from indevolt.catalogue import Product
 from indevolt.simulator.access import Api
 from indevolt.simulator.cluster import Role, Wiring
+from indevolt.simulator.meter import MeterPlace
 from indevolt.simulator.sky import Weather
 
 
@@ -116,6 +117,7 @@ class UnitSpec:
     serial: str | None
     api: Api
     password: str | None
+    meter: MeterPlace | None = None  # one of its own, where there is a network
 
 
 # ---- events ----------------------------------------------------------------------------------------------------------

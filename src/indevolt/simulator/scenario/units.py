@@ -76,6 +76,8 @@ def build_unit(table: Values, place: Place) -> UnitSpec | None:
         schedule = _build_schedule(table.get("schedule", ()), model, place.inside("schedule"), leads=leads)
     if table.get("password") and table.get("api") != Api.DIGEST:
         place.inside("password").wrong('only asked for with api = "digest"; set that, or remove it')
+    if table.get("meter") and table.get("cluster") != Role.NONE:
+        place.inside("meter").wrong("a cluster goes by the meter of the home; remove it, or the unit from the cluster")
     if product is None or len(place.mistakes.found) > before or not table.keys() >= _FIELDS:
         return None
     curve = table["load_curve"]
@@ -95,6 +97,7 @@ def build_unit(table: Values, place: Place) -> UnitSpec | None:
         serial=table["serial"],
         api=Api(table["api"]),
         password=table["password"],
+        meter=table["meter"],
     )
 
 
@@ -112,6 +115,7 @@ _FIELDS: Final = frozenset(
         "serial",
         "api",
         "password",
+        "meter",
     )
 )
 
