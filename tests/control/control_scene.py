@@ -68,6 +68,8 @@ class Home:
     caps: Caps = field(default_factory=Caps)
     soc_pct: float = 50.0
     silent: Callable[[float], bool] = lambda _: False
+    frozen: Callable[[float], bool] = lambda _: False  # the meter repeats itself
+    tells_time: bool = True  # the meter does; of one that does not, the same value once more is as old as the first
     change: Callable[[Situation], Situation] = lambda known: known
 
     def __post_init__(self) -> None:
@@ -90,6 +92,7 @@ class Home:
         self.decision: Decision | None = None
         self._coming: list[tuple[float, MeterSample]] = []
         self._sample: MeterSample | None = None
+        self._shown_w: float | None = None
         self._commanded_w: float | None = None
 
     def _around(self, at: datetime) -> Surroundings:
@@ -123,9 +126,13 @@ class Home:
     def _measure(self) -> None:
         if self.now_s % self.period_s < 0.25 and not self.silent(self.now_s):
             arrives = self.now_s + self.late_s
-            self._coming.append((arrives, MeterSample(float(round(self.grid_w)), self.now_s, self.period_s, arrives)))
+            frozen = self.frozen(self.now_s) and self._shown_w is not None
+            self._shown_w = self._shown_w if frozen else float(round(self.grid_w))
+            self._coming.append((arrives, MeterSample(self._shown_w or 0.0, self.now_s, self.period_s, arrives)))
         while self._coming and self._coming[0][0] <= self.now_s:
-            self._sample = self._coming.pop(0)[1]
+            before, self._sample = self._sample, self._coming.pop(0)[1]
+            if before is not None and not self.tells_time and before.power_w == self._sample.power_w:
+                self._sample = replace(self._sample, at_s=before.at_s)
 
     def _steer(self) -> None:
         plant = self.device.unit

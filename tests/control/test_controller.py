@@ -191,6 +191,14 @@ def test_the_mode_is_not_changed_to_and_fro() -> None:
     assert late.power_w is None
 
 
+def test_commands_that_go_on_after_a_change_of_mode_need_a_meter_like_any_other() -> None:
+    controller = Controller({"battery": Dynamics()})
+    asked = situation(tier=Tier.NATIVE, overrides=(Override(Action.DISCHARGE, later(30), "Ada", 300),))
+    assert decide(controller, asked).power_w == 300
+    blind = replace(asked, at_s=125.0, overrides=(), meter=sample(400.0, at_s=100))
+    assert decide(controller, blind).power_w == 0
+
+
 def test_a_limit_that_nobody_told_is_learnt_from_what_the_unit_gives() -> None:
     controller = Controller({"battery": Dynamics(gain=1.0)})
     asked = Override(Action.DISCHARGE, later(30), "Ada", 1500)
@@ -203,35 +211,6 @@ def test_a_limit_that_nobody_told_is_learnt_from_what_the_unit_gives() -> None:
     assert decision is not None
     assert decision.power_w == 600
     assert "seen to give no more" in str(decision.orders[0].notes)
-
-
-def test_a_meter_that_repeats_itself_is_asked_a_question_that_only_a_living_one_can_answer() -> None:
-    controller = Controller({"battery": Dynamics(gain=1.0)})
-    commanded = []
-    for second in range(100, 135):
-        # It answers every second, from 115 on always the same: its age counts from when that was new.
-        meter = MeterSample(800.0 if second < 106 else 5.0, float(min(second, 115)), 1.0, float(second))
-        commanded.append(decide(controller, situation(at_s=float(second), meter=meter)).power_w)
-    assert 795 in commanded
-    assert 775 in commanded
-    assert commanded[-1] == 0
-
-
-def test_a_slow_meter_may_say_the_same_twice_and_no_more() -> None:
-    def discharging_at(now_s: float) -> float | None:
-        """Say 5 W for ever, every ten seconds and three seconds late, from 100 on; and before that what leads to 800 W."""
-        controller = Controller({"battery": Dynamics(gain=1.0)})
-        controller.sent("battery", 60.0, 800)
-        decision = None
-        for second in range(104, int(now_s) + 1):
-            arrived = float((second - 3) // 10 * 10 + 3)
-            meter = MeterSample(5.0, 100.0, 10.0, arrived)
-            decision = decide(controller, situation(at_s=float(second), meter=meter))
-        assert decision is not None
-        return decision.power_w
-
-    assert discharging_at(122) == 800, "what was measured at 110 is 12 s old"
-    assert discharging_at(130) == 0, "what was measured at 120 was the same once more"
 
 
 def test_a_chattering_load_is_weighed_by_what_it_costs() -> None:

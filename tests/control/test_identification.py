@@ -8,6 +8,7 @@ import pytest
 from control_scene import Home
 
 from indevolt.control.situation import Dynamics
+from indevolt.simulator.converter import Response
 
 
 def kettles(second: float) -> float:
@@ -23,6 +24,31 @@ def test_a_dead_time_that_was_assumed_wrong_is_found(assumed_s: float, true_s: f
     found = home.controller.dynamics["battery"]
     assert found.identified
     assert found.dead_s == pytest.approx(true_s, abs=0.5)
+
+
+@pytest.mark.parametrize("slew_w_per_s", [100.0, 200.0, 800.0])
+@pytest.mark.parametrize("dead_s", [1.5, 3.0])
+def test_so_is_a_slope(slew_w_per_s: float, dead_s: float) -> None:
+    home = Home(kettles, dead_s=dead_s, response=Response(slew_w_per_s=slew_w_per_s))
+    home.run(900)
+    found = home.controller.dynamics["battery"]
+    assert found.slew_w_per_s == slew_w_per_s
+    assert found.dead_s == pytest.approx(dead_s, abs=0.5)
+
+
+@pytest.mark.parametrize(("period_s", "late_s"), [(5.0, 2.0), (10.0, 3.0)])
+def test_a_slow_meter_shows_too_little_to_tell_dead_time_from_slope(period_s: float, late_s: float) -> None:
+    home = Home(kettles, dead_s=3.0, period_s=period_s, late_s=late_s)
+    home.run(900)
+    found = home.controller.dynamics["battery"]
+    assert not found.identified
+    assert (found.dead_s, found.slew_w_per_s, found.margin_s) == (1.5, 400.0, 2.0)
+
+
+def test_a_house_that_switches_to_and_fro_teaches_nothing() -> None:
+    home = Home(lambda second: 300 + 1500 * (second % 12 < 5), dead_s=3.0)
+    home.run(900)
+    assert home.controller.dynamics["battery"].dead_s in (Dynamics().dead_s, 3.0, 3.25)
 
 
 def test_the_gain_is_found_too() -> None:

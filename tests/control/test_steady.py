@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -150,3 +151,16 @@ def test_directions_never_change_more_often_than_the_dwell(wishes: list[tuple[fl
             assert now - turned >= 30
             turned = now
         facing = way or facing
+
+
+def test_what_had_to_be_let_go_is_taken_up_again_at_once_with_a_slow_meter_too() -> None:
+    slow = replace(wish(1000), period_s=10.0)
+    for cut, back_s in ((False, 5.0), (True, 1.0)):
+        steady = discharging(1000)
+        if cut:
+            steady.sent(10.0, steady.consider(10.0, replace(slow, high_w=400)))
+        else:
+            steady.sent(10.0, 400)
+        assert steady.commanded_w == 400
+        taken_up = next(now for step in range(40) if steady.consider(now := 10.5 + step / 2, slow) == 1000)
+        assert taken_up == pytest.approx(10 + back_s, abs=0.5)

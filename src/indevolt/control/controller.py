@@ -14,12 +14,13 @@ from typing import Final
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
 from indevolt.control.observer import Aim, Observer
 from indevolt.control.reach import Reach, reach
+from indevolt.control.repeats import Repeats
 from indevolt.control.settle import Settled, settle
 from indevolt.control.situation import (
     Bound,
     Decision,
     Dynamics,
-    MeterSample,
+    Proposal,
     Rank,
     Reason,
     Seen,
@@ -37,13 +38,7 @@ HARD_QUANTILE: Final = 0.15  # hard zero export: of a chattering load little mor
 USUAL_QUANTILE: Final = 0.35  # where prices are unknown (control.md, section 1.2, point 3)
 QUANTILES: Final = (0.05, 0.95)
 SWITCH_S: Final = 300.0  # between the device's own loop and commands, but for safety (control.md, section 5, rule 13)
-DOUBT_PERIODS: Final = 3  # a meter that answers and says the same for so long, ...
-DOUBT_S: Final = 8.0  # ... and no less, is asked a question: does it see a little less discharge?
 NOTABLE_W: Final = 12.0  # less than the deadband is no difference to be explained
-SLOW_S: Final = 2.5
-"""A meter with a longer period may say the same twice by chance; of a faster one, ten seconds of it are no chance. What repeats
-itself longer is as old as what it repeats (control.md, section 5, rule 4)."""
-QUESTION_W: Final = 20.0  # above the resolution of a meter, below what matters
 
 
 class Controller:
@@ -65,7 +60,7 @@ class Controller:
         self._switched_s = -math.inf
         self._told_s: dict[str, float] = {}
         self._usable: tuple[str, ...] = ()
-        self._first_heard = Seen(0.0, -math.inf)  # of the newest measurement: when it was made, and when it was heard first
+        self._repeats = Repeats()
         self._saturated = False
 
     @property
@@ -97,18 +92,21 @@ class Controller:
     def decide(self, situation: Situation) -> Decision:
         """Return what all units are to do now, with every reason."""
         aim = aim_of(situation)
-        situation = replace(situation, meter=self._heard(situation.meter))
+        situation = replace(situation, meter=self._repeats.heard(situation.meter, self._observer.moved_w))
         self._look(situation, aim)
         situation = self._known(situation, aim)
         self._usable = tuple(unit.name for unit in situation.usable)
         self._steady.commanded_w = sum(self._commanded[name] or 0.0 for name in self._usable)
         said = [(rank, proposal) for rank, strategy in self._strategies if (proposal := strategy(situation))]
         settled = settle(situation, said)
-        settled = self._with_dwell(situation, settled)
+        settled = self._with_dwell(situation, said, settled)
         power, urgent = settled.power_w, False
         if power is not None:
             wish = self._wish(situation, settled, power)
-            power = self._question(situation, self._steady.consider(situation.at_s, wish), wish)
+            power = self._steady.consider(situation.at_s, wish)
+            asking = self._repeats.question_w(situation.meter, situation.at_s, self._steady.commanded_w, wish)
+            if asking is not None and wish.low_w <= self._steady.commanded_w <= wish.high_w:
+                power = asking
             if abs(power - wish.power_w) >= NOTABLE_W:
                 settled = replace(settled, reasons=(*settled.reasons, _waits(wish.power_w)))
             urgent = not wish.low_w <= self._steady.commanded_w <= wish.high_w
@@ -127,17 +125,6 @@ class Controller:
         )
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
-
-    def _heard(self, meter: MeterSample | None) -> MeterSample | None:
-        """Return the sample; a slow meter that repeats itself once has measured once more."""
-        if meter is None or meter.arrived_s is None:
-            return meter
-        if meter.at_s != self._first_heard.value:
-            self._first_heard = Seen(meter.at_s, meter.arrived_s)
-        again_s = meter.arrived_s - self._first_heard.at_s
-        if meter.period_s <= SLOW_S or again_s < meter.period_s / 2:
-            return meter
-        return replace(meter, at_s=meter.at_s + min(again_s, meter.period_s))
 
     def _look(self, situation: Situation, aim: Aim) -> None:
         """Let the observer see what is new."""
@@ -179,16 +166,15 @@ class Controller:
         limits = replace(unit.limits, discharge=found) if learnt > 0 else replace(unit.limits, charge=found)
         return replace(unit, limits=limits)
 
-    def _with_dwell(self, situation: Situation, settled: Settled) -> Settled:
+    def _with_dwell(self, situation: Situation, said: Sequence[tuple[Rank, Proposal]], settled: Settled) -> Settled:
         """Return it as it is, or in the mode that units are in where a mode must not change again so soon."""
         if situation.at_s - self._switched_s >= SWITCH_S or not settled.follows_house:
             return settled
         commanded = any(self._commanded[unit.name] is not None for unit in situation.usable)
         if commanded and settled.power_w is None:
-            power = min(max(settled.wanted_w or 0.0, settled.low_w), settled.high_w)
-            return replace(
-                settled, power_w=power, reasons=(*settled.reasons, _note("commands go on: the mode was changed just now"))
-            )
+            # What binds commands only was no bound of the loop's, but is one now.
+            commands = settle(replace(situation, tier=Tier.REALTIME), said)
+            return replace(commands, reasons=(*commands.reasons, _note("commands go on: the mode was changed just now")))
         safe = not any(reason.rank is Rank.SAFETY and reason.weight is Weight.BINDING for reason in settled.reasons)
         if not commanded and settled.power_w is not None and situation.tier is not Tier.REALTIME and safe:
             return replace(
@@ -206,22 +192,6 @@ class Controller:
             None if meter is None else meter.power_w,
             math.inf if meter is None else meter.period_s,
         )
-
-    def _question(self, situation: Situation, power: float, wish: Wish) -> float:
-        """Return the power, or a little less discharge where a meter that says the same again and again should notice that.
-
-        One that is alive shows it and is young again; a dead one grows old and is given up.
-        """
-        meter, now = situation.meter, situation.at_s
-        if meter is None or meter.arrived_s is None or power != self._steady.commanded_w or abs(power) < LEAST_W:
-            return power
-        answers = now - meter.arrived_s <= 2 * meter.period_s
-        doubt = meter.age_s(now) > max(DOUBT_PERIODS * meter.period_s, DOUBT_S)
-        asked = self._steady.sent_s > meter.at_s
-        asking = power - QUESTION_W
-        if not (answers and doubt) or asked or abs(asking) < LEAST_W or not wish.low_w <= asking <= wish.high_w:
-            return power
-        return asking
 
     def _orders(self, situation: Situation, power: float | None) -> tuple[UnitOrder, ...]:
         usable = situation.usable

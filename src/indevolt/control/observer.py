@@ -32,7 +32,8 @@ TWICE: Final = 2  # up and down again, so often
 TOO_FAST: Final = 2.0
 """Following with a delay r costs r of both errors in each cycle, staying put the half cycle of one: shorter half cycles than about
 2.2 r are not worth following. With a meter of 1 s that is 9 s."""
-MOVING_S: Final = 2.0  # of a delay: half a ramp of 1 kW, and rounding
+RAMP_W: Final = 500.0  # of a delay: the time for half a step of 1 kW, ...
+ROUNDING_S: Final = 0.75  # ... and rounding
 STRAY_W: Final = 120.0  # telemetry that is so far from the track ...
 STRAY_S: Final = 10.0  # ... for so long, while nothing should move, shows a limit that nobody told
 LEARNT_S: Final = 60.0  # and that limit is believed for so long
@@ -56,9 +57,8 @@ class Observer:
             dynamics: of every unit that may be commanded, by name.
             identifies: find them again while running.
         """
-        self._identifies = identifies
         self._tracks = {name: Track(each) for name, each in dynamics.items()}
-        self._identified = {name: Identification(each) for name, each in dynamics.items()}
+        self._identified = {name: Identification(each) for name, each in dynamics.items()} if identifies else {}
         self._stray_since_s: dict[str, float] = {}
         self._learnt: dict[str, Seen] = {}
         self._load_w: float | None = None
@@ -76,12 +76,14 @@ class Observer:
     def learn(self, unit: str, known: Dynamics) -> None:
         """Go by this from now on, and find out anew from there."""
         self._tracks[unit].dynamics = known
-        self._identified[unit] = Identification(known)
+        if unit in self._identified:
+            self._identified[unit] = Identification(known)
 
     def sent(self, unit: str, at_s: float, power_w: float) -> None:
         """Take note of a command that a unit was sent."""
         self._tracks[unit].command(at_s, power_w)
-        self._identified[unit].sent(at_s, power_w)
+        if unit in self._identified:
+            self._identified[unit].sent(at_s, power_w)
         facing = (power_w > 0) - (power_w < 0)
         if facing and facing != self._facing:
             self._facing, self._trim_w = facing, 0.0
@@ -124,8 +126,7 @@ class Observer:
             return False
         self._sample_s = at_s
         self._pace(sample)
-        if self._identifies:
-            self._identify(at_s, sample.power_w)
+        self._identify(at_s, sample.power_w)
         low, high = self._battery_w(at_s)
         self._low_w, self._high_w = low + sample.power_w, high + sample.power_w
         raw = self._power_w(at_s) + sample.power_w
@@ -162,6 +163,11 @@ class Observer:
         """Return what a unit gives at an instant, by what it was sent."""
         return self._tracks[unit].level_w(at_s)
 
+    def moved_w(self, from_s: float, to_s: float) -> float:
+        """Return by how much all units together have moved between two instants, at least, as far as these are known."""
+        was, now = self._battery_w(from_s), self._battery_w(to_s)
+        return max(0.0, now[0] - was[1], was[0] - now[1])
+
     def still_since_s(self, unit: str) -> float:
         """Return since when a unit has given the same, or until when it moves, by what it was sent."""
         return self._tracks[unit].final_s
@@ -191,17 +197,18 @@ class Observer:
         return low, high
 
     def _identify(self, at_s: float, grid_w: float) -> None:
-        together = self._power_w(at_s)
+        together, loud = self._power_w(at_s), self._chatters()
         for name, identification in self._identified.items():
             track = self._tracks[name]
-            if identification.see(at_s, grid_w + together - track.level_w(at_s)):
+            if identification.see(at_s, grid_w + together - track.level_w(at_s), loud=loud):
                 track.dynamics = identification.dynamics
 
     def _pace(self, sample: MeterSample) -> None:
         """Work out which changes of the load are too fast to follow."""
         late_s = 0.0 if sample.arrived_s is None else max(0.0, sample.arrived_s - sample.at_s)
-        dead_s = max((track.dynamics.dead_s for track in self._tracks.values()), default=0.0)
-        self._too_fast_s = TOO_FAST * (sample.period_s / 2 + late_s + dead_s + MOVING_S)
+        known = [track.dynamics for track in self._tracks.values()]
+        moving_s = max((each.dead_s + RAMP_W / each.slew_w_per_s for each in known), default=0.0)
+        self._too_fast_s = TOO_FAST * (sample.period_s / 2 + late_s + moving_s + ROUNDING_S)
         self._window_s = max(CHATTER_S, 2.5 * self._too_fast_s)
 
     def _remember(self, at_s: float, load_w: float, step_w: float) -> None:

@@ -52,7 +52,18 @@ class Wish:
 class Steady:
     """Remembers what was commanded, and lets a wish through when it is worth it; one for the units that act as one battery."""
 
-    __slots__ = ("_asked_s", "_facing", "_missed_ws", "_turned_s", "_want_way", "_want_wh", "commanded_w", "pace", "sent_s")
+    __slots__ = (
+        "_asked_s",
+        "_facing",
+        "_forced",
+        "_missed_ws",
+        "_turned_s",
+        "_want_way",
+        "_want_wh",
+        "commanded_w",
+        "pace",
+        "sent_s",
+    )
 
     def __init__(self, pace: Pace | None = None) -> None:
         self.pace = pace or Pace()
@@ -64,6 +75,7 @@ class Steady:
         self._want_wh = 0.0  # ... and how much of it
         self._missed_ws = 0.0  # by what is commanded, against what is wished
         self._asked_s: float | None = None
+        self._forced = False  # what is commanded was not wished: it had to be within its range
 
     def sent(self, at_s: float, power_w: float) -> None:
         """Take note of what was commanded."""
@@ -80,10 +92,14 @@ class Steady:
         self._asked_s = at_s
         target = self._aim(at_s, seconds, wish)
         if not wish.low_w <= now <= wish.high_w:
+            self._forced = True
             return target
         if wish.follows_house and not self._is_worth_it(target, seconds, wish):
             return now
-        return target if at_s - self.sent_s >= self._interval_s(target, wish) else now
+        if at_s - self.sent_s < self._interval_s(target, wish):
+            return now
+        self._forced = self._forced and target == now
+        return target
 
     def _aim(self, at_s: float, seconds: float, wish: Wish) -> float:
         """Return the wish within its range, as something that the converter can do and should begin."""
@@ -132,6 +148,8 @@ class Steady:
     def _interval_s(self, target: float, wish: Wish) -> float:
         pace = self.pace
         if self._is_cut(target, wish) and wish.grid_w is not None and wish.grid_w < -pace.urgent_export_w:
+            return pace.urgent_interval_s
+        if self._forced:  # what had to be let go for a moment is taken up again as soon as it may be, also with a slow meter
             return pace.urgent_interval_s
         return pace.interval_s if wish.period_s <= pace.fast_meter_s else pace.slow_interval_s
 

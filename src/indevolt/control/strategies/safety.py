@@ -5,6 +5,7 @@ Control.md, sections 1.9 and 5. Only bounds; safety prefers nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -12,14 +13,14 @@ from typing import Final
 from indevolt.battery import Limit
 from indevolt.control.identify import GAIN_LEAST
 from indevolt.control.reach import kept_here, reach, together
-from indevolt.control.situation import Bound, Dynamics, Proposal, Situation, Tier
+from indevolt.control.situation import Bound, Dynamics, Proposal, Situation, Tier, UnitState
 
 NAME: Final = "safety"
 LATE_S: Final = 10.0  # a meter is late at three of its periods, no sooner than this (section 1.9) ...
 LATEST_S: Final = 14.0  # ... and no later: a meter of 10 s and 3 s of delay is just in time
 BLIND_S: Final = 16.0  # from then on nobody sees the house
 OVER_S: Final = 20.0  # and by then what follows the house has come to rest, whatever dead time and slope that takes
-STEP_W: Final = 400.0  # of letting go: a few writes from full power to rest
+AHEAD_S: Final = 1.5  # of letting go: a few writes from full power to rest
 SLACK_W: Final = 50.0  # of what moves with the load: the least power of a device, and above the noise of a house
 
 
@@ -49,12 +50,12 @@ def _by_meter(situation: Situation) -> Iterator[Bound]:
     blind, why, otherwise = sight(situation)
     age, caps, usable = situation.meter_age_s, situation.caps, situation.usable
     own = situation.tier is Tier.NATIVE  # that loop has a meter of its own, and an answer when that fails
-    most = 0.0 if blind else sum(_lets_go_w(unit.dynamics, age) for unit in usable)
+    most = 0.0 if blind else sum(_lets_go_w(unit, age) for unit in usable)
     sent = sum(unit.commanded_w or 0.0 for unit in usable)
     late = situation.meter is None or age > late_s(situation.meter.period_s)
     if not caps.battery_to_grid and (late or most < sum(unit.limits.discharge.value for unit in usable)):
         why = why or f"the meter has shown nothing new for {age:.0f} s, and no more can be let go in time"
-        yield Bound.at_most(min(most, max(0.0, sent)) if late else most, f"{why}: discharge ends", otherwise, own=own)
+        yield Bound.at_most(min(most, max(0.0, sent)), f"{why}: discharge ends", otherwise, own=own)
     if not caps.grid_charging and late:
         yield Bound.at_least(max(-most, min(0.0, sent)), f"{why}: charging ends", otherwise, own=own)
 
@@ -64,10 +65,22 @@ def late_s(period_s: float) -> float:
     return min(max(3 * period_s, LATE_S), LATEST_S)
 
 
-def _lets_go_w(dynamics: Dynamics, age_s: float) -> float:
-    """Return from how much a unit can still come to rest in time, in steps, so that each does not cost a write a second."""
-    most = dynamics.slew_w_per_s * max(0.0, OVER_S - age_s - dynamics.dead_s - dynamics.margin_s)
-    return most // STEP_W * STEP_W
+def _lets_go_w(unit: UnitState, age_s: float) -> float:
+    """Return from how much a unit can still come to rest in time.
+
+    What is given already is let go by so much that it lasts for a while, so that this does not cost a write a second. A unit that
+    is too slow to be in time begins when a meter may be late, and is at rest as soon as it can be.
+    """
+    if age_s < LATE_S:
+        return math.inf
+    most = _in_time_w(unit.dynamics, age_s)
+    given = unit.commanded_w or 0.0
+    return most if given <= most else _in_time_w(unit.dynamics, age_s + AHEAD_S)
+
+
+def _in_time_w(dynamics: Dynamics, age_s: float) -> float:
+    left_s = OVER_S - age_s - dynamics.dead_s - dynamics.margin_s
+    return dynamics.slew_w_per_s * max(0.0, left_s) / dynamics.gain
 
 
 def sight(situation: Situation) -> tuple[bool, str, str]:
