@@ -34,6 +34,8 @@ _SOUND: Final[Mapping[str, str]] = {
 }
 _STATE: Final = "system_state"
 _FAULT: Final = "fault"  # the one state of it that is a fault
+_AWAY: Final = (Link.SILENT, Link.CONNECTING)
+_UNBALANCED: Final = "PV, battery and AC power do not add up: a sign is wrong"
 _WATCHED: Final = (*_SOUND, _STATE, *_LIMITS)
 _WORKED_OUT: Final = (Tier.DERIVED, Tier.SITE)  # by the hub itself, and so without faults and limits
 
@@ -126,12 +128,13 @@ class Alerts:
                 self._bus.publish(Alert(device, what.value, active=False, text=text, since=alert.since))
                 await self._journal.note(Kind.ALERT, text, device=device, what=what.value, active=False)
 
-    async def tell(self, what: What, text: str | None, *, device: str = "") -> None:
-        """Raise an alert with a text, end it with None."""
-        if text is None:
-            await self.end(what, device=device)
-        else:
-            await self.begin(what, text, device=device)
+    async def tell(self, *states: tuple[What, str | None], device: str = "") -> None:
+        """Raise alerts with a text, end those with None."""
+        for what, text in states:
+            if text is not None:
+                await self.begin(what, text, device=device)
+            elif (device, what) in self.active:
+                await self.end(what, device=device)
 
     async def end_passing(self) -> None:
         """End what is news rather than a state, an hour after it happened."""
@@ -191,7 +194,7 @@ class _Watch:
             else:
                 faults[name] = value
         text = ", ".join(f"{name} {value}" for name, value in sorted(faults.items()))
-        await self._alerts.tell(What.ALARM, f"reports {text}" if faults else None, device=device)
+        await self._alerts.tell((What.ALARM, f"reports {text}" if faults else None), device=device)
 
     async def note(self, device: str, kind: str, text: str) -> None:
         """Raise what the keeper has written down."""
@@ -210,24 +213,25 @@ class _Watch:
 
     async def look_at(self, keeper: Keeper) -> None:
         """Look at the state of one device."""
-        since_s = self._since_s(keeper)
-        patience_s = self._hub.config.notify.silent_after_s
-        away = keeper.link in (Link.SILENT, Link.CONNECTING) and since_s >= patience_s
-        await self._alerts.tell(
-            What.SILENT,
-            f"has not answered for {since_s / 60:.0f} minutes: {keeper.error or 'no reply'}" if away else None,
-            device=keeper.id,
-        )
-        refused = f"refuses: {keeper.error}" if keeper.link is Link.REFUSED else None
-        await self._alerts.tell(What.REFUSED, refused, device=keeper.id)
-        frozen = "repeats the same values although power flows" if keeper.latest.frozen else None
-        await self._alerts.tell(What.FROZEN, frozen, device=keeper.id)
         bad = keeper.health.quarantined
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-        text = f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None
-        await self._alerts.tell(What.QUARANTINE, text, device=keeper.id)
-        wrong = "PV, battery and AC power do not add up: a sign is wrong" if keeper.derivation.unbalanced >= BALANCE_AFTER else None
-        await self._alerts.tell(What.SIGNS, wrong, device=keeper.id)
+        await self._alerts.tell(
+            (What.SILENT, self._silence(keeper)),
+            (What.REFUSED, f"refuses: {keeper.error}" if keeper.link is Link.REFUSED else None),
+            (What.FROZEN, "repeats the same values although power flows" if keeper.latest.frozen else None),
+            (What.QUARANTINE, f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None),
+            (What.SIGNS, _UNBALANCED if keeper.derivation.unbalanced >= BALANCE_AFTER else None),
+            device=keeper.id,
+        )
+
+    def _silence(self, keeper: Keeper) -> str | None:
+        """Return what is to be said of a device that has not answered for long."""
+        if keeper.link not in _AWAY:
+            return None
+        since_s = self._since_s(keeper)
+        if since_s < self._hub.config.notify.silent_after_s:
+            return None
+        return f"has not answered for {since_s / 60:.0f} minutes: {keeper.error or 'no reply'}"
 
     def _since_s(self, keeper: Keeper) -> float:
         """Return for how long a link has been as it is; a wall clock that jumps makes it neither longer nor shorter."""
@@ -239,10 +243,12 @@ class _Watch:
 
     async def look_around(self) -> None:
         """Look at store, services and clock."""
-        await self._alerts.tell(What.STORE, self._store_trouble())
         failing = [f"{name} is {state}" for name, state in self._hub.services.items() if state.startswith("restarting")]
-        await self._alerts.tell(What.SERVICE, "; ".join(failing) or None)
-        await self._alerts.tell(What.METER, "; ".join(self._meter_troubles()) or None)
+        await self._alerts.tell(
+            (What.STORE, self._store_trouble()),
+            (What.SERVICE, "; ".join(failing) or None),
+            (What.METER, "; ".join(self._meter_troubles()) or None),
+        )
         ahead_s = self._wall_ahead_s()
         if abs(ahead_s - self._ahead_s) > CLOCK_SLACK_S:
             await self._alerts.begin(What.CLOCK, f"the clock of this machine was set by {ahead_s - self._ahead_s:+.0f} s")
