@@ -19,6 +19,7 @@ from indevolt.hub.alerts import Alerts, serve_alerts
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import Config, DeviceConfig, HubConfig, PollConfig, SiteConfig, StoreConfig
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.config_tariff import FixedTariff
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
@@ -148,13 +149,14 @@ class House:
         return LeaseFile(self.folder, self.simulator.serial)
 
     @asynccontextmanager
-    async def hub(self, name: str = "home", *, poll_s: float = 5.0, **control: Any) -> AsyncIterator[Steered]:
+    async def hub(self, name: str = "home", *, poll_s: float = 5.0, curve: bool = False, **control: Any) -> AsyncIterator[Steered]:
         """Run a hub; at its end it has put back what was before, as far as it could. Hubs of one name have one store."""
-        device = DeviceConfig(name=NAME, host="127.0.0.1", control=True, poll=PollConfig(power_s=poll_s))
+        device = DeviceConfig(name=NAME, host="127.0.0.1", control=True, poll=PollConfig(power_s=poll_s), plan_in_load_curve=curve)
         config = Config(
             hub=HubConfig(name=name, data=self.folder),
             devices=(device,),
             site=SiteConfig(time_zone="Europe/Berlin"),
+            tariff=FixedTariff(kind="fixed", import_price=0.3) if curve else None,
             store=StoreConfig(kind="memory"),
             control=ControlConfig(leases=self.folder, **control),
         )

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from indevolt.battery import Charge, Command, Discharge, Value
+from indevolt.control import load_curve
 from indevolt.control.situation import LEAST_SOC_PCT
 
 FENCE_PCT: Final = 5
@@ -24,6 +25,8 @@ REALTIME: Final = "realtime"
 REALTIME_NAMES: Final = ("realtime_state", "realtime_power", "realtime_target_soc")
 """Written together, as one request."""
 MODE: Final = "mode"
+LOAD_CURVE: Final = "load_curve"
+"""The budget of all points of a load curve together: they are written in one go."""
 
 
 # ---- the write budget ------------------------------------------------------------------------------------------------------------
@@ -52,7 +55,11 @@ def allowance_of(name: str) -> Allowance:
 
 def budgets_of(names: Iterable[str]) -> tuple[str, ...]:
     """Return the budgets that a write of these quantities counts in; what is written together counts once."""
-    return tuple(dict.fromkeys(REALTIME if name in REALTIME_NAMES else name for name in names))
+    return tuple(dict.fromkeys(_budget_of(name) for name in names))
+
+
+def _budget_of(name: str) -> str:
+    return REALTIME if name in REALTIME_NAMES else LOAD_CURVE if name in load_curve.NAMES else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The rules are in ``indevolt.control.ledger``, the files in ``lock``. What is wri
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -128,6 +128,14 @@ class Account:
     def close(self) -> None:
         """Owe nothing any more."""
         self.keep(emptied(self.record))
+
+    def close_but(self, kept: Collection[str]) -> None:
+        """Owe nothing any more but these settings; whoever holds the lease goes on."""
+        snapshot = self.record.snapshot
+        settings = {name: value for name, value in snapshot.settings.items() if name in kept} if snapshot is not None else {}
+        wrote = {name: value for name, value in self.record.wrote.items() if name in kept}
+        left = replace(snapshot, settings=settings) if snapshot is not None and settings else None
+        self.keep(replace(self.record, snapshot=left, wrote=wrote))
 
     def note(self, step: str, **facts: Any) -> None:  # noqa: ANN401 - facts of any sort that JSON can carry
         """Write a line into the journal; one that cannot be written does not keep anything from being put back."""

@@ -11,7 +11,7 @@ The rules are in ``indevolt.control.ledger``, locks and files in ``lock``, who e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 LONGEST: Final = timedelta(hours=24)
 FRESH_S: Final = 60.0  # for the charge that an adjustment is bounded by; at any power it moves by 1 % in that time
+REST_S: Final = 60.0  # for putting back what was before a command, while the lease goes on
 SO_ALREADY: Final = "it was so already, so nothing was written"
 WATCHED: Final = (MODE, *REALTIME_NAMES, "battery_soc", "backup_soc", "battery_power")
 
@@ -209,6 +210,19 @@ class Lease:
             raise InvalidInput(f"{name} is part of a command", remedy="Give a command (charge, discharge, hold), which has an end.")
         async with self._busy:
             return await self._while_held(self._write(write, name, values, reason, for_good=for_good, safety=safety))
+
+    async def rest(self, but: Collection[str], *, why: str, patience_s: float = REST_S) -> None:
+        """Command nothing any more: put back what was before, but for these settings, and go on holding the lease.
+
+        Raises:
+            LeaseLost: the lease is over.
+            NotRestored: it is not back; the end of the lease tries again.
+        """
+        async with self._busy:
+            self.check()
+            await put_all_back(lambda: self.device, self._account, self._clock, patience_s, why, but=but)
+            self.wanted = self.sent = None
+            self._in_realtime = False
 
     async def tend(self) -> None:
         """Look after what stands: foreign writes, and the fence. Runs by itself every 30 s.

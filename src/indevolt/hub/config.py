@@ -175,6 +175,10 @@ class DeviceConfig(Section):
     simulated: bool = Field(default=False, description="It is a virtual device; whatever shows its values says so.")
     poll: PollConfig = Field(default_factory=PollConfig, description="How often it is asked.")
     gateway: GatewayConfig | None = Field(default=None, description="An OpenData address of the hub that stands in for it.")
+    plan_in_load_curve: bool = Field(
+        default=False,
+        description="Write what the plan gives in the next 24 h into its load curve, by which it goes while it sees no meter.",
+    )
     pose: PoseConfig | None = Field(default=None, description="A meter that the hub poses as for it; needs control = true as well.")
 
     @property
@@ -417,10 +421,7 @@ class Config(Section):
                 yield ("devices", position, "name"), f"{SITE!r} is what history calls the house as a whole; choose another"
         yield from repeated([device.name for device in self.devices], "devices", "name")
         yield from repeated([device.address for device in self.devices], "devices", "host")
-        for position, target in enumerate(self.plan.targets):
-            if target.soc_pct > self.control.ceiling_pct:
-                facts = f"{target.soc_pct:g} is above ceiling_pct of [control], which is {self.control.ceiling_pct:g}; lower this"
-                yield ("plan", "targets", position, "soc_pct"), f"{facts}, or raise that"
+        yield from self._plan_rules()
         yield from repeated([meter.name for meter in self.meters], "meters", "name")
         yield from meter_rules(self.meters, [device.name for device in self.devices], broker=self.mqtt is not None)
         taken: list[tuple[str, int, str]] = [(self.api.host, self.api.port, "the API")]
@@ -437,3 +438,28 @@ class Config(Section):
                     yield where, f"{what} listens there already; give each its own port or address"
             taken.append((gateway.host, gateway.port, f"the gateway of {device.name}"))
         yield from pose_rules(self.devices, self.meters, taken)
+
+    def _plan_rules(self) -> Broken:
+        """What is planned can be reached, and what is to be written can be."""
+        for position, target in enumerate(self.plan.targets):
+            if target.soc_pct > self.control.ceiling_pct:
+                facts = f"{target.soc_pct:g} is above ceiling_pct of [control], which is {self.control.ceiling_pct:g}; lower this"
+                yield ("plan", "targets", position, "soc_pct"), f"{facts}, or raise that"
+        for position, device in enumerate(self.devices):
+            if device.plan_in_load_curve and (why := self._no_curve(device)):
+                yield ("devices", position, "plan_in_load_curve"), why
+
+    def _no_curve(self, device: DeviceConfig) -> str:
+        """Return why the plan cannot be written into a device's load curve; empty where it can."""
+        if not device.control:
+            return "the device itself has control = false; set both, or neither"
+        if device.pose is not None:
+            return (
+                "the hub poses as the meter of this device, which would go by that curve when the hub is gone, so that has to stay "
+                "0 W; remove pose, or this"
+            )
+        if not self.control.automatic:
+            return "plans are only shown; set automatic = true in [control], or remove this"
+        if self.tariff is None or not self.plan.enabled:
+            return "there is no plan to write; add [tariff], and leave [plan] enabled"
+        return ""

@@ -68,7 +68,7 @@ class Helm:
             self._changed.clear()
             await self.decide()
             await self._hub.clock.sleep(LEAST_S)
-            busy = any(unit.lease is not None for unit in self.units)
+            busy = any(unit.commands for unit in self.units)
             await soon(self._hub.clock.sleep(BUSY_S if busy else IDLE_S), self._changed)
 
     async def decide(self) -> None:
@@ -170,7 +170,7 @@ def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
         return None
     strongest = next((reason for reason in decision.binding), None)
     follows = chosen.rank is Rank.SELF_USE
-    if follows and decision.wanted_w == 0.0 and strongest is None and decision.tier is Tier.REALTIME and unit.lease is None:
+    if follows and decision.wanted_w == 0.0 and strongest is None and decision.tier is Tier.REALTIME and not unit.commands:
         return None  # there is nothing to see the house by: it is left as it is
     decider = chosen
     if strongest is not None and (decision.power_w == 0.0 or (follows and decision.tier is not Tier.REALTIME)):

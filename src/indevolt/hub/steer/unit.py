@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value, in_words
 from indevolt.clock import Clock
+from indevolt.control import load_curve
 from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
 from indevolt.control.situation import Decision
 from indevolt.device import Device
@@ -29,6 +30,7 @@ from indevolt.device.lock import LeaseFile, Record
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chronicle import Chronicle
+from indevolt.hub.steer.curve import LoadCurve
 from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, word_of
 from indevolt.hub.steer.waiting import soon
 
@@ -86,6 +88,7 @@ class UnitSteering:
         self._hub = hub
         self._clock: Clock = hub.clock
         self._folder = folder
+        self.curve = LoadCurve(hub, keeper)
         self._wake = asyncio.Event()
         self._chores: deque[_Chore] = deque()
         self._first: dict[str, asyncio.Future[Outcome | None]] = {}
@@ -103,6 +106,11 @@ class UnitSteering:
         if self.lease is not None and self.lease.yielded is not None:
             return Owner.FOREIGN
         return Owner.DEVICE if self.wish is None else self.wish.owner
+
+    @property
+    def commands(self) -> bool:
+        """Whether it commands the unit; a lease may be held for a load curve alone."""
+        return self.lease is not None and self.lease.wanted is not None
 
     @property
     def left_s(self) -> float:
@@ -257,7 +265,8 @@ class UnitSteering:
     async def _run(self) -> None:
         while True:
             await self._expire()
-            needed = self.wish is not None or self._chores or self._owes
+            await self.curve.look()
+            needed = self.wish is not None or self._chores or self._owes or self.curve.wanted is not None
             if not needed or self.keeper.device is None or self.keeper.link is not Link.ONLINE:
                 await self._pause(TEND_S)
                 continue
@@ -285,6 +294,7 @@ class UnitSteering:
                 await self._steer(self.lease)
         finally:
             self.lease = None
+            self.curve.forget()
             self.sent(self.keeper.id, None)
             await self._chronicle.flush()
             await self._chronicle.sum_up()
@@ -298,12 +308,22 @@ class UnitSteering:
                 lease.renew(LEASE)
             while self._chores:
                 await self._do(lease, self._chores.popleft())
+            await self.curve.look()
             wish = self.wish
-            if wish is None:
+            if wish is None and self.curve.wanted is None:
                 return
-            away = self.keeper.link is not Link.ONLINE  # what stands is fenced, and the keeper looks for it
-            wait_s = TEND_S if away else await self._follow(lease, wish)
-            await self._pause(wait_s)
+            if self.keeper.link is not Link.ONLINE:  # what stands is fenced, and the keeper looks for it
+                await self._pause(TEND_S)
+                continue
+            await self._pause(await self._rest(lease) if wish is None else await self._follow(lease, wish))
+
+    async def _rest(self, lease: Lease) -> float:
+        """Command nothing any more, and hold the lease only for the load curve."""
+        if lease.wanted is not None:
+            await lease.rest(load_curve.NAMES, why="nothing is commanded any more")
+            self.sent(self.keeper.id, None)
+        await self.curve.lay(lease)
+        return TEND_S
 
     async def _follow(self, lease: Lease, wish: Wish) -> float:
         """Have the device do what is wanted; return how long to wait before looking again."""
