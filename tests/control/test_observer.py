@@ -135,13 +135,6 @@ def test_the_trim_of_one_direction_does_not_count_in_the_other() -> None:
     assert found.wanted_w == found.power_w
 
 
-def test_a_step_that_is_announced_counts_before_the_meter_shows_it() -> None:
-    observer = watching()
-    observer.see(sample(500, at_s=1), AIM)
-    observer.expect(1400)
-    assert estimate(observer).power_w == 1900
-
-
 def test_more_is_commanded_than_wanted_at_the_meter_where_something_is_lost() -> None:
     observer = watching(Dynamics(gain=0.9))
     observer.see(sample(905, at_s=1), Aim(5.0))

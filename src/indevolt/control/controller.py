@@ -85,10 +85,6 @@ class Controller:
         """Return what a unit took last; None: nothing, or that its own loop decides."""
         return self._commanded[unit]
 
-    def expect(self, step_w: float) -> None:
-        """Take note of a load that is known to switch now: a car that begins to charge, an appliance of our own."""
-        self._observer.expect(step_w)
-
     def decide(self, situation: Situation) -> Decision:
         """Return what all units are to do now, with every reason."""
         aim = aim_of(situation)

@@ -1,7 +1,7 @@
 """What the house takes without the battery: the net load, seen through a meter that is late and a battery that is slow.
 
 Watts of the battery and watts at the meter have a gain of about 1, so nothing is regulated here: the load is estimated, and the
-battery follows it (control.md, section 1.2, points 1 to 5 and 11). A sample counts at the time it was measured, and what the
+battery follows it (control.md, section 1.2, points 1 to 5). A sample counts at the time it was measured, and what the
 battery gave then is only known to lie in a range, as its dead time is only known to a margin. What that range explains changes
 nothing: the controller does not answer its own echo, which is why others hunt.
 
@@ -113,11 +113,6 @@ class Observer:
         if learnt is None or learnt.age_s(now_s) > LEARNT_S:
             return None
         return self._tracks[unit].dynamics.for_meter(learnt.value)
-
-    def expect(self, step_w: float) -> None:
-        """Take note of a load that is known to switch now, before any meter shows it."""
-        if self._load_w is not None:
-            self._load_w += step_w
 
     def see(self, sample: MeterSample, aim: Aim, *, saturated: bool = False) -> bool:
         """Take in a sample; returns whether it was new. ``saturated``: the battery is at a limit, so the trim waits."""

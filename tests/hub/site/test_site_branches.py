@@ -17,6 +17,7 @@ from indevolt.clock import ManualClock
 from indevolt.hub.config_meters import BatteryMeter, HomeWizardMeter, MeterRole
 from indevolt.hub.mqtt.site import OF_CHARGERS, has_chargers, site_entities
 from indevolt.hub.site.quantities import FLOWS, SITE
+from indevolt.hub.steer.situation import branches_w
 from indevolt.store.memory import MemoryStore
 from websource import Asked, web_source
 
@@ -187,3 +188,13 @@ async def test_entities_of_chargers_are_enabled_only_where_there_is_one() -> Non
             entities = {entity.name: entity for entity in site_entities(chargers=has_chargers(it.home.hub))}
             for name in OF_CHARGERS:
                 assert entities[name].fields.get("enabled_by_default", True) is enabled
+
+
+async def test_steering_goes_by_what_plants_give_and_cars_take_and_by_nothing_that_is_old() -> None:
+    async with branched(BOTH) as it:
+        assert branches_w(it.home.hub) == (800, 3600)
+        del it.sockets.tell["roof"], it.sockets.tell["wallbox"]
+        await it.home.pass_s(30)
+        assert branches_w(it.home.hub) == (None, None)
+    async with site_home() as plain:
+        assert branches_w(plain.hub) == (0, None), "no plant is measured, and nothing is known of cars"

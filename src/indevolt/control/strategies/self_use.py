@@ -19,5 +19,7 @@ def propose(situation: Situation) -> Proposal:
     if load is None or blind:
         return Proposal(NAME, (), Preference(0.0, f"{why}: rest", otherwise))
     chatter = ", which switches on and off too fast to follow" if load.chattering else ""
-    reason = f"the house takes {load.power_w:.0f} W beyond its PV{chatter}"
+    plants_w = 0.0 if situation.pv_w is None else situation.pv_w - situation.unit_pv_w
+    pv = f" of {plants_w:.0f} W" if plants_w >= 1 else ""
+    reason = f"the house takes {load.power_w:.0f} W beyond its PV{pv}{chatter}"
     return Proposal(NAME, (), Preference(None, reason, "an override, or a plan"))

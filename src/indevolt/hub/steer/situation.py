@@ -14,9 +14,12 @@ from indevolt.catalogue import LIMITING, Product
 from indevolt.control import situation as control
 from indevolt.control.situation import Action, Caps, Goals, MeterSample, PlanSlot, Role, Seen, Situation, Target, Tier, UnitState
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.derive import ac_power
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.planner.targets import targets_of
+from indevolt.hub.site.service import branches_of
+from indevolt.hub.site.totals import USABLE
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -79,12 +82,16 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
     now, now_s = hub.clock.now(), hub.clock.monotonic()
     config, price = hub.config.control, hub.price_at(now)
     states = tuple(unit_state(unit.keeper, now_s) for unit in units)
+    unit_pv_w = sum(_pv_w(unit.keeper) for unit in units)
+    plants_w, charger_w = branches_w(hub)
     return Situation(
         at=now,
         at_s=now_s,
         units=states,
         meter=grid_sample(hub, units, now_s),
-        unit_pv_w=sum(_pv_w(unit.keeper) for unit in units),
+        pv_w=None if plants_w is None else plants_w + unit_pv_w,
+        unit_pv_w=unit_pv_w,
+        charger_w=charger_w,
         price=control.Price(price.import_per_kwh, price.export_per_kwh or 0.0) if price else None,
         slot=None if override else slot_at(hub),
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
@@ -122,6 +129,17 @@ def grid_sample(hub: Hub, units: tuple[UnitSteering, ...], now_s: float) -> Mete
             # The sign of its own meter is the one that the device's own loop goes by.
             return MeterSample(seen.value, seen.at_s, keeper.config.poll.power_s)
     return None
+
+
+def branches_w(hub: Hub) -> tuple[float | None, float | None]:
+    """Return what plants beside the units give and what cars take, as the site's own meters tell; None where that is unknown.
+
+    Without a meter of plants there is taken to be none; without one of cars nothing is known of cars.
+    """
+    branches = branches_of(hub)
+    totals = hub.site.look((), branches, hub.clock.now(), hub.clock.monotonic()).totals
+    solar, charger = ((totals[name].value if totals[name].quality in USABLE else None) for name in ("solar_power", "charger_power"))
+    return (solar if MeterRole.PV in branches.values() else 0.0), charger
 
 
 def slot_at(hub: Hub) -> PlanSlot | None:
