@@ -12,7 +12,7 @@ import pytest
 from indevolt.catalogue import families, load
 from indevolt.hub.events import Tier
 from indevolt.hub.tiers import MOST_POWER, names_of, names_without
-from indevolt.hub.turns import BEAT_S, JITTER, Turn, Turns
+from indevolt.hub.turns import BEAT_S, EARLY, JITTER, Turn, Turns
 
 POWER = tuple(f"power{number}" for number in range(42))
 MOST = 50
@@ -99,7 +99,23 @@ def test_each_quantity_comes_as_often_as_its_tier_wants(packs: int, power_s: flo
         for name in day.names_of(tier):
             gaps = [after - before for before, after in pairwise(day.reads(name))]
             assert max(gaps) < max(1.5 * PERIODS[tier], 1.2 * power_s)  # or it would no longer count as live
-            assert sum(gaps) / len(gaps) == pytest.approx(max(PERIODS[tier], power_s), rel=0.15)
+            mean_s = sum(gaps) / len(gaps)
+            if tier is Tier.SETTINGS and mean_s < PERIODS[tier]:
+                assert mean_s > PERIODS[tier] / EARLY, "sooner where there is room"
+            else:
+                assert mean_s == pytest.approx(max(PERIODS[tier], power_s), rel=0.15)
+
+
+def test_room_that_nobody_needs_brings_settings_sooner_and_no_further_request() -> None:
+    day = usual()
+    day.live(4 * 3600)
+    later = [(at_s, turn) for at_s, turn in day.log if at_s > day.start_s + 1200]
+    assert all(turn.power for _, turn in later)
+    gaps = [after - before for before, after in pairwise(day.reads("settings0")) if before > day.start_s + 1200]
+    assert PERIODS[Tier.SETTINGS] / EARLY - 5 < min(gaps)
+    assert max(gaps) < PERIODS[Tier.SETTINGS] / 2
+    points = [len(turn.power) + len(turn.share) for _, turn in later]
+    assert sum(points) / len(points) > MOST - 1
 
 
 def test_what_is_too_much_for_the_room_beside_power_has_a_request_of_its_own_right_after_it() -> None:

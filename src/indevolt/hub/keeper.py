@@ -1,8 +1,8 @@
 """The owner of one battery: it alone talks to the device, knows what is known of it and how old that is, and serves everybody else.
 
-What is read when is in ``turns``. A device that is away is looked for with patience, and one that comes back is asked who it is
-first, by its ``acquaintance``. What is known is in ``latest``, what is worked out of it in ``books``, and shares of what is read more
-rarely are put together in ``rounds``.
+What is read when is in ``turns``, and shares of what is read more rarely are put together in ``rounds``. A device that is away is
+looked for with patience, and one that comes back is asked who it is first, by its ``acquaintance``. What is known is in ``latest``,
+what is worked out of it in ``books``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ Pure: time is an argument. What quantities belong together is in ``tiers``, what
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ Above the milliseconds that a reading costs the hub; at most the jitter of the u
 """
 OWN_S: Final = 2.0  # what a request of its own needs before power is due: a second apart, and answered within one
 SPARE: Final = 12  # one in so many cycles is left for what is read even more rarely
+EARLY: Final = 5
+"""What somebody sets in the vendor's app is to show soon: where requests for power have room that nobody needs, a round of settings
+begins after this part of its period. It costs no request; each value is as old as it says in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class _Round:
     due_s: float  # when the next one begins
     own: Sequence[str] = ()  # quantities that are left for requests of their own
     fill: Sequence[str] = ()  # and for the room beside power
+    early_s: float = math.inf  # when the next one may begin already, if there is room for it
 
     @property
     def is_over(self) -> bool:
@@ -100,9 +105,9 @@ class Turns:
             size = -(-len(it.own) // -(-len(it.own) // self.most))  # as few requests as can be, of about equal size
             return Turn((), tier, tuple(it.own[:size]), ends=len(it.own) == size and not it.fill)
         for tier in self._rounds:
-            if self._rounds[tier].is_over and now_s + self._periods[Tier.POWER] / 2 >= self._rounds[tier].due_s:
-                self._begin(tier, now_s)
             it = self._rounds[tier]
+            if it.is_over and now_s + self._periods[Tier.POWER] / 2 >= min(it.due_s, it.early_s):
+                it = self._begin(tier, now_s)
             if not self._room:  # any more, for a device that has proven to take less
                 it.own, it.fill = (*it.own, *it.fill), ()
             if it.fill:
@@ -146,11 +151,13 @@ class Turns:
         takes_s = len(names) / self._room * self._periods[Tier.POWER] if self._room else 0.0
         return _Round(now_s + max(0.0, self._period_s(tier) - takes_s), own=names)
 
-    def _begin(self, tier: Tier, now_s: float) -> None:
+    def _begin(self, tier: Tier, now_s: float) -> _Round:
         names = tuple(self._names_of(tier))
         cycles = int(self._periods[tier] / self._periods[Tier.POWER] * (1 - 1 / SPARE))
         own = max(0, len(names) - self._room * cycles)
-        self._rounds[tier] = _Round(now_s + self._period_s(tier), names[:own], names[own:])
+        early_s = now_s + self._periods[tier] / EARLY if tier is Tier.SETTINGS and not own else math.inf
+        self._rounds[tier] = _Round(now_s + self._period_s(tier), names[:own], names[own:], early_s)
+        return self._rounds[tier]
 
     def _period_s(self, tier: Tier) -> float:
         return self._periods[tier] * self._rng.uniform(1 - JITTER, 1 + JITTER)
