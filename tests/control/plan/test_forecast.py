@@ -61,6 +61,25 @@ def test_people_who_are_away_are_expected_to_stay_away() -> None:
     assert paths.mean() < 0.65 * history.mean(), "not the mean of both times"
 
 
+def test_after_a_day_of_absence_the_next_one_is_likely_to_be_another() -> None:
+    history = np.concatenate([days(20, level=500), days(1, level=100)])
+    paths, likely = load_paths(history, PER_DAY, PER_DAY, days=11)
+    assert likely @ paths.mean(axis=1) < 0.6 * history.mean()
+
+
+def test_the_same_day_of_the_week_is_likelier_than_another_one() -> None:
+    history = days(22, noise=30.0)
+    _, likely = load_paths(history, PER_DAY, PER_DAY, days=20)
+    assert likely[6] > 1.5 * np.median(likely)
+
+
+def test_days_before_which_the_house_was_as_now_are_kept_and_others_left_out() -> None:
+    history = np.concatenate([days(9, level=900), days(9, level=300)])
+    paths, likely = load_paths(history, PER_DAY, PER_DAY, days=5)
+    assert paths.shape == (5, PER_DAY)
+    assert likely @ paths.mean(axis=1) == pytest.approx(days(1, level=300).mean(), rel=0.15)
+
+
 @pytest.mark.parametrize(("history", "expected"), [(np.zeros(0), UNKNOWN_W), (np.full(40, 250.0), 250.0)])
 def test_without_a_day_of_history_the_load_is_a_guess(history: np.ndarray, expected: float) -> None:
     paths, likely = load_paths(history, 12, PER_DAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from plan_problems import battery, ideal
 
 from indevolt.control.plan.choice import Choice
+from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, QUARTER, Outlook, Past, Terms, naive_foresight, past_of
 from indevolt.control.plan.plant import Passage, Plant
-from indevolt.control.plan.replay import Method, replay
+from indevolt.control.plan.replay import Method, Planning, Preparing, decide_by, race, replay, run
 from indevolt.control.plan.tuning import NEVER, tune_gate
 from indevolt.control.situation import Action
 from indevolt.errors import InvalidInput
@@ -121,6 +123,29 @@ def test_a_gate_is_chosen_by_what_it_would_have_saved() -> None:
     played = tune_gate(site, Terms(battery(soc_pct=10)), first=PER_DAY, last=6 * PER_DAY, gates=(0.01,), usual=0.002)
     assert set(played.cost_per_day) == {0.01, NEVER}
     assert played.cost_per_day[played.gate] == min(played.cost_per_day.values())
+
+
+def test_gates_that_are_tried_side_by_side_come_to_what_each_comes_to_alone() -> None:
+    site, terms = past(4), Terms(battery(soc_pct=10))
+    span = {"first": 3 * PER_DAY + 60, "last": 3 * PER_DAY + 84}
+    gates = (0.0, 0.02)
+    preparing = Preparing(site, replace(terms, gate=0.0), gates)
+    entries = [(Method.PLAN, Planning(site, replace(terms, gate=gate), preparing)) for gate in gates]
+    together = [played.cost for played in race(site, terms, entries, **span)]
+    alone = [replay(site, replace(terms, gate=gate), [Method.PLAN], **span)[0].cost for gate in gates]
+    assert together == pytest.approx(alone)
+
+
+def test_what_is_left_counts_as_it_is_worth_in_the_days_after() -> None:
+    """Before two dear days what is kept is worth more than one price says; who starts and ends alike is not affected."""
+    site, terms = past(5), Terms(battery(soc_pct=60))
+    last = 2 * PER_DAY
+    site.import_per_kwh[last:] += 1.0
+    foresight = Foresight(site, terms, PER_DAY, 4 * PER_DAY)
+    decide = decide_by(site, terms, Method.NO_BATTERY, PER_DAY, last)
+    kept = run(site, terms, Method.SELF_USE, decide, first=PER_DAY, last=last, worth=partial(foresight.worth, last))
+    assert kept.settled == 0.0
+    assert foresight.worth(last, 2400) - foresight.worth(last, 1400) > site.settled_per_kwh(PER_DAY, last)
 
 
 def test_rows_of_minutes_become_a_past() -> None:

@@ -43,6 +43,12 @@ class Programme:
     after: Numbers  # slots, regimes, levels: cost from the end of a slot on
     best: Indices  # policies, slots, regimes, levels
     gain: Numbers  # policies, slots, regimes, levels: of the choice over self-use in this slot, and the best afterwards
+    gates: Numbers  # of all policies but the last, rising
+
+    def wanting(self, gate: float) -> Programme:
+        """Return this one with only those policies that want to gain at least so much per kWh, and plain self-use."""
+        first = int(np.searchsorted(self.gates, gate - TIE))
+        return replace(self, best=self.best[first:], gain=self.gain[first:], gates=self.gates[first:]) if first else self
 
     def followed_by(self, later: Programme, since: int) -> Programme:
         """Return this one for its slots, and a later one's policies, from that one's slot ``since`` on, for what comes after."""
@@ -76,7 +82,8 @@ def programme(
     within /= within.sum(axis=1, keepdims=True)
     stays = np.where(_lit(problem), problem.persistence**effects.hours, 0.0)
     move = _Moves(problem, effects, level_wh, regimes)
-    wanted = np.array([problem.gate, *(gate for gate in gates if gate > problem.gate)])[:, None, None, None]
+    wants = np.array([problem.gate, *sorted({gate for gate in gates if gate > problem.gate})])
+    wanted = wants[:, None, None, None]
     standing = standing_costs(problem, level_wh)
     remaining, afterwards = np.empty((slots, count, levels)), np.empty((slots, count, levels))
     best = np.empty((len(wanted) + 1, slots, count, levels), dtype=np.intp)
@@ -93,7 +100,7 @@ def programme(
         best[-1, slot] = plain
         gain[:, slot] = expected[:, plain] - np.take_along_axis(expected[None], best[:, slot][:, :, None], axis=2)[:, :, 0]
         best[:, slot][gain[:, slot] < TIE] = plain
-    return Programme(level_wh, regimes, weight, remaining, afterwards, best, gain)
+    return Programme(level_wh, regimes, weight, remaining, afterwards, best, gain, wants)
 
 
 def first_costs(problem: Problem, effects: Effects, found: Programme) -> Numbers:

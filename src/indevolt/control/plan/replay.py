@@ -7,7 +7,7 @@ one price. No method looks ahead but the one that is called foresight. What was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
@@ -16,12 +16,12 @@ import numpy as np
 
 from indevolt.control.plan.choice import Choice
 from indevolt.control.plan.course import choose
-from indevolt.control.plan.effects import effects_of
+from indevolt.control.plan.effects import Effects, effects_of
 from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, Known, Outlook, Past, Terms
-from indevolt.control.plan.plant import Plant, Tally
-from indevolt.control.plan.problem import Problem
-from indevolt.control.plan.programme import Programme, programme
+from indevolt.control.plan.plant import Passage, Plant, Tally
+from indevolt.control.plan.problem import Problem, TerminalValue
+from indevolt.control.plan.programme import GATES, Programme, programme
 from indevolt.control.plan.terminal import terminal_value
 from indevolt.control.situation import Action
 
@@ -87,21 +87,45 @@ def run(past: Past, terms: Terms, method: Method, decide: Decide, *, first: int,
         last: the quarter before which to end.
         worth: of what is left at the end; None: all the same, a share of the mean price.
     """
-    battery = terms.battery
-    if method is Method.NO_BATTERY:
-        battery = replace(battery, asleep_w=0.0, awake_w=0.0)
-    plant = Plant(battery, battery_to_grid=terms.battery_to_grid)
-    start_wh = plant.stored_wh
-    taken, soc_pct = [], []
+    (replayed,) = race(past, terms, [(method, decide)], first=first, last=last, worth=worth)
+    return replayed
+
+
+def race(
+    past: Past, terms: Terms, entries: Sequence[tuple[Method, Decide]], *, first: int, last: int, worth: Worth | None = None
+) -> list[Replayed]:
+    """Run several batteries side by side, quarter by quarter, so that what they have in common is worked out once."""
+    lanes = [_Lane(method, decide, terms) for method, decide in entries]
     for quarter in range(first, last):
-        choice = decide(quarter, plant)
-        plant.run(choice, past.passage(quarter))
-        taken.append(choice)
-        soc_pct.append(plant.soc_pct)
-    left_wh = plant.stored_wh - start_wh
-    flat = left_wh / 1000 * past.settled_per_kwh(first, last)
-    settled = flat if worth is None else worth(plant.stored_wh) - worth(start_wh)
-    return Replayed(method, (last - first) / PER_DAY, plant.tally, left_wh, settled, tuple(taken), tuple(soc_pct))
+        passage = past.passage(quarter)
+        for lane in lanes:
+            lane.run(quarter, passage)
+    return [lane.result((last - first) / PER_DAY, past.settled_per_kwh(first, last), worth) for lane in lanes]
+
+
+class _Lane:
+    """One of several batteries that are run side by side."""
+
+    def __init__(self, method: Method, decide: Decide, terms: Terms) -> None:
+        battery = terms.battery
+        if method is Method.NO_BATTERY:
+            battery = replace(battery, asleep_w=0.0, awake_w=0.0)
+        self.method, self.decide = method, decide
+        self.plant = Plant(battery, battery_to_grid=terms.battery_to_grid)
+        self.start_wh = self.plant.stored_wh
+        self.taken: list[Choice] = []
+        self.soc_pct: list[float] = []
+
+    def run(self, quarter: int, passage: Passage) -> None:
+        choice = self.decide(quarter, self.plant)
+        self.plant.run(choice, passage)
+        self.taken.append(choice)
+        self.soc_pct.append(self.plant.soc_pct)
+
+    def result(self, days: float, per_kwh: float, worth: Worth | None) -> Replayed:
+        left_wh = self.plant.stored_wh - self.start_wh
+        settled = left_wh / 1000 * per_kwh if worth is None else worth(self.plant.stored_wh) - worth(self.start_wh)
+        return Replayed(self.method, days, self.plant.tally, left_wh, settled, tuple(self.taken), tuple(self.soc_pct))
 
 
 def decide_by(past: Past, terms: Terms, method: Method, first: int, last: int) -> Decide:
@@ -148,44 +172,78 @@ class PriceRule:
         return Choice(Action.SELF_USE)
 
 
-class Planning:
-    """The programme: whole every hour, and its next hours every quarter with what is running now."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All of a plan but the charge of the battery that it is for, and what that wants to gain."""
 
-    def __init__(self, past: Past, terms: Terms) -> None:
-        self.outlook, self.terms = Outlook(past), terms
+    problem: Problem
+    terminal: TerminalValue
+    effects: Effects
+    found: Programme
+
+
+class Preparing:
+    """The programme: whole every hour, and its next hours every quarter with what is running now.
+
+    It is the same for all batteries of one kind at one site, so several that differ only in what they want to gain share it.
+    """
+
+    def __init__(self, past: Past, terms: Terms, gates: Sequence[float] = ()) -> None:
+        """Prepare for all of these gates."""
+        self.outlook = Outlook(past)
+        # Within its bounds, so that all plans of a day have the same levels.
+        self.terms = replace(terms, battery=replace(terms.battery, soc_pct=terms.battery.floor_pct))
+        self.gates = (*gates, *GATES)
+        self._least = min((terms.gate, *gates))
         self._whole: tuple[int, Programme] | None = None
+        self._last: tuple[int, Prepared] | None = None
+
+    def at(self, quarter: int) -> Prepared:
+        """Return what is prepared for a quarter; later ones follow."""
+        if self._last is None or self._last[0] != quarter:
+            self._last = quarter, self._prepare(quarter)
+        return self._last[1]
+
+    def _prepare(self, quarter: int) -> Prepared:
+        since = FULL_EVERY if self._whole is None else quarter - self._whole[0]
+        if self._whole is None or since >= FULL_EVERY:
+            problem = self._problem(self.outlook.known(quarter, HORIZON))
+            terminal, effects = terminal_value(problem), effects_of(problem)
+            found = programme(problem, effects, terminal, gates=self.gates)
+            self._whole = quarter, found
+        else:
+            problem = self._problem(self.outlook.known(quarter, HORIZON - since))
+            terminal, effects = terminal_value(problem), effects_of(problem)
+            near, whole = problem.first(NEAR), self._whole[1]
+            found = programme(near, effects_of(near), terminal, gates=self.gates, ahead=whole.after[since + NEAR - 1])
+            found = found.followed_by(whole, since + NEAR)
+        return Prepared(problem, terminal, effects, found)
+
+    def _problem(self, known: Known) -> Problem:
+        return Problem(
+            slots=known.slots,
+            scenarios=known.scenarios(),
+            battery=self.terms.battery,
+            battery_to_grid=self.terms.battery_to_grid,
+            grid_charging=self.terms.grid_charging,
+            gate=self._least,
+        )
+
+
+class Planning:
+    """What the first slot of a plan says, planned anew each quarter."""
+
+    def __init__(self, past: Past, terms: Terms, preparing: Preparing | None = None) -> None:
+        """Plan with a gate; with what is prepared for several, or alone."""
+        self.terms, self.preparing = terms, preparing or Preparing(past, terms)
         self._running: Action | None = None
 
     def __call__(self, quarter: int, plant: Plant) -> Choice:
         """Plan, and return the first choice of the plan."""
-        since = FULL_EVERY if self._whole is None else quarter - self._whole[0]
-        if self._whole is None or since >= FULL_EVERY:
-            problem = self._problem(self.outlook.known(quarter, HORIZON), plant)
-            terminal = terminal_value(problem)
-            effects = effects_of(problem)
-            found = programme(problem, effects, terminal)
-            self._whole = quarter, found
-        else:
-            problem = self._problem(self.outlook.known(quarter, HORIZON - since), plant)
-            terminal = terminal_value(problem)
-            effects, near = effects_of(problem), problem.first(NEAR)
-            whole = self._whole[1]
-            found = programme(near, effects_of(near), terminal, ahead=whole.after[since + NEAR - 1])
-            found = found.followed_by(whole, since + NEAR)
-        choice = effects.choices[choose(problem, effects, found, terminal).first]
+        prepared, battery = self.preparing.at(quarter), self.terms.battery
+        soc_pct = min(max(plant.soc_pct, battery.floor_pct), battery.ceiling_pct)
+        problem = replace(prepared.problem, battery=replace(battery, soc_pct=soc_pct), gate=self.terms.gate, running=self._running)
+        found = prepared.found.wanting(self.terms.gate)
+        choice = prepared.effects.choices[choose(problem, prepared.effects, found, prepared.terminal).first]
         self._running = choice.action
         return choice
-
-    def _problem(self, known: Known, plant: Plant) -> Problem:
-        # Exactly within its bounds, so that all plans of a day have the same levels.
-        battery = self.terms.battery
-        soc_pct = min(max(plant.soc_pct, battery.floor_pct), battery.ceiling_pct)
-        return Problem(
-            slots=known.slots,
-            scenarios=known.scenarios(),
-            battery=replace(battery, soc_pct=soc_pct),
-            battery_to_grid=self.terms.battery_to_grid,
-            grid_charging=self.terms.grid_charging,
-            gate=self.terms.gate,
-            running=self._running,
-        )

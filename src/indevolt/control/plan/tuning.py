@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from indevolt.control.plan.past import PER_DAY, Past, Terms
-from indevolt.control.plan.replay import Method, replay
+from indevolt.control.plan.replay import Decide, Method, Planning, Preparing, decide_by, race
 
 GATES: Final = (0.0, 0.01, 0.02, 0.04)  # per kWh; from believing all to believing little
 NEVER: Final = 1.0  # per kWh: no spread of prices is worth it, so this is plain self-use
@@ -32,10 +32,9 @@ def tune_gate(past: Past, terms: Terms, *, first: int, last: int, gates: Sequenc
     days = (last - first) / PER_DAY
     if days < LEAST_DAYS:
         return Tournament(usual, {}, days)
-    costs = {}
-    for gate in gates:
-        (played,) = replay(past, replace(terms, gate=gate), [Method.PLAN], first=first, last=last)
-        costs[gate] = played.cost_per_day
-    (plain,) = replay(past, terms, [Method.SELF_USE], first=first, last=last)
-    costs[NEVER] = plain.cost_per_day
+    preparing = Preparing(past, replace(terms, gate=min(gates)), gates)
+    entries: list[tuple[Method, Decide]] = [(Method.PLAN, Planning(past, replace(terms, gate=gate), preparing)) for gate in gates]
+    entries.append((Method.SELF_USE, decide_by(past, terms, Method.SELF_USE, first, last)))
+    played = race(past, terms, entries, first=first, last=last)
+    costs = {gate: each.cost_per_day for gate, each in zip((*gates, NEVER), played, strict=True)}
     return Tournament(min(costs, key=lambda gate: costs[gate]), costs, days)
