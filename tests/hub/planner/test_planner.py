@@ -53,6 +53,17 @@ async def test_the_further_a_plan_looks_the_fewer_days_it_reckons_with(horizon_h
         assert sum(each.weight for each in problem.scenarios) == pytest.approx(SORTS_OF_WEATHER)
 
 
+async def test_what_the_last_plan_runs_is_told_to_the_next_one_so_that_it_is_not_changed_for_nothing() -> None:
+    async with plan_home(service=False, plan=PlanConfig()) as it:
+        now = it.hub.clock.now()
+        assert problem_of(await facts_of(it.hub, now)).running is None
+        plan, _ = await make(it.hub, now)
+        it.hub.planner.plan = plan
+        assert problem_of(await facts_of(it.hub, now)).running is plan.slots[0].action
+        later = now + TOO_OLD + QUARTER
+        assert problem_of(await facts_of(it.hub, later)).running is None, "a plan that is too old runs nothing"
+
+
 async def test_the_battery_is_what_the_device_says() -> None:
     async with plan_home(service=False, control=ControlConfig(reserve_pct=20.0, ceiling_pct=90.0, output_limit_w=800.0)) as it:
         battery = (await facts_of(it.hub, it.hub.clock.now())).battery

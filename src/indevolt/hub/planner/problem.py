@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from indevolt.battery import Quality
 from indevolt.control.plan.forecast import load_paths, pv_paths, scenarios
 from indevolt.control.plan.problem import BatteryModel, PeakTariff, Pin, Problem, Scenario, Slot
-from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Target
+from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Action, Target
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.planner.calibration import Calibration, calibrations
@@ -64,6 +64,7 @@ class Facts:
     targets: Sequence[Target] = ()
     calibrations: Sequence[Calibration] = ()
     peak: PeakTariff | None = None
+    running: Action | None = None  # what the last plan has it do now
     notes: tuple[str, ...] = ()
 
 
@@ -100,6 +101,7 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         notes.append("there is less than a day of history, so that the load is a guess")
     if not all(each.known for each in prices):
         notes.append("some prices are guessed from past days")
+    ordered = hub.planner.slot_at(now)
     return Facts(
         at=now,
         battery=_at_its_best(battery, passing, hub.config.control),
@@ -117,6 +119,7 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         targets=targets_of(hub, now, end),
         calibrations=await calibrations(hub, now, notes),
         peak=await monthly_peak(hub, now, notes),
+        running=None if ordered is None else ordered.action,
         notes=tuple(notes),
     )
 
@@ -149,6 +152,7 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
         feed_in_cap_w=math.inf if control.feed_in_limit_w is None else control.feed_in_limit_w,
         peak=facts.peak,
         targets=tuple(Target(each.soc_pct, each.by.astimezone(facts.zone)) for each in wanted_of(facts)),
+        running=facts.running,
         gate=facts.gate,
         zone=facts.zone,
     )
