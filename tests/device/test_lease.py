@@ -267,6 +267,21 @@ async def test_a_loop_keeps_to_the_budget(bench: Bench) -> None:
     assert len(bench.orders) == 400
 
 
+async def test_a_loop_that_has_to_let_go_does_so_even_though_the_budget_is_spent(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease(ttl=timedelta(hours=2)) as lease:
+            await lease.command(Discharge(500, 10))
+            for number in range(399):
+                await bench.clock.sleep(2)
+                await lease.adjust(Discharge(500 + number % 100, 10))
+            with pytest.raises(BudgetSpent):
+                await lease.adjust(Discharge(300, 10))
+            assert (await lease.adjust(Hold(), safety=True)).stage is not Stage.REFUSED
+            assert lease.sent == Hold()
+
+    await bench.passing(session())
+
+
 async def test_the_journal_tells_who_why_before_after_and_outcome(bench: Bench) -> None:
     async def session() -> None:
         async with bench.lease(actor="evening script") as lease:

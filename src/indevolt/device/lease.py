@@ -176,18 +176,23 @@ class Lease:
         async with self._busy:
             return await self._while_held(self._command(command, reason, for_good=for_good, safety=safety, tell=tell))
 
-    async def adjust(self, command: Command, *, reason: str = "") -> Outcome:
+    async def adjust(self, command: Command, *, reason: str = "", safety: bool = False) -> Outcome:
         """Change what stands, for a loop that follows the house: without looking first, and without waiting for the proof.
 
         Power is lowered and bounded as for :meth:`command`, by what was read last; the readings that follow show whether it was
         taken. Where real-time mode has not been shown yet, or the last reading is too old, it is a :meth:`command`.
+
+        Args:
+            command: what to do.
+            reason: why, for the journal.
+            safety: write even though the budget is spent.
 
         Raises:
             LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
             IndevoltError: as for :meth:`Device.post`.
         """
         async with self._busy:
-            return await self._while_held(self._adjust(command, reason))
+            return await self._while_held(self._adjust(command, reason, safety=safety))
 
     async def write(self, name: str, *values: Value, reason: str = "", for_good: bool = False, safety: bool = False) -> Outcome:
         """Write a setting and return what became of it; see :meth:`Device.write`.
@@ -299,11 +304,11 @@ class Lease:
         self._others.echoes.expect(self._account.prepare(self.device, steps, writes, before), None)
         self._wrote_s = now_s
 
-    async def _adjust(self, command: Command, reason: str) -> Outcome:
+    async def _adjust(self, command: Command, reason: str, *, safety: bool) -> Outcome:
         now_s = self._clock.monotonic()
         fresh = self._soc is not None and now_s - self._soc[1] <= FRESH_S
         if self._soc is None or not fresh or not self._in_realtime or self._limits is None or self.sent is None:
-            return await self._command(command, reason)
+            return await self._command(command, reason, safety=safety)
         self._others.respect()
         lowered, notes = within_limits(command, self._limits)
         near = bounded(lowered, self.sent, self._soc[0], self.bounds)
@@ -311,7 +316,8 @@ class Lease:
         if near == self.sent or len(steps) != 1:
             self.wanted = command
             return Outcome(Stage.CONFIRMED, self._account.record.wrote, notes=(*notes, SO_ALREADY))
-        self._account.spend(steps[0].wanted)
+        if not safety:
+            self._account.spend(steps[0].wanted)
         before = self._account.record.wrote
         self._account.alter(steps[0])
         self._wrote_s, self.sent = now_s, None

@@ -334,7 +334,7 @@ class UnitSteering:
                 self.trouble = None
                 return TEND_S
             if override is None or override.id not in self._first:
-                outcome = await lease.adjust(wish.command, reason=wish.why)
+                outcome = await lease.adjust(wish.command, reason=wish.why, safety=wish.urgent)
             else:  # somebody waits for the proof
                 self._chronicle.actor = override.by
                 tell = partial(self._progress, override)
