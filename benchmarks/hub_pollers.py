@@ -112,13 +112,14 @@ class InTurns:
     async def _go_on(self, first: Poll, poll: Poll) -> None:
         chance = random.Random()
         await first()
-        await asyncio.sleep(on_beat(time.monotonic() + chance.uniform(0.0, EVERY_S)) - time.monotonic())
+        due_s = on_beat(time.monotonic() + chance.uniform(0.0, EVERY_S))
         self._ready += 1
         while True:
-            began_s = time.monotonic()
+            await asyncio.sleep(due_s - time.monotonic())
+            planned_s = max(due_s, time.monotonic() - BEAT_S)  # as keepers do, so that being late does not add up
             await poll()
             self._polls += 1
-            await asyncio.sleep(on_beat(began_s + EVERY_S * chance.uniform(0.95, 1.05)) - time.monotonic())
+            due_s = on_beat(planned_s + EVERY_S * chance.uniform(0.95, 1.05))
 
     def polls(self) -> int:
         """See Poller."""

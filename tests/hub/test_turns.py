@@ -127,6 +127,19 @@ def test_what_is_too_much_for_the_room_beside_power_has_a_request_of_its_own_rig
     assert all(min(at_s - each for each in power if each < at_s) < 1.5 for at_s, _ in alone)
 
 
+def test_a_loop_that_comes_late_to_its_turns_asks_as_often_as_ever() -> None:
+    day = usual()
+    late = random.Random(2)
+    for _ in range(2000):
+        day.now_s = max(day.now_s, day.turns.due_s(day.now_s)) + late.uniform(0.0, 0.9 * BEAT_S)
+        turn = day.turns.next(day.now_s)
+        day.log.append((day.now_s, turn))
+        day.turns.done(turn, day.now_s)
+        day.now_s += REPLY_S
+    times = [at_s for at_s in day.times(Tier.POWER) if at_s > day.start_s + 60]
+    assert (times[-1] - times[0]) / (len(times) - 1) == pytest.approx(5.0, rel=0.005)
+
+
 def test_a_turn_that_brought_nothing_comes_again_later() -> None:
     day = usual()
     day.live(30)

@@ -128,7 +128,9 @@ class Turns:
         self._own_turns = 0
         earliest = 1 - JITTER if self._shifted else 0.0
         self._shifted = True
-        self._power_s = _on_beat(began_s + self._periods[Tier.POWER] * self._rng.uniform(earliest, 1 + JITTER))
+        # A loop that comes late to its turns must not make each cycle that much longer; what is more than a beat late begins anew.
+        planned_s = self._power_s if 0.0 <= began_s - self._power_s <= BEAT_S else began_s
+        self._power_s = _on_beat(planned_s + self._periods[Tier.POWER] * self._rng.uniform(earliest, 1 + JITTER))
 
     def put_off(self, until_s: float) -> None:
         """Read nothing before a moment, after a turn that brought nothing."""
