@@ -14,6 +14,7 @@ from indevolt.catalogue import load
 from indevolt.control.load_curve import NAMES
 from indevolt.control.plan.planned import Balance, Band, Plan, PlannedSlot
 from indevolt.control.situation import Action, PlanSlot
+from indevolt.hub.api.plan_bodies import load_curves
 from indevolt.hub.config import Config
 from indevolt.hub.steer.curve import APART_S
 
@@ -65,7 +66,10 @@ async def test_what_the_plan_gives_is_laid_in_one_write_and_what_was_there_comes
         assert curve(house)[20:24] == (400, 400, 0, 650), "half hours from 10:00 on, by the clock of the device"
         assert sum(curve(house)) == 1450, "0 W for all that is not planned"
         assert curve_writes(house) == [(0, 24)], "one write, from the first point that differs to the last"
-        assert it.unit.curve.laid == tuple(map(int, curve(house)))
+        (told,) = [each for each in load_curves(it.hub) if each.device == it.keeper.id]
+        assert told.watts == list(map(int, curve(house)))
+        assert told.laid_at is not None
+        assert told.reason == ""
         assert it.unit.lease is not None
         assert house.mode == "self_use"
         assert not it.unit.commands

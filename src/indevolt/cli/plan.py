@@ -102,13 +102,21 @@ def plan_command(
         show(console, table)
     _totals(told, console)
     if source is None:
-        for each in told["targets"]:
-            console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
-        gate = told["gate"]
-        text = f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}"
-        console.print(line(text, "dim"))
+        _surroundings(told, console)
     for text in told["notes"]:
         console.print(line(f"{note} {text}"))
+
+
+def _surroundings(told: Mapping[str, Any], console: Any) -> None:  # noqa: ANN401 - rich's
+    """Tell what the owner wants beside the plan, and how much a plan has to promise."""
+    for each in told["targets"]:
+        console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
+    for each in told["load_curves"]:
+        since = f"as planned at {_clock(each['laid_at'], _zone(told['time_zone']))}" if each["laid_at"] else "not as planned"
+        console.print(line(f"load curve of {each['device']}: {since}{': ' + each['reason'] if each['reason'] else ''}"))
+    gate = told["gate"]
+    text = f"self-use is left only for {gate['per_kwh']:g} {told['currency']}/kWh and more: {gate['reason']}"
+    console.print(line(text, "dim"))
 
 
 def _of_hub(hub: HubAt, reserve_pct: float | None, battery: BatteryGiven, given: Mapping[str, Any], *, dry: bool) -> Any:  # noqa: ANN401 - JSON
