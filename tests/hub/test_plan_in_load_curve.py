@@ -179,6 +179,21 @@ async def test_without_the_owners_word_nothing_is_written(house: House) -> None:
         assert house.wire.writes == []
 
 
+async def test_what_a_hub_left_there_that_could_not_put_it_back_comes_back_with_the_next(house: House) -> None:
+    house.simulator.set(NAMES[40], 300)
+    async with house.hub(automatic=True, curve=True, poll_s=30.0) as it:
+        await planned(house, it, [400.0] * 48)
+        assert set(curve(house)) == {400}
+        house.simulator.faults.add("silent")  # from here on nothing reaches it, as if the hub had no power any more
+        await house.clock.advance(60)
+    assert set(curve(house)) == {400}
+    house.simulator.faults.clear()
+    async with house.hub(automatic=True, poll_s=30.0):
+        await house.clock.advance(120)
+        assert curve(house) == (*ZEROS[:40], 300, *ZEROS[41:])
+        assert curve_writes(house) == [(0, 48), (0, 48)]
+
+
 DEVICE = {"name": "cellar", "host": "192.168.1.50", "control": True, "plan_in_load_curve": True}
 FIXED = {"kind": "fixed", "import_price": 0.3}
 AUTOMATIC = {"control": {"automatic": True}, "tariff": FIXED}
