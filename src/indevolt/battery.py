@@ -11,7 +11,7 @@ Two rules hold everywhere above the wire:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
@@ -94,6 +94,11 @@ class Row(Mapping[str, Sample]):
         index = self.columns.index.get(name)
         return None if index is None else self.told[index]
 
+    def tell(self, names: Iterable[str]) -> list[Value | None]:
+        """Return several values, None where there is none."""
+        index, told = self.columns.index, self.told
+        return [None if (at := index.get(name)) is None else told[at] for name in names]
+
     def live(self) -> dict[str, Value]:
         """Return the values of what is live, by name."""
         found = {name: value for name, value in zip(self.columns.names, self.told, strict=True) if value is not None}
@@ -126,6 +131,12 @@ class Reading(Mapping[str, Sample]):
             return self.samples.value(name)
         sample = self.samples.get(name)
         return None if sample is None else sample.value
+
+    def tell(self, names: Iterable[str]) -> list[Value | None]:
+        """Return several values at once, as :meth:`value` does one."""
+        if isinstance(self.samples, _AT_ONCE):
+            return self.samples.tell(names)
+        return [self.value(name) for name in names]
 
     def live(self) -> dict[str, Value]:
         """Return the values of what is live, by name."""
@@ -178,6 +189,11 @@ class Shares(Mapping[str, Sample]):
     def value(self, name: str) -> Value | None:
         """Return the value, or None where there is none."""
         return next((value for reading in self.readings if (value := reading.value(name)) is not None), None)
+
+    def tell(self, names: Iterable[str]) -> list[Value | None]:
+        """Return several values, None where there is none."""
+        live = self.live()
+        return [live.get(name) for name in names]
 
     def live(self) -> dict[str, Value]:
         """Return the values of what is live, by name."""

@@ -178,7 +178,7 @@ class _Watch:
 
     async def read(self, device: str, tier: Tier, reading: Reading) -> None:
         """Look for faults that a device reports, and for limits that somebody changed."""
-        told, faults = [reading.value(name) for name in _WATCHED], self._faults.setdefault(device, {})
+        told, faults = reading.tell(_WATCHED), self._faults.setdefault(device, {})
         if told == self._told.get((device, tier)) and not faults and (device, What.ALARM) not in self._alerts.active:
             return  # the usual case: nothing new, nothing wrong, and nothing that is to end
         self._told[device, tier] = told

@@ -18,6 +18,12 @@ from indevolt.store import Store
 SAVE_EVERY_S: Final = 60.0
 WIDEST_POWER_W: Final = 10_000.0  # of any product, for counters of a device whose product is unknown
 _COLUMNS: Final = Columns.of(DERIVED_UNITS)
+_ASKED: Final = (
+    # what a family does not have is None
+    *("battery_power", "battery_soc", "meter_power", "pv_power_total", "total_dc_output_power"),
+    *("ac_power", "ac_output_power", "ac_input_power"),
+    *COUNTED.values(),
+)
 
 
 class Books:
@@ -63,19 +69,17 @@ class Books:
 
     def work_out(self, reading: Reading, *, alone: bool) -> Reading:
         """Return what a reading of the power tier leads to; ``alone`` as for :meth:`Derivation.cycle`."""
+        told = {
+            name: float(it) for name, it in zip(_ASKED, reading.tell(_ASKED), strict=True) if type(it) is int or type(it) is float
+        }
         powers = Powers(
-            battery_w=reading.number("battery_power"),
-            ac_w=ac_power(reading.number),
-            pv_w=_first(reading, "pv_power_total", "total_dc_output_power"),
-            grid_w=reading.number("meter_power"),
-            soc_pct=reading.number("battery_soc"),
+            battery_w=told.get("battery_power"),
+            ac_w=ac_power(told.get),
+            pv_w=told.get("pv_power_total", told.get("total_dc_output_power")),
+            grid_w=told.get("meter_power"),
+            soc_pct=told.get("battery_soc"),
         )
-        totals = {name: number for name in COUNTED.values() if (number := reading.number(name)) is not None}
-        found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=alone)
+        found = self.derivation.cycle(powers, told, self._clock.monotonic(), alone=alone)
         odd = {name: Quality.NOT_AVAILABLE for name in _COLUMNS.names if name not in found}
         row = Row(_COLUMNS, tuple(map(found.get, _COLUMNS.names)), reading.at, odd)
         return Reading(self._name, reading.family, reading.at, row)
-
-
-def _first(reading: Reading, *names: str) -> float | None:
-    return next((number for name in names if (number := reading.number(name)) is not None), None)
