@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -236,10 +237,16 @@ async def test_a_pack_that_is_missing_in_one_reading_stays(tmp_path: Path) -> No
             assert (config_topic("sensor", "pack1_soc"), b"") not in listener.heard
 
 
+def _asked(update: Update, since: datetime) -> bool:
+    """Whether a reading of the packs asked for that pack since then."""
+    return update.tier is Tier.PACKS and "pack1_soc" in update.reading and update.reading["pack1_soc"].at > since
+
+
 async def until_packs(home: MqttHome, listener: Listener, *, there: bool) -> None:
-    """Let the next reading of the packs pass and be told, and no more."""
+    """Let the next reading that asks for that pack pass and be told, and no more; one may still hold what was read just before."""
+    began = home.clock.now()
     with home.hub.bus.subscribe(Update, size=1000) as updates:
-        while not any(update.tier is Tier.PACKS for update in updates.take()):
+        while not any(_asked(update, began) for update in updates.take()):
             await home.pass_time(5)
     await listener.until(lambda: ("pack1_soc" not in listener.json(f"{CELLAR}/state/packs")["quality"]) is there)
 
