@@ -277,7 +277,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two cases of two days, to see in a minute or two that it works")
     parser.add_argument("--weeks", choices=["benchmark", "development"], default="benchmark", help="those that count, or others")
     parser.add_argument("--only", default="", help="cases whose name contains this, such as 'July, 4'")
-    parser.add_argument("--who", choices=WHO, nargs="*", default=WHO, help="only these contestants")
+    parser.add_argument("--who", choices=WHO, nargs="*", default=WHO, help="only these contestants; none: print what is kept")
     parser.add_argument("--days", type=int, default=REPLAYED_DAYS, help="days of each case")
     parser.add_argument("--every", type=int, default=4, help="quarters of an hour between two plans of MILP and EMHASS")
     parser.add_argument("--jobs", type=int, default=1, help="cases at a time")
@@ -304,7 +304,7 @@ def main() -> None:
         )
         with ProcessPoolExecutor(asked.jobs) as pool:
             runs = kept_in(asked.keep)
-            for case, more in zip(cases, pool.map(measure, cases), strict=True):
+            for case, more in zip(cases, pool.map(measure, cases), strict=True) if asked.who else ():
                 keep(asked.keep, more)
                 runs += more
                 print(f"{case}: measured", file=sys.stderr, flush=True)
