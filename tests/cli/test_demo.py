@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from datetime import timedelta
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from indevolt.demo import running, settled
 from indevolt.hub.events import Noted, Steered
@@ -106,3 +110,17 @@ def test_it_names_the_scenarios_that_there_are() -> None:
     ran = demo("--scenario", "moonlight", "--count", "1")
     assert ran.returncode == 2
     assert "winter-day" in ran.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+def test_told_to_end_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "demo", "--no-discovery"], stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("The demo home")
+        assert [path.name.startswith("indevolt-demo-") for path in tmp_path.iterdir()] == [True]
+        process.terminate()
+        process.stdout.read()
+        assert process.wait(60) == -signal.SIGTERM
+    assert not list(tmp_path.iterdir())

@@ -130,6 +130,7 @@ def _of_file(file: Path, given: Mapping[str, Any]) -> _Site:
 def _of_hub(hub: HubAt, days: int) -> _Site:
     """Return what a hub kept of its site: the last days in one piece, at the prices that it knew."""
     from indevolt.control.plan.past import past_of
+    from indevolt.hub.planner.quarters import on_grid, quarters
     from indevolt.hub.planner.site_past import bridged, unbroken_from
 
     told = hub.get("plan")
@@ -143,13 +144,13 @@ def _of_hub(hub: HubAt, days: int) -> _Site:
     times = [datetime.fromisoformat(text).astimezone(UTC) for text in history["times"]]
     if all(value is None for value in history["columns"]["house_power"]):
         raise InvalidInput("the hub has no history of its site", remedy="Give it some days, or give a file.")
-    count = round((times[-1] - times[0]).total_seconds() / _QUARTER_S) + 1
-    grid = [times[0] + number * timedelta(seconds=_QUARTER_S) for number in range(count)]
-    load, sun = (_by_time(times, history["columns"][name], grid) for name in ("house_power", "solar_power"))
-    rates = _rates(hub, grid[0], grid[-1] + timedelta(seconds=_QUARTER_S))
+    until = times[-1] + timedelta(seconds=_QUARTER_S)
+    grid = quarters(times[0], until)
+    load, sun = (on_grid(times, history["columns"][name], grid) for name in ("house_power", "solar_power"))
+    rates = _rates(hub, grid[0], until)
     first = unbroken_from(load, [at in rates for at in grid])
-    if count - first < _LEAST_DAYS * 96:
-        facts = f"of the last {days} days, {(count - first) / 96:.1f} have history without a long gap, and prices"
+    if len(grid) - first < _LEAST_DAYS * 96:
+        facts = f"of the last {days} days, {(len(grid) - first) / 96:.1f} have history without a long gap, and prices"
         raise InvalidInput(facts, remedy="It needs two; or give a file.")
     span = grid[first:]
     columns = {
@@ -167,11 +168,6 @@ def _of_hub(hub: HubAt, days: int) -> _Site:
     figures = None if battery is None else {name: float(battery[name]) for name in names}
     past = replace(past, start=past.start.astimezone(zone))
     return _Site(past, told["currency"], figures, told["reserve_pct"], tuple(notes))
-
-
-def _by_time(times: Sequence[datetime], values: Sequence[float | None], grid: Sequence[datetime]) -> list[float | None]:
-    known = dict(zip(times, values, strict=True))
-    return [known.get(at) for at in grid]
 
 
 def _rates(hub: HubAt, start: datetime, end: datetime) -> dict[datetime, tuple[float, float]]:

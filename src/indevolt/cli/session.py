@@ -18,6 +18,7 @@ from indevolt.cli.options import Link
 from indevolt.cli.screen import waiting
 from indevolt.clock import Clock, SystemClock
 from indevolt.device import Device, connect
+from indevolt.device.signals import ending_on_signals
 from indevolt.errors import Unauthorized
 from indevolt.protocol.discovery import PORT, REPLY_PORT
 
@@ -57,9 +58,14 @@ def open_device(link: Link, given: Environment) -> AbstractAsyncContextManager[D
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the fastest loop there is; Ctrl-C ends it cleanly."""
+    """Run a coroutine on the fastest loop there is; Ctrl-C ends it cleanly, and so does being told to end."""
+
+    async def ending() -> T:
+        with ending_on_signals():
+            return await main
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
+        return runner.run(ending())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -8,12 +8,8 @@ that could not do so says it, and leaves its record for the watchdog.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +19,7 @@ from indevolt.control.ledger import Room
 from indevolt.device.account import Account, Hear
 from indevolt.device.lease import Lease, Look
 from indevolt.device.lock import BEAT_S, Holder, LeaseFile, lease_folder
+from indevolt.device.signals import ending_on_signals
 from indevolt.errors import IndevoltError, LeaseLost
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ async def holding(
             await lease.restore(restore_s, "left behind by an earlier lease")
         lease.begin(Holder.here(actor, clock.now()), device.address, reason, ttl)
         async with _looked_after(lease, files, clock, restore_s):
-            with _ending_on_signals():
+            with ending_on_signals():
                 try:
                     yield lease
                 finally:
@@ -125,31 +122,3 @@ async def _finished(lease: Lease, restore_s: float) -> None:
             raise
         await task
         raise
-
-
-@contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that is closed, end the body like a cancellation, and the process after that.
-
-    Only where nobody else sees to that signal, and not on Windows, which has none to heed.
-    """
-    this, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if this is None or threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
-        yield
-        return
-    told: list[int] = []
-
-    def heed(number: int) -> None:
-        told.append(number)
-        this.cancel()
-
-    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
-    for each in ours:
-        loop.add_signal_handler(each, heed, each)
-    try:
-        yield
-    finally:
-        for each in ours:
-            loop.remove_signal_handler(each)
-        if told:
-            os.kill(os.getpid(), told[0])

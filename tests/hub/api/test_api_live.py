@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -185,9 +186,12 @@ async def test_a_heartbeat_comes_when_nothing_happens() -> None:
 
 async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> None:
     feed = it.app.state.feed
-    _, slow = await asyncio.open_connection("127.0.0.1", it.port, limit=1024)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes in megabytes for it
+    connection.connect(("127.0.0.1", it.port))
+    _, slow = await asyncio.open_connection(sock=connection, limit=1024)
     slow.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    async with listening(it, "?kind=reading") as stream, asyncio.timeout(3 * PATIENCE_S):
+    async with listening(it, "?kind=reading") as stream, asyncio.timeout(12 * PATIENCE_S):
         await until(lambda: feed.listeners == 2)
         names: dict[str, Any] = {f"name_{number}": 1.0 for number in range(300)}
         number = 0

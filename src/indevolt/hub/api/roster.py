@@ -104,7 +104,7 @@ class NewDevice(BaseModel):
             raise RequestValidationError(found) from None
 
 
-class TrialBody(BaseModel):
+class AnsweredBody(BaseModel):
     """What a device answered; it was not connected."""
 
     dry_run: bool = True
@@ -145,7 +145,9 @@ async def get_discovery(
     return reply(request, body)
 
 
-@router.post("/devices", response_model=ConnectedBody | TrialBody, status_code=201, responses={200: {"model": TrialBody}, **_TRIED})
+@router.post(
+    "/devices", response_model=ConnectedBody | AnsweredBody, status_code=201, responses={200: {"model": AnsweredBody}, **_TRIED}
+)
 async def connect_device(
     hub: HubOf,
     caller: Admin,
@@ -159,7 +161,7 @@ async def connect_device(
     roster.check(device)
     identity = await tried(device, hub.clock)
     if dry_run:
-        return Response(TrialBody(identity=_identity(identity)).model_dump_json(), 200, media_type=JSON)
+        return Response(AnsweredBody(identity=_identity(identity)).model_dump_json(), 200, media_type=JSON)
     await roster.add(device)
     text = f"connected {device.address} as {device.name}: {identity.title}, serial number {identity.serial}"
     await hub.journal.note(Kind.HUB, text, device=device.name, actor=caller.actor, control=device.control)
