@@ -103,7 +103,7 @@ class Identification:
         self._step = step = None if loud else self._step
         if step is None or before is None:
             return False
-        moved, known = grid_w - before[1], self.dynamics
+        moved, known, was = grid_w - before[1], self.dynamics, self.dynamics
         for index, track in enumerate(self._tracks):
             rest = moved + known.at_meter(track.level_w(at_s)) - known.at_meter(track.level_w(before[0]))
             step.rest_w2[index] += min(rest * rest, LOUD_W * LOUD_W)
@@ -115,9 +115,10 @@ class Identification:
         self._step = None
         if step.samples >= SAMPLES_LEAST:
             self._steps.append(step)
-        found = self._judged()
-        changed, self.dynamics = found != self.dynamics, found
-        return changed
+            self._judge()
+        known = self.dynamics
+        self.dynamics = replace(known, gain=self._gain(1, self._first.gain), charge_gain=self._gain(-1, self._first.charge_gain))
+        return self.dynamics != was
 
     def _weigh(self, step: _Step, before: tuple[float, float], now: tuple[float, float]) -> None:
         """Let a step count for the gain, from just before it shows until it is done: on the way only the slope shows."""
@@ -134,12 +135,13 @@ class Identification:
             own, along = self._fit[way]
             self._fit[way] = (own + (level - was) ** 2, along - moved * (level - was))
 
-    def _judged(self) -> Dynamics:
+    def _judge(self) -> None:
+        """Believe the candidate that has proven itself, if one has."""
         known, present = self.dynamics, _nearest(self.dynamics)
         clean = [step for step in self._steps if step.is_clean]
         steps = clean if len(clean) >= STEPS_CLEAN else self._steps
         if sum(step.power_w**2 for step in steps) < ENOUGH_W2:
-            return known
+            return
         sums = [math.fsum(rests) for rests in zip(*(step.rest_w2 for step in steps), strict=True)]
         best = min(range(len(sums)), key=sums.__getitem__)
         same = min(_of_slope(known.slew_w_per_s), key=sums.__getitem__)
@@ -150,14 +152,8 @@ class Identification:
             known = replace(known, dead_s=CANDIDATES[best][0], slew_w_per_s=CANDIDATES[best][1])
             self._fit = dict.fromkeys(self._fit, (0.0, 0.0))  # what was seen of the gain went by another track
         elif not known.identified and not all(_is_better(present, far, steps) for far in _apart(present)):
-            return known
-        return replace(
-            known,
-            gain=self._gain(1, self._first.gain),
-            charge_gain=self._gain(-1, self._first.charge_gain),
-            margin_s=min(known.margin_s, KNOWN_MARGIN_S),
-            identified=True,
-        )
+            return
+        self.dynamics = replace(known, margin_s=min(known.margin_s, KNOWN_MARGIN_S), identified=True)
 
     def _gain(self, way: int, first: float) -> float:
         """Return the gain of one direction: what was seen of it, and the first one with a weight of its own."""
