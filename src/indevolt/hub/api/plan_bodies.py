@@ -294,8 +294,13 @@ def load_curves(hub: Hub) -> list[LoadCurveBody]:
 
 
 def _gate(hub: Hub) -> GateBody:
-    tuned, usual = hub.planner.tuned, hub.config.plan.gate
-    untuned = "no night has tried gates yet" if hub.config.plan.tune else "the owner's; it is not tuned ([plan] tune)"
+    usual = hub.config.plan.gate
+    tuned = hub.planner.tuned if hub.planner.tuned is not None and hub.planner.tuned.usual == usual else None
+    untuned = (
+        "no night has tried gates with this configuration yet"
+        if hub.config.plan.tune
+        else "the owner's; it is not tuned ([plan] tune)"
+    )
     return GateBody(
         per_kwh=hub.planner.gate(usual),
         configured=usual,

@@ -5,6 +5,8 @@
     service ── plans each quarter of an hour and on surprise, keeps plans, compares yesterday's with what happened
       ├── problem   what the hub knows, as a problem that ``control.plan`` solves
       ├── days      plans of past days, and what became of them
+      ├── circumstances  why limits are what they are: sentences beside the solver's
+      ├── monthly_peak, targets, calibration, packs  what else a problem is made of
       └── planner   the plan that holds, pins, and why there is none (no numpy)
     tuning ── finds each night the gate that suits the site
       ├── gate        which one holds, and why (no numpy)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.catalogue import LIMITING, Product
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.planner.quarters import on_grid, quarters
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.steer.situation import TEMPERATURES, derated, unit_state
 
@@ -96,12 +97,13 @@ async def _yesterday(hub: Hub, keeper: Keeper, now: datetime) -> list[float | No
     until = quarter_of(now)
     since = until - timedelta(days=1)
     series = await hub.store.series(keeper.id, names, since, until, step_s=QUARTER.total_seconds())
-    coldest: dict[datetime, float] = {}
-    for number, at in enumerate(series.times):
-        values = [value for name in names if isinstance(value := series.columns[name][number], int | float)]
-        if values:
-            coldest[at] = min(values)
-    return [coldest.get(since + number * QUARTER) for number in range(PER_DAY)]
+    grid = quarters(since, until)
+    columns = [on_grid(series.times, series.columns[name], grid) for name in names]
+    return [_least(each) for each in zip(*columns, strict=True)] if columns else [None] * PER_DAY
+
+
+def _least(values: Sequence[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
 
 
 def _together(each: Sequence[Passage]) -> Passage:

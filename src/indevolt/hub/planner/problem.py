@@ -24,6 +24,7 @@ from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.planner.calibration import Calibration, calibrations
 from indevolt.hub.planner.monthly_peak import monthly_peak
 from indevolt.hub.planner.packs import Passage, passages
+from indevolt.hub.planner.quarters import on_grid, quarters
 from indevolt.hub.planner.targets import targets_of
 from indevolt.hub.prices.records import QUARTER, Priced, quarter_of
 from indevolt.hub.site.quantities import SITE
@@ -87,8 +88,8 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
         raise NotKnown("the price of now is not known")
     since = start - timedelta(days=HISTORY_DAYS)
     series = await hub.store.series(SITE, ["house_power", "solar_power"], since, start, step_s=QUARTER.total_seconds())
-    load = _on_grid(series.times, series.columns["house_power"], [as_now(at, start, zone) for at in _quarters(since, start)])
-    sun = _on_grid(series.times, series.columns["solar_power"], _quarters(since, start))
+    load = on_grid(series.times, series.columns["house_power"], [as_now(at, start, zone) for at in quarters(since, start)])
+    sun = on_grid(series.times, series.columns["solar_power"], quarters(since, start))
     notes: list[str] = []
     end = prices[-1].end
     if end < until:
@@ -271,16 +272,6 @@ def as_now(at: datetime, now: datetime, zone: tzinfo) -> datetime:
     """Return when clocks showed what they would have shown then, were they set as now: people live by clocks, set or not."""
     offset = now.astimezone(zone).utcoffset() or timedelta()
     return (at + offset).replace(tzinfo=zone).astimezone(UTC)
-
-
-def _quarters(since: datetime, until: datetime) -> list[datetime]:
-    return [since + number * QUARTER for number in range(int((until - since) / QUARTER))]
-
-
-def _on_grid(times: Sequence[datetime], column: Sequence[object], grid: Iterable[datetime]) -> list[float | None]:
-    """Return a column at the quarters of a grid."""
-    known = {at: float(value) for at, value in zip(times, column, strict=True) if isinstance(value, int | float)}
-    return [known.get(at) for at in grid]
 
 
 def _foreseen(hub: Hub, prices: Sequence[Priced], sun: Sequence[float | None], notes: list[str]) -> list[float]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from indevolt.control.plan.past import PER_DAY, Past, past_of
+from indevolt.hub.planner.quarters import on_grid, quarters
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.site.quantities import SITE
 
@@ -41,15 +42,13 @@ async def past_days(hub: Hub, now: datetime, days: int) -> Span | None:
     until = quarter_of(now)
     since = until - timedelta(days=days + LEARNT_DAYS)
     series = await hub.store.series(SITE, ["house_power", "solar_power"], since, until, step_s=QUARTER.total_seconds())
-    count = int((until - since) / QUARTER)
-    load = _on_grid(series.times, series.columns["house_power"], since, count)
-    sun = _on_grid(series.times, series.columns["solar_power"], since, count)
-    times = [since + number * QUARTER for number in range(count)]
+    times = quarters(since, until)
+    load, sun = (on_grid(series.times, series.columns[name], times) for name in ("house_power", "solar_power"))
     rates = [hub.prices.rate_at(at) for at in times]
     first = unbroken_from(load, [rate is not None for rate in rates])
-    if count - first < 2 * PER_DAY:
+    if len(times) - first < 2 * PER_DAY:
         return None
-    span = slice(first, count)
+    span = slice(first, len(times))
     known = [rate for rate in rates[span] if rate is not None]  # all of them are
     columns = {
         "load_w": bridged(load[span]),
@@ -90,8 +89,3 @@ def bridged(values: Sequence[float | None]) -> list[float]:
         for number in range(before + 1, after):
             found[number] = low + (high - low) * (number - before) / (after - before)
     return found
-
-
-def _on_grid(times: Sequence[datetime], column: Sequence[object], since: datetime, count: int) -> list[float | None]:
-    known = {at: float(value) for at, value in zip(times, column, strict=True) if isinstance(value, int | float)}
-    return [known.get(since + number * QUARTER) for number in range(count)]

@@ -10,9 +10,10 @@ nothing is shown: 503 over HTTP, silence otherwise. Where it is not, or nobody k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from indevolt.battery import Quality
+from indevolt.control import load_curve
 from indevolt.control.controller import aim_of
 from indevolt.control.observer import Aim
 from indevolt.control.posed import Posed
@@ -32,7 +33,6 @@ from indevolt.shelly import Asked
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
-CURVE: Final = tuple(f"load_curve_slot_{number:02d}" for number in range(1, 49))
 
 
 class Poses:
@@ -168,5 +168,5 @@ def _is_busy(keeper: Keeper) -> bool:
 
 def rests_without_meter(keeper: Keeper) -> bool:
     """Return whether a unit is known to give nothing while its meter does not answer: its load curve is 0 throughout."""
-    values = [keeper.latest.value(name) for name in CURVE]
+    values = [keeper.latest.value(name) for name in load_curve.NAMES]
     return all(isinstance(value, int | float) and value == 0 for value in values)

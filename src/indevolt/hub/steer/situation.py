@@ -95,7 +95,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         price=control.Price(price.import_per_kwh, price.export_per_kwh or 0.0) if price else None,
         slot=None if override else slot_at(hub),
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
-        goals=replace(goals_of(config), target=_target(hub)),
+        goals=replace(goals_of(config), target=None if override else _target(hub)),
         caps=caps_of(config),
         tier=tier_of(units),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
