@@ -80,8 +80,16 @@ class Latest:
 
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""
+        aged = self.aged(name)
+        return None if aged is None else aged[0]
+
+    def aged(self, name: str) -> tuple[Sample, float] | None:
+        """Return that sample, and how long ago it was read in seconds; None when never."""
         cycle = self._cycles.get(name)
-        return None if cycle is None else self._judge(name, cycle)
+        if cycle is None:
+            return None
+        age_s = self._clock.monotonic() - cycle.read_s
+        return self._judge(cycle.samples[name], age_s, cycle.period_s), age_s
 
     def told(self, names: Iterable[str]) -> Mapping[str, Sample]:
         """Return the last samples of quantities that were read, as they were when they were read."""
@@ -95,7 +103,7 @@ class Latest:
     def samples(self, names: Iterable[str] | None = None) -> Mapping[str, Sample]:
         """Return samples by name, all or some."""
         wanted = self._cycles if names is None else names
-        return {name: self._judge(name, cycle) for name in wanted if (cycle := self._cycles.get(name)) is not None}
+        return {name: aged[0] for name in wanted if (aged := self.aged(name)) is not None}
 
     def value(self, name: str) -> Value | None:
         """Return the last value of a quantity if it is live."""
@@ -106,16 +114,14 @@ class Latest:
         """Return all that is known as one reading of now."""
         return Reading(device, family, self._clock.now(), self.samples(names))
 
-    def _judge(self, name: str, cycle: _Cycle) -> Sample:
-        sample = cycle.samples[name]
+    def _judge(self, sample: Sample, age_s: float, period_s: float) -> Sample:
         if sample.quality is not Quality.LIVE:
             return sample
-        age_s = self._clock.monotonic() - cycle.read_s
         if self.offline:
             quality = Quality.OFFLINE
-        elif self.frozen or age_s > HELD_CYCLES * cycle.period_s:
+        elif self.frozen or age_s > HELD_CYCLES * period_s:
             quality = Quality.STALE
-        elif age_s > LIVE_CYCLES * cycle.period_s:
+        elif age_s > LIVE_CYCLES * period_s:
             quality = Quality.HELD
         else:
             return sample

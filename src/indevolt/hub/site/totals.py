@@ -104,8 +104,8 @@ def part_of(unit: str, latest: Latest, *, simulated: bool = False, sees_grid: bo
     """Return what a unit contributes, out of what is known of it now; ``sees_grid``: its own meter is that of the house."""
 
     def known(name: str) -> Known:
-        sample = latest.sample(name)
-        return NEVER if sample is None else _known(sample, latest.age_s(name))
+        aged = latest.aged(name)
+        return NEVER if aged is None else _known(*aged)
 
     names = ("solar_power", "battery_power", "charge_power", "discharge_power", "meter_power", "battery_soc", *COUNTED)
     values = {name: known(name) for name in names}
@@ -117,7 +117,7 @@ def part_of(unit: str, latest: Latest, *, simulated: bool = False, sees_grid: bo
     return Part(unit, values, str(role.value) if role is not None and role.value is not None else "", simulated)
 
 
-def _known(sample: Sample, age_s: float | None) -> Known:
+def _known(sample: Sample, age_s: float) -> Known:
     if sample.quality is Quality.NOT_INSTALLED:
         return NOTHING
     value = sample.value
