@@ -123,8 +123,10 @@ class Identification:
     def _weigh(self, step: _Step, before: tuple[float, float], now: tuple[float, float]) -> None:
         """Let a step count for the gain, from just before it shows until it is done: on the way only the slope shows."""
         known, track = self.dynamics, self._tracks[_nearest(self.dynamics)]
-        if step.begin is None or now[0] <= step.at_s + known.dead_s - AROUND_S:
-            step.begin = before if step.begin is None else now
+        if now[0] <= step.at_s + known.dead_s - AROUND_S:
+            step.begin = now
+        elif step.begin is None:
+            step.begin = before
         if step.is_weighed or now[0] < max(track.final_s, step.at_s + known.dead_s) + AROUND_S:
             return
         step.is_weighed = True
@@ -158,6 +160,8 @@ class Identification:
     def _gain(self, way: int, first: float) -> float:
         """Return the gain of one direction: what was seen of it, and the first one with a weight of its own."""
         own, along = self._fit[way]
+        if own < ENOUGH_W2:
+            return self.dynamics.gain if way > 0 else self.dynamics.charge_gain
         slope = (along + GAIN_WEIGHT_W2 * first) / (own + GAIN_WEIGHT_W2)
         return round(min(max(slope, GAIN_LEAST), GAIN_MOST), 2)
 
