@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
 
-
 class Poses:
     """What all posed meters of a hub show."""
 
