@@ -10,7 +10,8 @@ from typing import Any
 from indevolt.battery import Charge, Command, Discharge, Hold, Limit, Limits
 from indevolt.clock import ManualClock
 from indevolt.control.controller import Controller
-from indevolt.control.situation import Caps, Decision, Dynamics, MeterSample, NetLoad, Seen, Situation, UnitState
+from indevolt.control.decision import Decision
+from indevolt.control.situation import Caps, Dynamics, MeterSample, NetLoad, Seen, Situation, UnitState
 from indevolt.protocol.messages import Result, SetData
 from indevolt.simulator import Simulator
 from indevolt.simulator.converter import LIFELIKE, Response

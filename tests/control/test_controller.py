@@ -12,10 +12,10 @@ from hypothesis import given, settings, strategies as st
 
 from indevolt.battery import Charge, Discharge, Hold, Limit, SelfUse
 from indevolt.control.controller import Controller, aim_of
+from indevolt.control.decision import Decision
 from indevolt.control.situation import (
     Action,
     Caps,
-    Decision,
     Dynamics,
     Goals,
     MeterSample,

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from indevolt.battery import Charge, Discharge, Limit
 from indevolt.control.controller import Controller
+from indevolt.control.decision import Decision, UnitOrder
 from indevolt.control.situation import (
     Action,
     Caps,
-    Decision,
     Dynamics,
     Envelope,
     Goals,
@@ -32,7 +32,6 @@ from indevolt.control.situation import (
     Seen,
     Situation,
     Tier,
-    UnitOrder,
     UnitState,
 )
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from control_scene import later, load, situation, unit
 
 from indevolt.control.controller import Controller
+from indevolt.control.decision import Decision
 from indevolt.control.explain import obstacles, why
-from indevolt.control.situation import Action, Decision, Dynamics, Goals, Override, PlanSlot, Situation, Tier
+from indevolt.control.situation import Action, Dynamics, Goals, Override, PlanSlot, Situation, Tier
 
 
 def decided(known: Situation) -> Decision:

@@ -15,20 +15,8 @@ from control_scene import FREE, Home, later, limits, load, sample, situation, un
 
 from indevolt.battery import Limit
 from indevolt.control.controller import Controller
-from indevolt.control.situation import (
-    Action,
-    Caps,
-    Decision,
-    Dynamics,
-    Envelope,
-    Goals,
-    Override,
-    PlanSlot,
-    Rank,
-    Role,
-    Situation,
-    Tier,
-)
+from indevolt.control.decision import Decision
+from indevolt.control.situation import Action, Caps, Dynamics, Envelope, Goals, Override, PlanSlot, Rank, Role, Situation, Tier
 from indevolt.control.strategies.safety import sight
 
 

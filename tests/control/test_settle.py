@@ -8,8 +8,9 @@ import pytest
 from control_scene import load, situation
 from hypothesis import given, strategies as st
 
+from indevolt.control.decision import Bound, Preference, Proposal, Weight
 from indevolt.control.settle import Settled, settle
-from indevolt.control.situation import Bound, Preference, Proposal, Rank, Situation, Tier, Weight
+from indevolt.control.situation import Rank, Situation, Tier
 
 FOLLOW = Preference(None, "the house")
 

@@ -11,6 +11,7 @@ import pytest
 from control_scene import NOON, later, limits, load, situation, unit
 from hypothesis import given, strategies as st
 
+from indevolt.control.decision import Proposal
 from indevolt.control.situation import (
     Action,
     Envelope,
@@ -19,7 +20,6 @@ from indevolt.control.situation import (
     Override,
     PlanSlot,
     Price,
-    Proposal,
     Rank,
     Situation,
     Target,

@@ -12,24 +12,12 @@ from dataclasses import replace
 from typing import Final
 
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
+from indevolt.control.decision import Bound, Decision, Proposal, Reason, UnitOrder, Weight
 from indevolt.control.observer import Aim, Observer
 from indevolt.control.reach import Reach, reach
 from indevolt.control.repeats import Repeats
 from indevolt.control.settle import Settled, settle
-from indevolt.control.situation import (
-    Bound,
-    Decision,
-    Dynamics,
-    Proposal,
-    Rank,
-    Reason,
-    Seen,
-    Situation,
-    Tier,
-    UnitOrder,
-    UnitState,
-    Weight,
-)
+from indevolt.control.situation import Dynamics, Rank, Seen, Situation, Tier, UnitState
 from indevolt.control.split import Share, Split
 from indevolt.control.steady import LEAST_W, Pace, Steady, Wish
 from indevolt.control.strategies import ordered

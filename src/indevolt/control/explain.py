@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indevolt.control.situation import Decision, Reason, Weight
+from indevolt.control.decision import Decision, Reason, Weight
 
 
 @dataclass(frozen=True, slots=True)

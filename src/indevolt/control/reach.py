@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Bound, Situation, UnitState
+from indevolt.control.decision import Bound
+from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Situation, UnitState
 
 FROZEN_C: Final = 0.0  # no charging at or below (lithium plating), ...
 HOT_C: Final = 52.0  # ... and none above (control.md, section 5, rule 15)

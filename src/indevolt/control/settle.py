@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from indevolt.control.situation import Bound, NetLoad, Preference, Proposal, Rank, Reason, Situation, Tier, Weight
+from indevolt.control.decision import Bound, Preference, Proposal, Reason, Weight
+from indevolt.control.situation import NetLoad, Rank, Situation, Tier
 
 NOBODY: Final = Preference(0.0, "nobody wants anything: rest")
 LEFT_ALONE_W: Final = 20.0  # the device's own loop is left alone as long as the range takes no more than this from it

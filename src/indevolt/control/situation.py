@@ -1,7 +1,6 @@
-"""The vocabulary of control: what a strategy may know, what it may say, and what comes of it.
+"""The vocabulary of control: what a strategy may know. What it may say, and what comes of it, is in ``decision``.
 
-Frozen records only. A strategy is a pure function from :class:`Situation` to :class:`Proposal`; ``settle`` folds the proposals of
-all strategies, rank by rank, into a :class:`Decision` that keeps every reason.
+Frozen records only. A strategy is a pure function from :class:`Situation` to a proposal.
 
 Signs are the house's: battery power is positive when it discharges, grid power when it is imported; ``load = grid + pv + battery``.
 Two clocks: ``at`` is the wall clock (prices, expiries, targets), ``at_s`` counts monotonic seconds (ages, delays).
@@ -10,13 +9,12 @@ Two clocks: ``at`` is the wall clock (prices, expiries, targets), ``at_s`` count
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
-from indevolt.battery import Command, Limit, Limits
+from indevolt.battery import Limit, Limits
 
 LEAST_SOC_PCT: Final = 5.0
 """No discharge below this, whatever anybody wants: the lowest target the device takes (control.md, section 5, rule 3)."""
@@ -290,124 +288,3 @@ class Situation:
     def ceiling_pct(self, unit: UnitState) -> float:
         """Return the state of charge above which a unit takes nothing."""
         return min(100.0, self.goals.ceiling_pct, unit.limits.soc_max.value)
-
-
-# ---- what a strategy says --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A narrowed range of battery power, and why."""
-
-    low_w: float
-    high_w: float
-    reason: str
-    otherwise: str = ""  # what would have to be different for this not to bind
-    soft: bool = False  # it moves with the house: hunting is damped, and it may be left for a moment
-    own: bool = False  # it binds commands only: the device's own loop keeps to it by itself, or sees what is not seen here
-
-    @classmethod
-    def at_most(cls, high_w: float, reason: str, otherwise: str = "", *, soft: bool = False, own: bool = False) -> Bound:
-        """Return a bound from above."""
-        return cls(-math.inf, high_w, reason, otherwise, soft, own)
-
-    @classmethod
-    def at_least(cls, low_w: float, reason: str, otherwise: str = "", *, soft: bool = False, own: bool = False) -> Bound:
-        """Return a bound from below."""
-        return cls(low_w, math.inf, reason, otherwise, soft, own)
-
-
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """A wish within the range that is left.
-
-    ``power_w`` None follows the house: the device's own loop where the tier has one and the range leaves it alone, else what the
-    observer wants.
-    """
-
-    power_w: float | None
-    reason: str
-    otherwise: str = ""  # what would have to be different for another wish
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a strategy says; empty when it has nothing to say."""
-
-    strategy: str
-    bounds: tuple[Bound, ...] = ()
-    preference: Preference | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.bounds) or self.preference is not None
-
-
-Strategy: TypeAlias = Callable[[Situation], Proposal]
-
-
-# ---- what comes of it ------------------------------------------------------------------------------------------------------------
-
-
-class Weight(StrEnum):
-    """What became of something that was said."""
-
-    CHOSEN = "chosen"  # the preference that holds
-    OUTRANKED = "outranked"  # a preference, and one of higher rank holds
-    BINDING = "binding"  # a bound that keeps the battery from what was preferred
-    SLACK = "slack"  # a bound that changes nothing now
-    OVERRULED = "overruled"  # a bound that contradicts one of higher rank
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that a strategy said, and what became of it."""
-
-    rank: Rank
-    strategy: str
-    text: str
-    weight: Weight
-    low_w: float = -math.inf
-    high_w: float = math.inf
-    power_w: float | None = None  # of a preference
-    otherwise: str = ""
-    soft: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UnitOrder:
-    """What one unit is to do."""
-
-    unit: str
-    command: Command
-    power_w: float | None  # signed, as commanded; None: the device's own loop decides
-    notes: tuple[str, ...] = ()  # what bounds this unit, and how the share came about
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What all units are to do now, and everything that led to it."""
-
-    at: datetime
-    at_s: float
-    tier: Tier
-    power_w: float | None  # of all units together, signed; None: the device's own loop decides
-    wanted_w: float | None  # what the chosen preference asked for, before bounds and damping
-    low_w: float  # the range that was left
-    high_w: float
-    orders: tuple[UnitOrder, ...]
-    reasons: tuple[Reason, ...]
-    urgent: bool = False  # a cut that does not wait for its turn: the spacing of the device is kept, the interval of control is not
-
-    @property
-    def chosen(self) -> Reason | None:
-        """The preference that holds."""
-        return next((reason for reason in self.reasons if reason.weight is Weight.CHOSEN), None)
-
-    @property
-    def binding(self) -> tuple[Reason, ...]:
-        """The bounds that keep the battery from what was preferred."""
-        return tuple(reason for reason in self.reasons if reason.weight is Weight.BINDING)
-
-    def order(self, unit: str) -> UnitOrder | None:
-        """Return the order for one unit."""
-        return next((order for order in self.orders if order.unit == unit), None)

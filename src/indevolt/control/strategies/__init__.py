@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from indevolt.control.situation import Rank, Strategy
+from indevolt.control.decision import Strategy
+from indevolt.control.situation import Rank
 from indevolt.control.strategies import (
     backup_hold,
     envelope,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from typing import assert_never
 
-from indevolt.control.situation import Action, Bound, Preference, Proposal
+from indevolt.control.decision import Bound, Preference, Proposal
+from indevolt.control.situation import Action
 
 
 def proposal(strategy: str, action: Action, power_w: float, reason: str, otherwise: str = "") -> Proposal:

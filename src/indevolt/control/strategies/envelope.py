@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Bound, Proposal, Situation
+from indevolt.control.decision import Bound, Proposal
+from indevolt.control.situation import Situation
 
 NAME: Final = "envelope"
 

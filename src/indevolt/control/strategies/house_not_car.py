@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Bound, Proposal, Situation
+from indevolt.control.decision import Bound, Proposal
+from indevolt.control.situation import Situation
 
 NAME: Final = "house_not_car"
 CHARGING_W: Final = 50.0  # what a charger draws without a car is below, the least that a car takes (1.4 kW) far above

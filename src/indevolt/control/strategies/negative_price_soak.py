@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Bound, Preference, Proposal, Situation
+from indevolt.control.decision import Bound, Preference, Proposal
+from indevolt.control.situation import Situation
 
 NAME: Final = "negative_price_soak"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Action, Override, Proposal, Situation
+from indevolt.control.decision import Proposal
+from indevolt.control.situation import Action, Override, Situation
 from indevolt.control.strategies.actions import proposal
 
 NAME: Final = "override"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from indevolt.control.situation import Bound, Proposal, Situation
+from indevolt.control.decision import Bound, Proposal
+from indevolt.control.situation import Situation
 
 NAME: Final = "peak_shaving"
 

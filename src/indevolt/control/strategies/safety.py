@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from indevolt.battery import Limit
+from indevolt.control.decision import Bound, Proposal
 from indevolt.control.identify import GAIN_LEAST
 from indevolt.control.reach import kept_here, reach, together
-from indevolt.control.situation import Bound, Dynamics, Proposal, Situation, Tier, UnitState
+from indevolt.control.situation import Dynamics, Situation, Tier, UnitState
 
 NAME: Final = "safety"
 LATE_S: Final = 10.0  # a meter is late at three of its periods, no sooner than this (section 1.9) ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Preference, Proposal, Situation, Tier
+from indevolt.control.decision import Preference, Proposal
+from indevolt.control.situation import Situation, Tier
 from indevolt.control.strategies.safety import sight
 
 NAME: Final = "self_use"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from indevolt.control.situation import Bound, Preference, Proposal, Situation
+from indevolt.control.decision import Bound, Preference, Proposal
+from indevolt.control.situation import Situation
 from indevolt.control.steady import LEAST_W
 
 NAME: Final = "target_by_time"

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indevolt.control import explain
-from indevolt.control.situation import Decision
+from indevolt.control.decision import Decision
 from indevolt.hub.api.asked import KeeperOf
 from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.posing import in_a_sentence

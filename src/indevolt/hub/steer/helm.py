@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse, in_words
 from indevolt.control.controller import Controller
-from indevolt.control.situation import Decision, Dynamics, Rank, Tier, Weight
+from indevolt.control.decision import Decision, Weight
+from indevolt.control.situation import Dynamics, Rank, Tier
 from indevolt.hub.journal import Kind
 from indevolt.hub.steer.records import Left, Owner, Told, Wish
 from indevolt.hub.steer.situation import situation

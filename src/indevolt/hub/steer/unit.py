@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value, in_words
 from indevolt.clock import Clock
 from indevolt.control import load_curve
+from indevolt.control.decision import Decision
 from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
-from indevolt.control.situation import Decision
 from indevolt.device import Device
 from indevolt.device.bounds import bounded_plan, room_of
 from indevolt.device.device import Plan
