@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,3 +208,19 @@ async def test_its_port_is_free_once_it_is_closed() -> None:
 def test_a_meter_without_any_port_is_refused() -> None:
     with pytest.raises(InvalidInput, match="without a port"):
         ShellyMeter(steady, port=None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ports below 1024 are Linux's to forbid")
+def test_a_port_that_is_not_allowed_is_told_with_what_allows_it() -> None:
+    program = (
+        "import asyncio, os\n"
+        "from indevolt.shelly import ShellyMeter\n"
+        "if os.geteuid() == 0: os.setresuid(65534, 65534, 65534)\n"
+        "try: asyncio.run(ShellyMeter(lambda _: None, port=None, udp_port=1).__aenter__())\n"
+        "except Exception as error: print(error, '|', error.remedy)\n"
+    )
+    if Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("ascii").strip() == "0":
+        pytest.skip("this machine allows every port")
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("cannot listen on UDP port 1 of 127.0.0.1: Permission denied | ")
+    assert "CAP_NET_BIND_SERVICE" in told

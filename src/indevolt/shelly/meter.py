@@ -16,6 +16,7 @@ from indevolt.shelly.asked import Asked, Channel
 from indevolt.shelly.http import MAX_CLIENTS, SLOW_CLIENT_S, Client
 from indevolt.shelly.udp import Ear
 
+_FORBIDDEN: Final = "Ports below 1024 need a permission: give this program CAP_NET_BIND_SERVICE, or choose another port."
 _PROTOCOLS: Final = {Channel.HTTP: "TCP", Channel.UDP: "UDP"}
 
 
@@ -147,7 +148,7 @@ class ShellyMeter:
     def _cannot_listen(self, channel: Channel, port: int, error: Exception) -> InvalidInput:
         return InvalidInput(
             f"cannot listen on {_PROTOCOLS[channel]} port {port} of {self.host}: {getattr(error, 'strerror', None) or error}",
-            remedy="Choose another port, or 0 for a free one.",
+            remedy=_FORBIDDEN if isinstance(error, PermissionError) else "Choose another port, or 0 for a free one.",
         )
 
     # ---- what a client calls -----------------------------------------------------------------------------------------
