@@ -216,9 +216,12 @@ def wrong_dead_times(share: float) -> None:
         for case in changed:
             law = make(case)
             captured = f"{play(case, law).captured:.1f}"
-            found.append(f"{captured} ({law.controller.dynamics['battery'].dead_s:g} s)" if isinstance(law, Ours) else captured)
+            if isinstance(law, Ours):
+                known = law.controller.dynamics["battery"]
+                captured += f" ({known.dead_s:g} s, {known.slew_w_per_s:g} W/s)"
+            found.append(captured)
         rows.append([name, *found])
-    print(f"Captured in the evening with a meter of {meter}, %; in brackets the dead time that was found while running")
+    print(f"Captured in the evening with a meter of {meter}, %; in brackets what was found while running")
     show_table(["law", "0.3 s", "1.5 s", "3 s", "5 s", "100 W/s"], rows)
 
 
@@ -230,6 +233,8 @@ def troubles(real: Path, share: float) -> None:
         "silent for 1 of 10 minutes": replace(begin, silent=lambda second: second % 600 < 60),
         "silent, every 10 s": replace(begin, meter=METERS[3], silent=lambda second: second % 600 < 60),
         "frozen for 1 of 10 minutes": replace(begin, frozen=lambda second: second % 600 < 60),
+        "frozen, every 5 s": replace(begin, meter=METERS[2], frozen=lambda second: second % 600 < 60),
+        "frozen, every 10 s": replace(begin, meter=METERS[3], frozen=lambda second: second % 600 < 60),
         "hob, every 1 s": hob(METERS[0], share),
         "hob, every 10 s": hob(METERS[3], share),
     }

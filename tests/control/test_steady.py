@@ -164,3 +164,13 @@ def test_what_had_to_be_let_go_is_taken_up_again_at_once_with_a_slow_meter_too()
         assert steady.commanded_w == 400
         taken_up = next(now for step in range(40) if steady.consider(now := 10.5 + step / 2, slow) == 1000)
         assert taken_up == pytest.approx(10 + back_s, abs=0.5)
+
+
+def test_a_small_difference_has_to_last_unless_the_meter_is_slow_anyway() -> None:
+    for period_s, after_s in ((1.0, 4.0), (5.0, 0.5)):
+        steady = discharging(400, at_s=90.0)
+        steady.consider(100.0, replace(wish(400), period_s=period_s))
+        worth = next(
+            now for step in range(40) if steady.consider(now := 100.5 + step / 2, replace(wish(420), period_s=period_s)) != 400
+        )
+        assert worth == 100 + after_s

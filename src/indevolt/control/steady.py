@@ -143,7 +143,9 @@ class Steady:
         if abs(gap) < band:
             return False
         self._missed_ws += gap * seconds
-        return abs(self._missed_ws) >= pace.worth_ws
+        # A slow meter tells nothing new for a while, so what it showed will have lasted until it does.
+        lasts_s = wish.period_s if self._is_slow(wish) and math.isfinite(wish.period_s) else 0.0
+        return abs(self._missed_ws) + abs(gap) * lasts_s >= pace.worth_ws
 
     def _interval_s(self, target: float, wish: Wish) -> float:
         pace = self.pace
@@ -151,7 +153,10 @@ class Steady:
             return pace.urgent_interval_s
         if self._forced:  # what had to be let go for a moment is taken up again as soon as it may be, also with a slow meter
             return pace.urgent_interval_s
-        return pace.interval_s if wish.period_s <= pace.fast_meter_s else pace.slow_interval_s
+        return pace.slow_interval_s if self._is_slow(wish) else pace.interval_s
+
+    def _is_slow(self, wish: Wish) -> bool:
+        return wish.period_s > self.pace.fast_meter_s
 
 
 def _way(power_w: float) -> int:
