@@ -116,6 +116,18 @@ def test_who_may_write_is_told_by_every_way() -> None:
     assert "is used without a user" in told.notes[1]
 
 
+def test_meters_that_the_hub_poses_as_are_told() -> None:
+    posed = 'control = true\npose = { host = "0.0.0.0", transports = ["http", "udp"], port = 8010, udp_port = 0 }\n'
+    pushed = DEVICE.replace('"battery"', '"attic"').replace(".50", ".51") + 'control = true\npose = { transports = ["push"] }'
+    told = plan(read(DEVICE + posed + pushed))
+    places = "at http 0.0.0.0:8010 and udp 0.0.0.0:(a free port)"
+    assert told.listens[1:] == (f"meter posed for battery {places}, reached from other machines, without a password, only read",)
+    assert told.sends[0] == "what a P1 reader shows for attic to UDP 192.168.1.51:8088, twice a second"
+    told = plan(read(DEVICE + 'pose = { transports = ["http"] }'))
+    assert len(told.listens) == 1
+    assert told.notes[-1] == "the hub poses as no meter for battery: what is shown moves the battery, and control = false"
+
+
 def test_control_alone_lets_nobody_write() -> None:
     (told,) = plan(read(DEVICE + "control = true")).writers
     assert told.startswith("nobody: there is no token")

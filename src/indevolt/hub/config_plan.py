@@ -23,6 +23,7 @@ from indevolt.hub.config_meters import (
     TasmotaMeter,
     TopicMeter,
 )
+from indevolt.hub.config_pose import asked_at, sent_to
 from indevolt.hub.config_values import is_loopback
 from indevolt.hub.tokens import Role
 
@@ -119,6 +120,8 @@ def _listens(config: Config) -> Iterator[str]:
             secret = "with a password" if gateway.password else "without a password"
             does = "read and written" if gateway.writes else "only read"
             yield f"gateway of {device.name} {_at(gateway)}, {_reach(gateway.host)}, {secret}, {does}"
+        if (pose := device.pose) is not None and device.control and (places := asked_at(pose)):
+            yield f"meter posed for {device.name} at {' and '.join(places)}, {_reach(pose.host)}, without a password, only read"
 
 
 def _at(place: ApiConfig | GatewayConfig) -> str:
@@ -149,6 +152,9 @@ def _keeps(config: Config) -> Iterator[str]:
 
 
 def _sends(config: Config) -> Iterator[str]:
+    for device in config.devices:
+        if device.pose is not None and device.control and (to := sent_to(device.pose, device.host)):
+            yield f"what a P1 reader shows for {device.name} to UDP {to}, twice a second"
     if config.mqtt is not None:
         tls = ", by TLS" if config.mqtt.tls else ""
         home = f", and discovery under {config.mqtt.discovery_prefix}/" if config.mqtt.discovery else ""
@@ -191,6 +197,8 @@ def _notes(config: Config) -> Iterator[str]:
         gateway = device.gateway
         if gateway and gateway.writes and gateway.without_password and not gateway.password and not is_loopback(gateway.host):
             yield f"everybody who reaches {_at(gateway)} can command {device.name}: without_password = true"
+        if device.pose is not None and not device.control:
+            yield f"the hub poses as no meter for {device.name}: what is shown moves the battery, and control = false"
     mqtt = config.mqtt
     if mqtt and mqtt.user is None and mqtt.commands and any(device.control for device in config.devices):
         yield f"the broker at {mqtt.host} is used without a user: if it asks nobody who they are, anybody there can command devices"

@@ -93,6 +93,22 @@ class PoseConfig(Section):
                 yield (field,), f"it means nothing unless {_MEANING[way]}"
 
 
+def asked_at(pose: PoseConfig) -> tuple[str, ...]:
+    """Return where the Shelly is asked; nowhere if it is none."""
+    ports = ((Way.HTTP, pose.port), (Way.UDP, pose.udp_port))
+    return tuple(f"{way} {spelled_place(pose.host, port)}" for way, port in ports if way in pose.transports)
+
+
+def sent_to(pose: PoseConfig, device_host: str) -> str:
+    """Return where the P1 reader sends to; empty if it is none."""
+    return spelled_place(pose.push_to or parse_address(device_host).host, pose.push_port) if Way.PUSH in pose.transports else ""
+
+
+def spelled_place(host: str, port: int) -> str:
+    """Return an address with its port, of which 0 is any that is free."""
+    return f"{f'[{host}]' if ':' in host else host}:{port or '(a free port)'}"
+
+
 def pose_rules(devices: Sequence[DeviceConfig], meters: Sequence[MeterConfig], taken: Sequence[tuple[str, int, str]]) -> Broken:
     """Yield what is wrong with posed meters as a whole: two at one port, and a hub that would hear itself.
 

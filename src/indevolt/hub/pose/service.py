@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from indevolt.errors import InvalidInput
-from indevolt.hub.config_pose import Way
+from indevolt.hub.config_pose import Way, spelled_place
 from indevolt.hub.journal import Kind
 from indevolt.hub.pose.posing import Posing
 from indevolt.hub.pose.sender import PERIOD_S, Sender
@@ -96,7 +96,7 @@ async def _be_asked(hub: Hub, keeper: Keeper, config: PoseConfig, poses: Poses, 
     )
     async with meter:
         posing.ports = {way: port for way, port in ((Way.HTTP, meter.port), (Way.UDP, meter.udp_port)) if way in asked}
-        posing.places = tuple(f"{way} {_at(config.host, port)}" for way, port in posing.ports.items())
+        posing.places = tuple(f"{way} {spelled_place(config.host, port)}" for way, port in posing.ports.items())
         posing.why = ""
         text = f"poses as the Shelly Pro 3EM {meter.name} at {' and '.join(posing.places)}"
         await tell(text, "")
@@ -109,8 +109,8 @@ async def _send(hub: Hub, keeper: Keeper, config: PoseConfig, poses: Poses, tell
     to = (config.push_to or parse_address(keeper.config.host).host, config.push_port)
     measures = partial(poses.frame, keeper)
     async with Sender(measures, to, serial=config.serial, clock=hub.clock, seed=_seed(keeper)) as sender:
-        posing.ports, posing.places = {Way.PUSH: to[1]}, (f"{Way.PUSH} to {_at(*to)}",)
-        await tell(f"poses as the P1 reader {sender.serial}, which sends to {_at(*to)}", "")
+        posing.ports, posing.places = {Way.PUSH: to[1]}, (f"{Way.PUSH} to {spelled_place(*to)}",)
+        await tell(f"poses as the P1 reader {sender.serial}, which sends to {spelled_place(*to)}", "")
         heard_s = hub.clock.monotonic()
         while hub.clock.monotonic() - heard_s < AGAIN_S:
             sender.send()
@@ -119,10 +119,6 @@ async def _send(hub: Hub, keeper: Keeper, config: PoseConfig, poses: Poses, tell
             elif sender.refused:
                 posing.why = f"nothing listens at UDP port {to[1]} of {to[0]}"
             await hub.clock.sleep(PERIOD_S)
-
-
-def _at(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _addresses(keeper: Keeper) -> frozenset[str]:
