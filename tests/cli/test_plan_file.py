@@ -48,6 +48,8 @@ def test_people_get_a_table_by_the_clocks_of_their_zone(indevolt: Program, tmp_p
     lines = ran.out.splitlines()
     assert lines[0] == "plan of a file"
     assert "Sat 19:00" in lines[2]
+    assert len(lines) < 14, "slots that are alike are one row"
+    assert any("0.120 to 0.400 CHF" in each for each in lines)
     assert "CHF of it by planning" in ran.out
     assert "no battery" in ran.out
 

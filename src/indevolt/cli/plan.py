@@ -5,8 +5,10 @@ The hub plans, and this tells it; a file is planned by ``plan_file``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +25,7 @@ from indevolt.cli.series_file import the_control_extra
 from indevolt.errors import InvalidInput
 
 _WORDS: Final = {"self_use": "self-use", "hold": "hold", "charge": "charge", "discharge": "discharge", "stop": "rest"}
+_FIGURES: Final = re.compile(r"-?\d[\d.:]*")  # prices, times of day and powers in a reason
 _OF_FILES: Final = ("soc_pct", "import_price", "export_price", "feed_in_limit_w", "peak_price")
 
 
@@ -70,7 +73,8 @@ def plan_command(
 ) -> None:
     """Tell slot by slot what the batteries are to do, with the reason of each, and what that is worth.
 
-    Nothing is changed by asking, also not with another reserve. Slots that are alike are one row.
+    Nothing is changed by asking, also not with another reserve. Slots that are alike are one row, with the reason of
+    the first of them.
 
     With --from, a plan is made here for a house in a CSV file with a header. Columns: at (ISO 8601, with an offset), load_w, pv_w,
     import_per_kwh and export_per_kwh; only at and load_w are needed. What is uncertain may have a low and a high beside it:
@@ -109,7 +113,10 @@ def plan_command(
 
 def _surroundings(told: Mapping[str, Any], console: Any) -> None:  # noqa: ANN401 - rich's
     """Tell what the owner wants beside the plan, and how much a plan has to promise."""
+    end = max((datetime.fromisoformat(slot["end"]) for slot in told["slots"]), default=None)
     for each in told["targets"]:
+        if end is not None and datetime.fromisoformat(each["by"]) > end:
+            break  # beyond the plan
         console.print(line(f"wanted: {each['soc_pct']:g} % by {_clock(each['by'], _zone(told['time_zone']))}"))
     for each in told["load_curves"]:
         since = f"as planned at {_clock(each['laid_at'], _zone(told['time_zone']))}" if each["laid_at"] else "not as planned"
@@ -146,21 +153,19 @@ def _of_file(file: Path, reserve_pct: float | None, battery: BatteryGiven, given
 
 
 def _alike(slots: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Return neighbours that do the same at the same price together."""
-    groups: list[list[dict[str, Any]]] = []
-    for slot in slots:
-        key = ("mode", "power_w", "import_price", "pinned", "known")
-        if groups and all(groups[-1][-1][name] == slot[name] for name in key):
-            groups[-1].append(slot)
-        else:
-            groups.append([slot])
-    return groups
+    """Return neighbours that do the same for the same sort of reason together; their prices may differ."""
+    return [list(group) for _, group in groupby(slots, key=_sort)]
+
+
+def _sort(slot: Mapping[str, Any]) -> tuple[object, ...]:
+    return slot["mode"], slot["power_w"], slot["pinned"], slot["known"], _FIGURES.sub("", slot["reason"])
 
 
 def _row(table: Any, group: list[dict[str, Any]], zone: tzinfo | None, currency: str) -> None:  # noqa: ANN401 - rich's
     first, last = group[0], group[-1]
     what = _WORDS.get(first["mode"], first["mode"]) + (f" {first['power_w']:.0f} W" if first["power_w"] else "")
-    price = f"{first['import_price']:.3f} {currency}" + ("" if first["known"] else " ?")
+    prices = sorted({f"{slot['import_price']:.3f}" for slot in group}, key=float)
+    price = f"{prices[0]}{f' to {prices[-1]}' if len(prices) > 1 else ''} {currency}" + ("" if first["known"] else " ?")
     mean = {name: sum(slot[name] for slot in group) / len(group) for name in ("battery_w", "grid_w")}
     table.add_row(
         _clock(first["start"], zone),

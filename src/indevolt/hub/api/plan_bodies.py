@@ -14,6 +14,7 @@ from indevolt.hub.planner.days import Compared
 from indevolt.hub.planner.planner import TOO_OLD
 from indevolt.hub.planner.targets import targets_of
 
+COMMANDED: Final = "the unit is commanded now; it is written once that is over"
 FARTHEST: Final = timedelta(days=4)  # that a slot may be pinned ahead, and a target wanted
 
 
@@ -283,13 +284,15 @@ def _battery(hub: Hub) -> BatteryBody | None:
 
 def load_curves(hub: Hub) -> list[LoadCurveBody]:
     """Return what lies in the load curves of devices whose owners want the plan there."""
-    curves = [(keeper.id, keeper.steering.curve) for keeper in hub.keepers.values() if keeper.steering is not None]
+    units = [keeper.steering for keeper in hub.keepers.values() if keeper.steering is not None and keeper.steering.curve.asked]
     return [
         LoadCurveBody(
-            device=name, laid_at=curve.laid_at, watts=None if curve.laid is None else list(curve.laid), reason=curve.reason
+            device=unit.keeper.id,
+            laid_at=unit.curve.laid_at,
+            watts=None if unit.curve.laid is None else list(unit.curve.laid),
+            reason=unit.curve.reason or (COMMANDED if unit.commands and unit.curve.laid is None else ""),
         )
-        for name, curve in curves
-        if curve.asked
+        for unit in units
     ]
 
 
