@@ -112,7 +112,7 @@ def test_the_journal_is_told_oldest_first(indevolt: Program, hub: Running) -> No
     lines = ran.out.splitlines()
     asked = next(line for line in lines if "api anna asked: neither charge nor discharge until " in line)
     assert "cellar/api anna" in asked
-    assert any("Hold(): effective" in line for line in lines)
+    assert any("neither charge nor discharge: effective" in line for line in lines)
     told = indevolt("journal", "--hub", hub.url, "--limit", "3", "--json").json["entries"]
     assert [each["number"] for each in told] == sorted(each["number"] for each in told)
     assert len(told) == 3

@@ -293,7 +293,7 @@ async def test_the_journal_tells_who_why_before_after_and_outcome(bench: Bench) 
         assert (line["actor"], line["reason"], line["what"]) == (
             "evening script",
             "cheap until nine",
-            "Charge(power_w=500, soc_pct=65)",
+            "charge with 500 W up to 65 %",
         )
     assert wrote["before"]["mode"] == "self_use"
     assert wrote["wanted"]["mode"] == wrote["shown"]["mode"] == "realtime"

@@ -30,6 +30,7 @@ async def test_each_page_speaks_the_language_of_the_browser(house: Scene, visit:
             await go(page, name)
             await page.screenshot(path=pictures / f"{name}-{locale[:2]}-360.png", full_page=True)
             assert await page.locator("html").get_attribute("lang") == locale[:2]
+            assert await page.locator(".steer-said [lang=en], .plan-reason [lang=en]").all_inner_texts() == [], name
             assert await sticking_out(page) == [], name
 
 

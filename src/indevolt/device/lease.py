@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from indevolt.battery import Command, Limits, Outcome, Reading, Stage, Value
+from indevolt.battery import Command, Limits, Outcome, Reading, Stage, Value, in_words
 from indevolt.catalogue import Write
 from indevolt.clock import Clock
 from indevolt.control.ledger import (
@@ -261,7 +261,7 @@ class Lease:
         if not (safety or leaving):
             self._account.spend(name for step in plan.writes for name in step.wanted)
         self._prepare(plan.steps, plan.writes, plan.before)
-        outcome = await self._account.journaled(repr(near), self.device.carry_out(plan, tell), reason)
+        outcome = await self._account.journaled(in_words(near), self.device.carry_out(plan, tell), reason)
         self._in_realtime = outcome.proven and outcome.wanted.get(MODE) == REALTIME
         if outcome.proven:
             self._others.echoes.clear()
@@ -324,7 +324,7 @@ class Lease:
         self._others.echoes.expect(before, None)  # for good, should the reply get lost
         accepted = await self.device.post(steps[0])
         self._others.echoes.heard(before, now_s)
-        self._account.note("adjusted", what=repr(near), reason=reason, stage="accepted" if accepted else "refused")
+        self._account.note("adjusted", what=in_words(near), reason=reason, stage="accepted" if accepted else "refused")
         if not accepted:
             return Outcome(Stage.REFUSED, steps[0].wanted, notes=(*notes, "the device answered result: false"))
         self.wanted, self.sent = command, near

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Command, Outcome, Reading, Value
+from indevolt.battery import Command, Outcome, Reading, Value, in_words
 from indevolt.catalogue import Model
 from indevolt.clock import Clock
 from indevolt.device import Device, connect
@@ -249,7 +249,7 @@ class Keeper:
         device = self._writable()
         if self.steering is not None:
             return await self.steering.command(command, actor=actor, reason=reason)
-        return await self._journaled(repr(command), lambda: device.command(command), actor, reason)
+        return await self._journaled(in_words(command), lambda: device.command(command), actor, reason)
 
     async def learn(self, names: Iterable[str]) -> None:
         """Forget what was heard before a write, and read anew what it changed."""

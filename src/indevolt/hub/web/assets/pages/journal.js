@@ -7,6 +7,7 @@ import { on } from "../lib/live.js";
 import { deviceNames, meta } from "../lib/store.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Trouble } from "../parts/notice.js";
+import { Said } from "../parts/said.js";
 import { Facts } from "./journal/facts.js";
 import { KINDS, iconOf, levelOf } from "./journal/kinds.js";
 
@@ -140,7 +141,7 @@ function Line({ entry, zone }) {
   const inside = html`
     <span class="entry-icon" data-level=${levelOf(entry)}><${Icon} name=${iconOf(entry)} size=${20} /></span>
     <span class="entry-text">
-      <span class="entry-said">${entry.device && html`<b>${entry.device}</b> `}<span lang="en">${entry.text}</span></span>
+      <span class="entry-said">${entry.device && html`<b>${entry.device}</b> `}<${Said} text=${entry.text} /></span>
       <span class="entry-by">${[word("journal.kind", entry.kind), entry.actor === "hub" ? "" : entry.actor].filter(Boolean).join(" · ")}</span>
     </span>
     <time class="entry-time" dateTime=${entry.at}>${when(entry.at, { hour: "2-digit", minute: "2-digit", second: "2-digit" }, zone)}</time>`;

@@ -43,7 +43,7 @@ function Alerts() {
   if (alerts.value.length === 0) return null;
   return html`<section class="now-alerts" aria-label=${t("now.alerts")}>
     ${alerts.value.map(
-      ({ device, what, text }) => html`<${Trouble} key=${device + what} detail=${device ? `${device}: ${text}` : text} remedy=${devices.value.get(device)?.trouble?.remedy ?? ""} />`,
+      ({ device, what, text }) => html`<${Trouble} key=${device + what} who=${device} detail=${text} remedy=${devices.value.get(device)?.trouble?.remedy ?? ""} />`,
     )}
   </section>`;
 }

@@ -8,6 +8,7 @@ import { t, when } from "../lib/i18n.js";
 import { meta } from "../lib/store.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Trouble } from "../parts/notice.js";
+import { Said } from "../parts/said.js";
 import { Chart } from "./plan/chart.js";
 import { Past } from "./plan/past.js";
 import { Pin } from "./plan/pin.js";
@@ -42,7 +43,7 @@ export default function PlanPage() {
           <section class="card" data-simulated=${it.simulated} data-dry=${!it.automatic} aria-label=${t("plan.chart")}>
             <h2>${t("plan.chart")}</h2>
             <${Chart} slots=${it.slots} currency=${it.currency} reserve=${it.reserve_pct} soc=${it.soc_pct} zone=${zone} onPin=${(/** @type {PlanSlot} */ slot) => (pinned.value = slot)} />
-            ${it.notes.length > 0 && html`<p class="quiet plan-notes" lang="en">${it.notes.join("; ")}</p>`}
+            ${it.notes.length > 0 && html`<ul class="quiet plan-notes">${it.notes.map((note) => html`<li key=${note}><${Said} text=${note} /></li>`)}</ul>`}
             <${Slots} slots=${it.slots} currency=${it.currency} zone=${zone} onPin=${(/** @type {PlanSlot} */ slot) => (pinned.value = slot)} />
           </section>
           <${WhatIf} plan=${it} />`
@@ -66,7 +67,7 @@ function State({ plan, zone }) {
           : html`<span class="badge" data-kind="simulated">${t("plan.dry")}</span>`
     }
     ${plan.simulated && html`<span class="badge" data-kind="simulated">${t("simulated")}</span>`}
-    <span class="quiet">${t("plan.made", { at })}${plan.because && html` <span lang="en">(${plan.because})</span>`}</span>
+    <span class="quiet">${t("plan.made", { at })}${plan.because && html` (<${Said} text=${plan.because} />)`}</span>
   </p>`;
 }
 
@@ -81,7 +82,7 @@ function Without({ plan, prices, zone }) {
       </section>`
     }
     <${Empty} icon="plan" title=${t("plan.none")}>
-      ${(plan.reason || prices.reason) && html`<p lang="en">${plan.reason || prices.reason}</p>`}
+      ${(plan.reason || prices.reason) && html`<p><${Said} text=${plan.reason || prices.reason} /></p>`}
       ${
         slots.length === 0 &&
         html`<p>${t("plan.none.prices")}</p>

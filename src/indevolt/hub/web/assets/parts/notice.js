@@ -3,6 +3,7 @@
 import { html, signal } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { Icon } from "./icon.js";
+import { Said } from "./said.js";
 
 /** @typedef {import("../lib/shapes.d.ts").Drawn} Drawn */
 
@@ -16,13 +17,13 @@ export function Empty({ icon, title, text, children }) {
   </section>`;
 }
 
-/** @param {{ detail: string, remedy?: string, level?: "warning" | "error" | "info", children?: any }} props cause and remedy, in the hub's own words */
-export function Trouble({ detail, remedy, level = "warning", children }) {
+/** @param {{ who?: string, detail: string, remedy?: string, level?: "warning" | "error" | "info", children?: any }} props whose, cause and remedy, as the hub says it */
+export function Trouble({ who, detail, remedy, level = "warning", children }) {
   return html`<div class="trouble" data-level=${level} role="group">
     <${Icon} name=${level === "info" ? "info" : "warning"} size=${20} />
     <div>
-      <p lang="en">${detail}</p>
-      ${remedy && html`<p class="remedy" lang="en">${remedy}</p>`}
+      <p>${who && html`<b>${who}</b> `}<${Said} text=${detail} /></p>
+      ${remedy && html`<p class="remedy"><${Said} text=${remedy} /></p>`}
       ${children}
     </div>
   </div>`;

@@ -12,6 +12,7 @@ import { quantity } from "../lib/units.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icon.js";
 import { Trouble } from "./notice.js";
+import { Said } from "./said.js";
 import { Steps } from "./steps.js";
 
 /** @typedef {import("../lib/shapes.d.ts").Order} Order */
@@ -126,7 +127,7 @@ function Slider({ label, value, min, max, step, shown, note, onInput }) {
   return html`<label class="slider">
     <span class="slider-head"><span>${label}</span><output>${shown}</output></span>
     <input type="range" value=${value} min=${min} max=${max} step=${step} aria-valuetext=${shown} onInput=${(/** @type {any} */ event) => onInput(Number(event.target.value))} />
-    ${note && html`<span class="slider-note quiet" lang="en">${t("order.limit", { limit: quantity(max, "W") })}: ${note}</span>`}
+    ${note && html`<span class="slider-note quiet">${t("order.limit", { limit: quantity(max, "W") })}: <${Said} text=${note} /></span>`}
   </label>`;
 }
 
@@ -173,7 +174,7 @@ function Plans({ plans, chosen }) {
             </li>`,
           )}
         </ol>
-        ${plan.notes.map((note) => html`<p key=${note} class="quiet" lang="en">${note}</p>`)}
+        ${plan.notes.map((note) => html`<p key=${note} class="quiet"><${Said} text=${note} /></p>`)}
       </div>`;
     })}
   </section>`;

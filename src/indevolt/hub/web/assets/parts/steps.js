@@ -3,6 +3,7 @@
 import { html } from "../lib/html.js";
 import { count, t } from "../lib/i18n.js";
 import { Icon } from "./icon.js";
+import { Said } from "./said.js";
 
 const LADDER = /** @type {const} */ (["accepted", "confirmed", "effective"]);
 
@@ -24,6 +25,6 @@ export function Steps({ step, outcome = null, busy = false, ladder = LADDER }) {
       })}
     </ol>
     ${outcome && outcome.took_s > 0 && reached >= 1 && html`<p class="quiet steps-note">${t("step.took", { seconds: count(outcome.took_s, 1) })}</p>`}
-    ${outcome?.notes.map((note) => html`<p key=${note} class="quiet steps-note" lang="en">${note}</p>`)}
+    ${outcome?.notes.map((note) => html`<p key=${note} class="quiet steps-note"><${Said} text=${note} /></p>`)}
   </div>`;
 }

@@ -9,6 +9,7 @@ import { href } from "../../lib/router.js";
 import { deviceNames, devices, sample } from "../../lib/store.js";
 import { Icon } from "../../parts/icon.js";
 import { Ring } from "../../parts/ring.js";
+import { Said } from "../../parts/said.js";
 import { Value } from "../../parts/value.js";
 import { Find } from "./find.js";
 
@@ -52,6 +53,6 @@ function Card({ name }) {
       ${device.simulated && html`<span class="badge" data-kind="simulated">${t("simulated")}</span>`}
       ${!device.control && html`<span class="badge"><${Icon} name="lock" size=${13} />${t("devices.readonly")}</span>`}
     </p>
-    ${device.trouble && html`<p class="device-trouble" lang="en">${device.trouble.detail}</p>`}
+    ${device.trouble && html`<p class="device-trouble"><${Said} text=${device.trouble.detail} /></p>`}
   </a>`;
 }

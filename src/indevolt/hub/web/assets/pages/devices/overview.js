@@ -8,6 +8,7 @@ import { catalogue, nameOf } from "../../lib/catalogue.js";
 import { meta, sample } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
+import { Said } from "../../parts/said.js";
 import { Value } from "../../parts/value.js";
 
 /** @typedef {import("../../lib/shapes.d.ts").DeviceKnown} DeviceKnown */
@@ -64,7 +65,7 @@ function Bounds({ device }) {
               const { value, unit, cause } = limits[each];
               return html`<div key=${each}>
                 <dt>${t(`devices.limit.${each}`)}</dt>
-                <dd><span class="bound">${quantity(value, unit)}</span><span class="quiet" lang="en">${cause}</span></dd>
+                <dd><span class="bound">${quantity(value, unit)}</span><span class="quiet"><${Said} text=${cause} /></span></dd>
               </div>`;
             })}
           </dl>`

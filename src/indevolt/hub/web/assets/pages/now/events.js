@@ -8,6 +8,7 @@ import { pausedUntil, steerings } from "../../lib/steering.js";
 import { journal, meta, takeEntries } from "../../lib/store.js";
 import { quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
+import { Said } from "../../parts/said.js";
 
 const SHOWN = 6;
 const QUARTER_MS = 15 * 60_000; // a plan is made anew about as often
@@ -40,7 +41,7 @@ export function Events() {
       ${past.map(
         (each) => html`<li key=${`${each.number}${each.at}`}>
           <${Icon} name=${ICONS[each.kind] ?? "info"} size=${18} />
-          <span lang="en">${each.device && html`<b>${each.device}</b> `}${each.text}</span>
+          <span>${each.device && html`<b>${each.device}</b> `}<${Said} text=${each.text} /></span>
           <time datetime=${each.at}>${clock(each.at)}</time>
         </li>`,
       )}

@@ -11,6 +11,7 @@ import { quantity } from "../../lib/units.js";
 import { open } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icon.js";
 import { Trouble, say } from "../../parts/notice.js";
+import { Said } from "../../parts/said.js";
 
 /** @typedef {import("../../lib/shapes.d.ts").Steering} Steering */
 
@@ -94,7 +95,7 @@ function Unit({ name, alone = false }) {
       ${device && !device.control && html`<span class="pill" data-kind="lock"><${Icon} name="lock" size=${16} /><span>${t("now.readonly")}</span></span>`}
     </div>
     <p class="steer-owner">${ownerOf(steering)}</p>
-    ${steering && decided(steering) && html`<p class="steer-said" lang="en">${steering.why}</p>`}
+    ${steering && decided(steering) && html`<p class="steer-said"><${Said} text=${steering.why} /></p>`}
     ${steering?.override && html`<${Progress} override=${steering.override} />`}
     ${steering?.trouble && html`<${Trouble} detail=${steering.trouble.detail} remedy=${steering.trouble.remedy} />`}
   </li>`;

@@ -7,6 +7,7 @@ import { count, money, t, when, word } from "../../lib/i18n.js";
 import { UNKNOWN, quantity, tick } from "../../lib/units.js";
 import { useWidth } from "../../lib/width.js";
 import { Icon } from "../../parts/icon.js";
+import { Said } from "../../parts/said.js";
 import { MODES, runsOf } from "./slotted.js";
 
 /** @typedef {import("./shapes.d.ts").PlanSlot} PlanSlot */
@@ -91,7 +92,7 @@ function Readout({ slot, currency, zone, planned }) {
         <div data-colour="battery" data-line="true"><dt><${Icon} name="battery" size=${16} />${t("soc")}</dt><dd>${slot?.soc_pct ? `${count(slot.soc_pct.p50, 0)} %` : ""}${slot?.soc_pct ? html` <small class="quiet">${count(slot.soc_pct.p10, 0)}–${count(slot.soc_pct.p90, 0)}</small>` : ""}</dd></div>
         <div data-colour="sun"><dt><${Icon} name="sun" size=${16} />${t("plan.sun")}</dt><dd>${slot ? mean(slot.pv_w, "W") : ""}</dd></div>
         <div data-colour="house" data-line="true"><dt><${Icon} name="house" size=${16} />${t("plan.house")}</dt><dd>${slot ? mean(slot.load_w, "W") : ""}</dd></div>
-        <div class="plan-why"><dt class="unseen">${t("plan.why")}</dt><dd lang="en">${slot?.reason ?? ""}</dd></div>`
+        <div class="plan-why"><dt class="unseen">${t("plan.why")}</dt><dd><${Said} text=${slot?.reason ?? ""} /></dd></div>`
     }
   </dl>`;
 }

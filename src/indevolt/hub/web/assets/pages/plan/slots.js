@@ -5,6 +5,7 @@ import { count, money, t, when, word } from "../../lib/i18n.js";
 import { mayControl } from "../../lib/store.js";
 import { UNKNOWN, quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
+import { Said } from "../../parts/said.js";
 import { MODES, runsOf, sameReason } from "./slotted.js";
 
 /** @typedef {import("./shapes.d.ts").PlanSlot} PlanSlot */
@@ -32,7 +33,7 @@ export function Slots({ slots, currency, zone, onPin }) {
             <td>${low === high ? low : `${low} – ${high}`}${run.some(({ known }) => !known) && html` <small class="quiet">${t("plan.guessed")}</small>`}</td>
             <td>${last.soc_pct ? `${count(last.soc_pct.p50, 0)} %` : UNKNOWN}</td>
             <td>${money(run.reduce((sum, { gain }) => sum + gain, 0), currency)}</td>
-            <td class="plan-reason" lang="en">${first.reason}</td>
+            <td class="plan-reason"><${Said} text=${first.reason} /></td>
             ${mayControl.value && html`<td><button type="button" class="bare" aria-label=${t("plan.pin.of", { at: clock(first.start) })} onClick=${() => onPin(first)}><${Icon} name="edit" size=${18} /></button></td>`}
           </tr>`;
         })}

@@ -1,0 +1,72 @@
+"""The sentences of the hub in other languages: none is missing, and what differs in one has its place in each."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import indevolt
+
+SOURCES: Final = Path(indevolt.__file__).parent
+LOCALES: Final = SOURCES / "hub" / "web" / "assets" / "locales"
+LANGUAGES: Final = ("de", "nl", "fr")
+SPOKEN: Final = (  # modules whose every sentence is on the page
+    "catalogue/limits.py",
+    "control/plan/reasons.py",
+    "hub/planner/circumstances.py",
+)
+GAP: Final = re.compile(r"\{\d?\}")
+
+
+def phrases(language: str) -> dict[str, str]:
+    """Return the forms of sentences in a language, by the English one."""
+    text = (LOCALES / language / "said.js").read_text("utf-8")
+    found: dict[str, str] = json.loads(
+        re.sub(r",\s*}", "}", text[text.index("{", text.index("export default")) :].rstrip().rstrip(";"))
+    )
+    return found
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Yield what a module says in more than a word, with gaps where something is put in."""
+    tree = ast.parse(path.read_text("utf-8"))
+    silent = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            silent.add(id(node.value))  # a docstring
+    for node in ast.walk(tree):
+        if id(node) in silent:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if re.search(r"[a-z]{2,} ", text):
+            yield text
+
+
+def form_of(text: str) -> str:
+    """Return what finds a sentence, or a part of one, among the forms: anything may stand in a gap."""
+    return ".*".join(map(re.escape, GAP.split(text.strip())))
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_every_sentence_of_a_reason_is_known_in_other_languages(name: str) -> None:
+    known = list(phrases("de"))
+    missing = [each for each in sentences(SOURCES / name) if not any(re.search(form_of(each), english) for english in known)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_knows_what_the_others_know_with_the_same_gaps(language: str) -> None:
+    forms = phrases(language)
+    assert forms.keys() == phrases("de").keys()
+    assert [english for english, form in forms.items() if sorted(GAP.findall(english)) != sorted(GAP.findall(form))] == []
