@@ -55,7 +55,7 @@ def curve_writes(house: House) -> list[tuple[int, int]]:
 
 
 async def planned(house: House, it: Steered, watts: Sequence[float], *, minutes: float = 2) -> None:
-    it.hub.planner.plan = a_plan(house.clock.now(), watts)
+    it.hub.planner.plan, it.hub.planner.known_days = a_plan(house.clock.now(), watts), 14.0
     await house.clock.advance(60 * minutes)
 
 
@@ -171,6 +171,14 @@ async def test_a_device_whose_clock_is_wrong_is_left_alone(house: House) -> None
         await planned(house, it, [400.0] * 48)
         assert curve_writes(house) == []
         assert it.unit.curve.reason == "the device's clock is not known, or is wrong"
+
+
+async def test_what_the_house_takes_has_to_be_known(house: House) -> None:
+    async with house.hub(automatic=True, curve=True, poll_s=30.0) as it:
+        it.hub.planner.plan, it.hub.planner.known_days = a_plan(house.clock.now(), [400.0] * 48), 0.5
+        await house.clock.advance(120)
+        assert curve_writes(house) == []
+        assert it.unit.curve.reason == "what the house surely takes is known after 5 days of history"
 
 
 async def test_without_the_owners_word_nothing_is_written(house: House) -> None:

@@ -40,8 +40,7 @@ async def remember(it: PlanHome, values: dict[str, float], at: datetime, *, quar
 
 
 async def a_plan(it: PlanHome) -> Plan:
-    plan, _ = await make(it.hub, it.hub.clock.now())
-    return plan
+    return (await make(it.hub, it.hub.clock.now())).plan
 
 
 def reasons(plan: Plan, text: str) -> list[str]:

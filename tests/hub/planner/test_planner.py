@@ -57,7 +57,7 @@ async def test_what_the_last_plan_runs_is_told_to_the_next_one_so_that_it_is_not
     async with plan_home(service=False, plan=PlanConfig()) as it:
         now = it.hub.clock.now()
         assert problem_of(await facts_of(it.hub, now)).running is None
-        plan, _ = await make(it.hub, now)
+        plan = (await make(it.hub, now)).plan
         it.hub.planner.plan = plan
         assert problem_of(await facts_of(it.hub, now)).running is plan.slots[0].action
         later = now + TOO_OLD + QUARTER
@@ -95,7 +95,7 @@ async def test_without_history_a_plan_is_made_and_says_that_it_guesses() -> None
     async with plan_home(service=False, history_days=0) as it:
         facts = await facts_of(it.hub, it.hub.clock.now())
         assert "there is less than a day of history, so that the load is a guess" in facts.notes
-        plan, _ = await make(it.hub, it.hub.clock.now())
+        plan = (await make(it.hub, it.hub.clock.now())).plan
         assert plan.slots
 
 
@@ -271,7 +271,7 @@ async def test_another_reserve_can_be_tried_without_changing_anything() -> None:
     async with plan_home() as it:
         await it.until_planned()
         holds = it.hub.planner.plan
-        careful, _ = await make(it.hub, it.hub.clock.now(), reserve_pct=80.0)
+        careful = (await make(it.hub, it.hub.clock.now(), reserve_pct=80.0)).plan
         assert it.hub.planner.plan is holds
         assert holds is not None
         assert min(slot.soc_pct.p50 for slot in careful.slots) > min(slot.soc_pct.p50 for slot in holds.slots)

@@ -41,7 +41,8 @@ NOWHERE = "http://127.0.0.1:9/prices"  # port 9 discards; nothing of these tests
 
 
 async def a_plan(it: PlanHome) -> tuple[Plan, tuple[str, ...]]:
-    return await make(it.hub, it.hub.clock.now())
+    made = await make(it.hub, it.hub.clock.now())
+    return made.plan, made.notes
 
 
 # ---- days on which clocks are set ----------------------------------------------------------------------------------------------

@@ -174,9 +174,9 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     except ImportError as error:
         raise Declined(503, hub.planner.reason, kind="no-planner", remedy='pip install "indevolt[control]"') from error
     try:
-        plan, notes = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
+        made = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
     except NotKnown as error:
         raise Declined(503, f"no plan can be made: {error}", kind="no-plan", transient=True) from error
-    body = plan_told(hub, plan, "asked for", "", notes, soc_pct=soc_of(hub))
+    body = plan_told(hub, made.plan, "asked for", "", made.notes, soc_pct=soc_of(hub))
     changes = {"dry": True} | ({} if reserve_pct is None else {"reserve_pct": reserve_pct})
     return body.model_copy(update=changes)

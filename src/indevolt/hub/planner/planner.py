@@ -31,6 +31,7 @@ class Planner:
         self.pins: dict[datetime, Pin] = {}  # by the start of a quarter
         self.changed = asyncio.Event()  # the owner wants something else
         self.soc_pct: float | None = None  # where it began
+        self.known_days = 0.0  # of load, that it was made from
         self.target: Target | None = None  # that the owner asked for, beside those of the configuration
         self.tuned: Tuned | None = None  # what the last night found; None: nothing yet
 

@@ -68,6 +68,11 @@ class Facts:
     running: Action | None = None  # what the last plan has it do now
     notes: tuple[str, ...] = ()
 
+    @property
+    def known_days(self) -> float:
+        """Days of load that are known; without any, load is a guess."""
+        return sum(each is not None for each in self.load_history_w) / PER_DAY
+
 
 class NotKnown(Exception):
     """What a plan cannot do without is not known; the text says what."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from indevolt.control.plan.planned import Plan
 from indevolt.errors import IndevoltError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
 LOOK_S: Final = 30.0  # between two looks whether something is otherwise
+FIRST_S: Final = 60.0  # after the start, within which devices and prices are asked for the first time
 PINS: Final = "plan-pins"
 TARGET: Final = "plan-target"
 _EXTRA: Final = 'planning needs two libraries more: pip install "indevolt[control]"'
@@ -54,6 +55,7 @@ class _Desk:
         self._planner = hub.planner
         self._versions = (-1, -1)  # of prices and forecast that the plan knows
         self._quarter: datetime | None = None
+        self._began_s = hub.clock.monotonic()
 
     async def run(self) -> None:
         while True:
@@ -101,29 +103,38 @@ class _Desk:
         from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - it needs numpy
 
         try:
-            plan, notes = await make(hub, now)
+            made = await make(hub, now)
         except NotKnown as error:
             await self._without(str(error))
             return
         except IndevoltError as error:
             await self._without(f"{error}")
             return
-        planner.plan, planner.because, planner.reason, planner.notes = plan, because, "", notes
-        planner.soc_pct = soc_of(hub)
-        slot = plan.slot_at(now)
+        planner.plan, planner.because, planner.reason, planner.notes = made.plan, because, "", made.notes
+        planner.soc_pct, planner.known_days = soc_of(hub), made.known_days
+        slot = made.plan.slot_at(now)
         if slot is not None:
             with suppress(IndevoltError):  # the store says so itself
-                await keep_slot(hub, slot, plan)
+                await keep_slot(hub, slot, made.plan)
 
     async def _without(self, reason: str) -> None:
-        """Have no new plan; the last one holds until it is too old."""
-        if self._planner.reason != reason:
+        """Have no new plan; the last one holds until it is too old. That nothing is known at first is no news."""
+        early = self._planner.plan is None and self._hub.clock.monotonic() < self._began_s + FIRST_S
+        if self._planner.reason != reason and not early:
             self._planner.reason = reason
             await self._hub.journal.note(Kind.HUB, f"no plan can be made: {reason}")
 
 
-async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> tuple[Plan, tuple[str, ...]]:
-    """Make a plan and return it, with what to know about what it was made from; nothing is kept.
+class Made(NamedTuple):
+    """A plan, and what to know about what it was made from."""
+
+    plan: Plan
+    notes: tuple[str, ...]
+    known_days: float  # of load, in the history of the site
+
+
+async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> Made:
+    """Make a plan and return it; nothing is kept.
 
     Raises:
         NotKnown: what a plan cannot do without is not known.
@@ -139,7 +150,7 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
         problem = problem_of(facts, reserve_pct=reserve_pct)
         return explained(solve(problem, now.astimezone(facts.zone)), facts, problem)
 
-    return await asyncio.to_thread(worked_out), facts.notes
+    return Made(await asyncio.to_thread(worked_out), facts.notes, facts.known_days)
 
 
 def soc_of(hub: Hub) -> float | None:

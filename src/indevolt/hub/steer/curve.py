@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 APART_S: Final = 7200.0
 """Between two writes: 12 a day at most, half of what the flash budget of a setting allows."""
+LEAST_DAYS: Final = 5  # of load that have to be known, so that the least that the house takes is no guess
 AGAIN_S: Final = 900.0  # after one that failed
 _NOT_REACHED: Final = "the device has not been reached"
 _NO_PLAN: Final = "there is no plan that can be trusted"
 _NO_CLOCK: Final = "the device's clock is not known, or is wrong"
+_TOO_NEW: Final = f"what the house surely takes is known after {LEAST_DAYS} days of history"
 _AT_FIRST: Final = ("", _NOT_REACHED, _NO_PLAN)  # so it is after each start
 _QUARTER_S: Final = 900.0  # clocks of zones differ by whole ones
 _WRONG_S: Final = 300.0  # by which a device's clock may miss that
@@ -129,6 +131,8 @@ class LoadCurve:
             return f"a {keeper.model.title} has none over HTTP"
         if hub.planner.slot_at(hub.clock.now()) is None:
             return _NO_PLAN
+        if hub.planner.known_days < LEAST_DAYS:
+            return _TOO_NEW
         if self._ahead() is None:
             return _NO_CLOCK
         return ""
