@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,10 +26,12 @@ from indevolt.device.bounds import bounded_plan, room_of
 from indevolt.device.device import Plan
 from indevolt.device.lease import Lease
 from indevolt.device.lock import LeaseFile, Record
-from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
+from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Unreachable
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.curve import LoadCurve
+from indevolt.hub.steer.overrides import Overrides
 from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, word_of
 from indevolt.hub.steer.waiting import soon
 
@@ -48,17 +49,6 @@ FIRST_AGAIN_S: Final = 5.0  # before what failed is tried again; doubles ...
 LONGEST_AGAIN_S: Final = 60.0  # ... up to this
 
 
-@dataclass(slots=True)
-class _Chore:
-    """A setting that somebody writes for good."""
-
-    name: str
-    values: tuple[Value, ...]
-    actor: str
-    reason: str
-    done: asyncio.Future[Outcome]
-
-
 class UnitSteering:
     """Steers one unit. Given to its keeper as ``keeper.steering``.
 
@@ -72,8 +62,6 @@ class UnitSteering:
     def __init__(self, hub: Hub, keeper: Keeper, folder: Path, room: Room) -> None:
         self.keeper = keeper
         self.room = room
-        self.override: Override | None = None
-        self.replaced: Override | None = None
         self.wish: Wish | None = None
         self.left: Left | None = None  # where nothing is wished: why on purpose
         self.decision: Decision | None = None
@@ -90,11 +78,10 @@ class UnitSteering:
         self._folder = folder
         self.curve = LoadCurve(hub, keeper)
         self._wake = asyncio.Event()
-        self._chores: deque[_Chore] = deque()
-        self._first: dict[str, asyncio.Future[Outcome | None]] = {}
-        self._until_s = float("inf")  # end of the override on the monotonic clock: a wall clock set back does not lengthen it
         self._told: tuple[Owner, str, str] | None = None
         self._chronicle = Chronicle(hub, keeper.id)
+        self._chores = Chores(keeper, self._chronicle)
+        self._asked = Overrides(hub, keeper.id, self._chronicle, owner=lambda: self.owner, changed=self._overridden)
         self._again_s = 0.0
         self._owes = True  # perhaps an earlier run left something to be put back
 
@@ -113,9 +100,19 @@ class UnitSteering:
         return self.lease is not None and self.lease.wanted is not None
 
     @property
+    def override(self) -> Override | None:
+        """What a person wants of it now."""
+        return self._asked.standing
+
+    @property
+    def replaced(self) -> Override | None:
+        """The override before this one, which undo brings back."""
+        return self._asked.replaced
+
+    @property
     def left_s(self) -> float:
         """Seconds until the override ends, by a clock that is never set."""
-        return self._until_s - self._clock.monotonic()
+        return self._asked.left_s
 
     @property
     def paused_until(self) -> datetime | None:
@@ -172,32 +169,11 @@ class UnitSteering:
             raise InvalidInput(
                 f"soc_pct: the battery is at {known.number('battery_soc'):g} % already", remedy="Choose another target."
             )
-        first = self._first[override.id] = asyncio.get_running_loop().create_future()
-        self.replaced, previous = self.override, self.override
-        if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():
-            waiting.set_exception(Refused(f"{actor} asked for something else in between"))
-        await self._set(override)
-        text = f"{in_words(command)} until {until:%Y-%m-%d %H:%M} UTC"
-        self._tell(Step.ASKED, text, override.id)
-        await self._chronicle.note(f"{actor} asked: {text}", by=actor, reason=reason, override=override.id)
-        try:
-            outcome = await asyncio.shield(first)
-        except IndevoltError:
-            if self.override is not None and self.override.id == override.id:
-                await self._set(previous)
-            raise
-        finally:
-            self._first.pop(override.id, None)
-        return self.override if self.override is not None and self.override.id == override.id else override, outcome
+        return await self._asked.ask(override)
 
     async def release(self, *, actor: str, undo: bool = False) -> None:
         """End the override now; ``undo`` brings back the one that it replaced, if that has not ended."""
-        override, replaced = self.override, self.replaced
-        if override is None:
-            return
-        back = replaced if undo and replaced is not None and replaced.until > self._clock.now() else None
-        self.replaced = None
-        await self._over(override, f"{actor} took it back", back, by=actor)
+        await self._asked.release(actor=actor, undo=undo)
 
     async def command(self, command: Command, *, actor: str, reason: str = "") -> Outcome:
         """Carry out a command of a person that has no end: moving the battery lasts 24 h, a mode for good.
@@ -212,7 +188,7 @@ class UnitSteering:
         override, outcome = await self.ask(command, self._clock.now() + LONGEST, actor=actor, reason=reason)
         if outcome is None:
             trouble = self.trouble
-            await self._over(override, "it would have had to wait", None)
+            await self._asked.over(override, "it would have had to wait")
             raise trouble or Unreachable("it was not carried out")
         return outcome
 
@@ -224,10 +200,9 @@ class UnitSteering:
             IndevoltError: as for :meth:`Lease.write`.
         """
         self._writable()
-        chore = _Chore(name, values, actor, reason, asyncio.get_running_loop().create_future())
-        self._chores.append(chore)
+        done = self._chores.add(name, values, actor=actor, reason=reason)
         self._wake.set()
-        return await asyncio.shield(chore.done)
+        return await asyncio.shield(done)
 
     def wake(self) -> None:
         """Look again, as something has changed."""
@@ -255,7 +230,7 @@ class UnitSteering:
         """Steer until cancelled; then put back what was before."""
         writing = asyncio.create_task(self._chronicle.run(), name=f"chronicle {self.keeper.id}")
         try:
-            await self._recall()
+            await self._asked.recall()
             await self._run()
         finally:
             writing.cancel()
@@ -307,7 +282,7 @@ class UnitSteering:
             if lease.left_s < LEASE.total_seconds() / 2:
                 lease.renew(LEASE)
             while self._chores:
-                await self._do(lease, self._chores.popleft())
+                await self._do(lease, self._chores.next())
             await self.curve.look()
             wish = self.wish
             if wish is None and self.curve.wanted is None:
@@ -333,7 +308,7 @@ class UnitSteering:
                 await lease.tend()
                 self.trouble = None
                 return TEND_S
-            if override is None or override.id not in self._first:
+            if override is None or not self._asked.is_awaited(override):
                 outcome = await lease.adjust(wish.command, reason=wish.why, safety=wish.urgent)
             else:  # somebody waits for the proof
                 self._chronicle.actor = override.by
@@ -341,16 +316,16 @@ class UnitSteering:
                 outcome = await lease.command(wish.command, reason=wish.why, safety=wish.urgent, tell=tell)
         except BudgetSpent as error:
             self.trouble = error
-            self._begin(override, None)
+            self._asked.begin(override, None)
             return error.wait_s
         except ForeignWriter as error:
-            self._begin(override, error)
+            self._asked.begin(override, error)
             return TEND_S
         except LeaseLost:
             raise
         except IndevoltError as error:
             await self._fail(error)
-            self._begin(override, error)
+            self._asked.begin(override, error)
             return self._again()
         finally:
             self._chronicle.actor = "hub"
@@ -361,7 +336,7 @@ class UnitSteering:
         self.outcome = outcome = replace(outcome, notes=tuple(dict.fromkeys((*wish.notes, *outcome.notes))))
         if outcome.stage is not Stage.REFUSED:
             self.sent(self.keeper.id, lease.sent or wish.command)
-        self._begin(override, outcome)
+        self._asked.begin(override, outcome)
         if outcome.shown:  # else it was an adjustment, and the readings that follow show it
             await self.keeper.learn(outcome.shown)
         if outcome.proven or (outcome.stage is Stage.ACCEPTED and not outcome.shown):
@@ -370,94 +345,23 @@ class UnitSteering:
         lease.sent = None  # so that it is sent again
         return self._again()
 
-    async def _do(self, lease: Lease, chore: _Chore) -> None:
+    async def _do(self, lease: Lease, chore: Chore) -> None:
         """Write a setting for good."""
         if chore.name == MODE and self.override is not None:
-            await self._over(self.override, f"{chore.actor} chose a mode", None, by=chore.actor)
+            await self._asked.over(self.override, f"{chore.actor} chose a mode", by=chore.actor)
         leaving = chore.name == MODE and self.keeper.latest.value(MODE) == REALTIME  # into the device's own hands: always allowed
-        self._chronicle.actor = chore.actor
-        try:
-            outcome = await lease.write(chore.name, *chore.values, reason=chore.reason, for_good=True, safety=leaving)
-        except IndevoltError as error:
-            if not chore.done.done():
-                chore.done.set_exception(error)
-            if isinstance(error, LeaseLost):
-                raise
-        else:
-            await self.keeper.learn(outcome.shown)
-            if not chore.done.done():
-                chore.done.set_result(outcome)
-        finally:
-            self._chronicle.actor = "hub"
-
-    def _begin(self, override: Override | None, came: Outcome | IndevoltError | None) -> None:
-        """Tell whoever asked for an override what became of its first carrying out."""
-        if override is None or self.override is None or self.override.id != override.id:
-            return
-        if isinstance(came, Outcome):
-            step = Step.FAILED if came.stage in (Stage.REFUSED, Stage.INTERRUPTED) else Step(came.stage.value)
-            self.override = replace(self.override, step=step, outcome=came)
-            if step is Step.FAILED or not came.proven:
-                self._tell(step, "; ".join(came.notes) or came.stage.value, override.id, came)
-        elif came is not None:
-            self._tell(Step.FAILED, str(came), override.id)
-        first = self._first.get(override.id)
-        if first is not None and not first.done():
-            if isinstance(came, IndevoltError):
-                first.set_exception(came)
-            else:
-                first.set_result(came)
-
-    # ---- what has an end -----------------------------------------------------------------------------------------------------
+        await self._chores.carry_out(lease, chore, safety=leaving)
 
     async def _expire(self) -> None:
-        override = self.override
-        if override is None:
-            return
         known = self.keeper.snapshot(("battery_soc", "backup_soc"))
-        soc_pct, room = known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None)
-        if self._clock.now() >= override.until or self.left_s <= 0:
-            await self._over(override, "its time has passed", None)
-        elif override.reached(soc_pct, room):
-            await self._over(override, f"the charge is at {soc_pct:g} %", None)
+        await self._asked.expire(known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None))
 
-    async def _over(self, override: Override, why: str, following: Override | None, *, by: str = "hub") -> None:
-        """End an override, and go on with the following one, or with none."""
-        if self.override is None or self.override.id != override.id:
-            return
-        await self._set(following)
-        text = f"{in_words(override.command)} is over: {why}"
-        await self._chronicle.note(text, by=by, override=override.id)
-        self._tell(Step.ENDED, text, override.id)
-        first = self._first.get(override.id)
-        if first is not None and not first.done():
-            first.set_result(None)
-
-    async def _set(self, override: Override | None) -> None:
-        self.override = override
-        left_s = (override.until - self._clock.now()).total_seconds() if override is not None else float("inf")
-        self._until_s = self._clock.monotonic() + left_s
+    def _overridden(self, override: Override | None) -> None:
+        """Go by another override from now on, or by what others decide."""
         if override is None:
-            self.wish = None  # until others decide
+            self.wish = None
         self._wake.set()
         self.changed()
-        with suppress(IndevoltError):  # the store says so itself
-            await self._hub.store.put(self._key, "" if override is None else override.text())
-
-    async def _recall(self) -> None:
-        """Take up what was asked for before a restart, as far as it has not ended."""
-        with suppress(IndevoltError):
-            text = await self._hub.store.get(self._key)
-            override = Override.of_text(text) if text else None
-            if override is not None and override.until > self._clock.now():
-                await self._set(override)
-                await self._chronicle.note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
-            elif override is not None:
-                await self._hub.store.put(self._key, "")
-
-    @property
-    def _key(self) -> str:
-        return f"override:{self.keeper.id}"
 
     # ---- telling -------------------------------------------------------------------------------------------------------------
 
@@ -480,26 +384,20 @@ class UnitSteering:
         text = decided.why if decided else "nothing is commanded any more; the device decides"
         reasons = [f"{each.by}: {each.text} ({each.weight})" for each in decided.reasons] if decided else []
         await self._chronicle.note(text, owner=told[0].value, before=was[0].value if was else "", command=told[1], reasons=reasons)
-        self._tell(Step.CHANGED, text)
+        self._asked.tell(Step.CHANGED, text)
 
     def _progress(self, override: Override | None, stage: Stage) -> None:
         if override is not None and stage in (Stage.ACCEPTED, Stage.CONFIRMED, Stage.EFFECTIVE):
-            self._tell(Step(stage.value), in_words(override.command), override.id)
-
-    def _tell(self, step: Step, text: str, override: str = "", outcome: Outcome | None = None) -> None:
-        self._chronicle.tell(step, text, self.owner, override, outcome)
+            self._asked.tell(Step(stage.value), in_words(override.command), override.id)
 
     async def _fail(self, error: IndevoltError) -> None:
         if str(error) != str(self.trouble):
             await self._chronicle.note(f"cannot steer: {error}", remedy=error.remedy)
-            self._tell(Step.FAILED, str(error))
+            self._asked.tell(Step.FAILED, str(error))
         self.trouble = error
-        while self._chores:
-            chore = self._chores.popleft()
-            if not chore.done.done():
-                chore.done.set_exception(error)
+        self._chores.fail(error)
         if self.override is not None:
-            self._begin(self.override, error)
+            self._asked.begin(self.override, error)
 
     # ---- waiting -------------------------------------------------------------------------------------------------------------
 
