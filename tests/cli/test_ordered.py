@@ -24,7 +24,7 @@ from indevolt.virtual import VirtualDevice
 
 from .conftest import Program, Ran, in_background
 
-CLOCK = FastClock(SystemClock(), 20)
+CLOCK = FastClock(SystemClock(), 10)  # a machine under load has three seconds for what a device shows within thirty
 TOKEN = "anna.anna-secret"
 
 

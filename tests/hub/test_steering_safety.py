@@ -10,6 +10,7 @@ from steered_house import House
 
 from indevolt.battery import Charge, Hold
 from indevolt.errors import InvalidInput
+from indevolt.hub.steer.records import Owner
 
 
 @pytest.fixture
@@ -23,9 +24,24 @@ async def test_what_the_device_did_not_show_is_commanded_again_and_told(house: H
         outcome = await it.ask(Charge(800, 90), minutes=120)
         assert not outcome.proven
         assert "instead of" in outcome.notes[0]
-        await house.clock.advance(900)
+        await house.clock.advance(330)  # as modes are written five minutes apart
+        assert it.owner is Owner.USER, "what is not shown was not written by somebody else"
         assert house.power_w == -800
         assert any(text.endswith(": accepted") for text in [entry.text for entry in await it.entries("write")])
+
+
+async def test_the_journal_of_the_hub_tells_what_a_program_wrote_that_was_killed(house: House) -> None:
+    killed = house.files
+    killed.acquire(house.clock.now())
+    what = "Discharge(power_w=500, soc_pct=55)"
+    killed.note(house.clock.now(), "asked", actor="evening script", what=what, reason="dear until nine")
+    killed.note(house.clock.now(), "wrote", actor="evening script", what=what, reason="dear until nine", stage="effective")
+    killed.release()
+    async with house.hub() as it:
+        await house.clock.advance(60)
+        entries = [(entry.actor, entry.text) for entry in await it.entries("write")]
+    source = "(from the lease's own journal, 2026-06-21T10:00:00)"
+    assert entries == [("evening script", f"asked for: {what} {source}"), ("evening script", f"{what}: effective {source}")]
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 25])
