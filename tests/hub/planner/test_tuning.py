@@ -120,6 +120,14 @@ async def test_it_works_at_night_by_the_clocks_of_the_site_and_soon_where_a_nigh
         assert first_wait_s(it.hub) == FIRST_S
 
 
+async def test_a_trial_that_fails_is_told_and_is_no_finding() -> None:
+    async with plan_home(service=False, tariff=TARIFF, history_days=9, plan=NIGHTLY) as it:
+        with pytest.raises(IndevoltError, match="trying gates failed: ValueError: "):
+            await tune(it.hub, ())  # there is nothing to try
+        assert it.hub.planner.tuned is None
+        assert await it.hub.store.get(GATE) is None
+
+
 async def test_an_owner_may_keep_his_own_gate() -> None:
     async with plan_home(service=False, plan=PlanConfig(tune=False)) as it:
         await asyncio.wait_for(serve_tuning(it.hub), 1)
