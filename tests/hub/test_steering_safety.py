@@ -20,7 +20,7 @@ def house(tmp_path: Path) -> House:
 
 async def test_what_the_device_did_not_show_is_commanded_again_and_told(house: House) -> None:
     async with house.hub() as it:
-        house.simulator.faults.add("ignore*2")
+        house.simulator.faults.add("ignore*1")
         outcome = await it.ask(Charge(800, 90), minutes=120)
         assert not outcome.proven
         assert "instead of" in outcome.notes[0]
