@@ -68,7 +68,8 @@ def main() -> None:
     """Read a question, write the answer."""
     nice: Any = getattr(os, "nice", None)  # not on Windows
     if nice is not None:
-        nice(_LOWEST)
+        with suppress(OSError):  # where that is not allowed, it competes with the hub
+            nice(_LOWEST)
     sys.stdout.write(json.dumps(answer(sys.stdin.buffer.read())))
 
 
