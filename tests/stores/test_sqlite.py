@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ import pytest
 from indevolt.clock import ManualClock
 from indevolt.errors import InvalidInput, StoreDamaged, StoreFull, StoreUnavailable
 from indevolt.store import StoredReading
+from indevolt.store.newest import Newest
 from indevolt.store.sqlite import SqliteStore
+from indevolt.store.sqlite_book import Addition, Book
+from indevolt.store.sqlite_writer import WriterThread
 
 from .conftest import START, TABLES, after, reading
 from .crashing import acknowledged, kept, start_writer
@@ -287,3 +291,26 @@ def test_the_writer_of_these_tests_can_be_started_alone() -> None:
         [sys.executable, "-m", "stores.crashing"], cwd=Path(__file__).parents[1], check=False, capture_output=True
     )
     assert b"usage" in done.stderr
+
+
+async def test_who_hands_something_over_can_wait_for_it_however_quick_the_thread_is(tmp_path: Path) -> None:
+    """On a busy machine the thread may be done before :meth:`WriterThread.add` returns, which once kept a hub from starting."""
+    book = Book(tmp_path / "history.sqlite3", ManualClock(), Newest(), max_bytes=None, check=False)
+    book.open([])
+    writer = WriterThread(book, most_waiting=10, moved=lambda: None)
+    addition = Addition(state=[("key", "value")])
+
+    def let_the_thread_finish(_frame: FrameType, event: str, called: Any) -> None:
+        while event == "c_return" and called.__name__ == "put" and addition.accepted is not None:
+            pass  # Python lets other threads run meanwhile
+
+    writer.start()
+    try:
+        sys.setprofile(let_the_thread_finish)
+        accepted = writer.add(addition)
+        sys.setprofile(None)
+        await accepted
+    finally:
+        sys.setprofile(None)
+        writer.stop()
+        book.close()

@@ -68,9 +68,9 @@ class WriterThread:
 
     def add(self, addition: Addition) -> asyncio.Future[None]:
         """Hand over an addition; the future is done when it is kept, or waits in memory for room."""
-        addition.accepted = asyncio.get_running_loop().create_future()
-        self._queue.put(addition)
-        return addition.accepted
+        accepted = addition.accepted = asyncio.get_running_loop().create_future()
+        self._queue.put(addition)  # from here on it is the thread's, which may have answered, and cleared the field, already
+        return accepted
 
     async def run(self, work: Callable[[], AnswerT]) -> AnswerT:
         """Do something in the writer's thread and return what it returned.
