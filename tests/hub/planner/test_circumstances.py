@@ -5,6 +5,7 @@ A monthly peak, a cap on feed-in, a charge by a time, a calibration, cold packs,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from indevolt.hub.config import Config
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import PlanConfig, TargetConfig
 from indevolt.hub.config_tariff import FixedTariff
-from indevolt.hub.planner.calibration import due, last_at_least
+from indevolt.hub.planner.calibration import Calibration, due, last_at_least
 from indevolt.hub.planner.packs import expected_c
 from indevolt.hub.planner.problem import facts_of, problem_of, wanted_of
 from indevolt.hub.planner.service import make
@@ -182,6 +183,18 @@ async def test_a_device_that_will_calibrate_itself_is_full_by_then_and_the_plan_
         assert then.soc_pct.p50 > 98
         assert reasons(plan, "to be at 100 %")
         assert any(note.startswith("cellar is expected to fill itself up from 2026-06-21 16:00 on") for note in plan.notes)
+
+
+async def test_of_several_batteries_only_the_one_that_calibrates_has_to_be_full() -> None:
+    async with plan_home(service=False, tariff=FixedTariff.model_validate(FLAT), forecast=None) as it:
+        facts = await facts_of(it.hub, it.hub.clock.now())
+        own_wh = facts.battery.capacity_wh
+        own = Calibration(NAME, facts.at + timedelta(hours=2), 30, facts.at - timedelta(days=30), own_wh)
+        both = replace(facts, battery=replace(facts.battery, capacity_wh=4 * own_wh, floor_pct=20.0), calibrations=(own,))
+        (target,) = wanted_of(both)
+        assert target.soc_pct == pytest.approx(0.25 * 100 + 0.75 * 20)
+        beyond = replace(facts, calibrations=(replace(own, at=facts.prices[-1].end),))
+        assert wanted_of(beyond) == ()
 
 
 def test_a_calibration_is_due_so_many_days_after_the_last_full_charge_by_local_clocks() -> None:
