@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -39,18 +39,23 @@ from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, Outlook
 from indevolt.control.plan.problem import Problem, Scenario, TerminalValue
 from indevolt.control.plan.programme import terminal_worth
-from indevolt.control.plan.replay import HORIZON, Decide, Method, decide_by, run
+from indevolt.control.plan.replay import HORIZON, Decide, Method, Planning, decide_by, run
 from indevolt.control.plan.solve import solve
+from indevolt.control.plan.tuning import NEVER, tune_gate
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "indevolt-bench" / "emhass"
 EMHASS: Final = "emhass==0.18.7"  # some 1.1 GB with what it needs
 EXACT_S: Final = 30.0
 TIE: Final = 1e-6  # EUR a day
-NO_BATTERY, SELF_USE, RULE, MILP, OURS, FORESIGHT = "no battery", "self-use", "price rule", "our MILP", "plan", "foresight"
+GATES: Final = (TERMS.gate, 0.01)  # per kWh, and plain self-use: one of them is found before each case ...
+TUNED_DAYS: Final = 7  # ... on the last so many days of its history, as the hub does it each night
+NO_BATTERY, SELF_USE, RULE, MILP, FORESIGHT = "no battery", "self-use", "price rule", "our MILP", "foresight"
+OURS, TUNED = "plan", "plan, gate tuned"
 EMHASS_KEPT, EMHASS_USED = "EMHASS, charge kept", "EMHASS, charge used"
 RIVALS: Final = (MILP, EMHASS_KEPT, EMHASS_USED)
-WHO: Final = (NO_BATTERY, SELF_USE, RULE, *RIVALS, OURS, FORESIGHT)
+WHO: Final = (NO_BATTERY, SELF_USE, RULE, *RIVALS, TUNED, OURS, FORESIGHT)
+USUAL: Final = tuple(who for who in WHO if who != TUNED)  # which takes as long again
 
 
 def emhass_python() -> str | None:
@@ -82,8 +87,8 @@ class Run:
 class Course:
     """One case, on which all contestants are run."""
 
-    def __init__(self, case: Case, *, days: int, errors: bool) -> None:
-        self.case, self.days = case, days
+    def __init__(self, case: Case, *, days: int, errors: bool, known: Mapping[str, Run]) -> None:
+        self.case, self.days, self.known = case, days, dict(known)
         self.past = case.past(errors=errors)
         self.first, self.last = case.first, case.first + days * PER_DAY
         self.foresight = Foresight(self.past, TERMS, self.first, self.last + TAIL_DAYS * PER_DAY)
@@ -96,12 +101,24 @@ class Course:
         return Run(str(self.case), who, self.days, ran.cost_per_day, ran.cost_per_day + (ran.settled - flat) / ran.days)
 
     def run_ours(self, who: str) -> Run:
-        """Run who needs nothing but this project."""
+        """Run who needs nothing but this project; what is known need not be run again."""
+        if who not in self.known:
+            self.known[who] = replace(self._run_ours(who), who=who)
+        return self.known[who]
+
+    def _run_ours(self, who: str) -> Run:
         if who == FORESIGHT:
             # Each way to settle has a foresight of its own.
             flat = Foresight(self.past, TERMS, self.first, self.last)
             fair = self.run(who, Method.FORESIGHT, self.foresight).fair
             return replace(self.run(who, Method.FORESIGHT, flat), fair=fair)
+        if who == TUNED:
+            first = self.first - TUNED_DAYS * PER_DAY
+            gate = tune_gate(self.past, TERMS, first=first, last=self.first, gates=GATES, usual=TERMS.gate).gate
+            print(f"{self.case}: gate {'never' if gate == NEVER else gate}", file=sys.stderr, flush=True)
+            if gate in (TERMS.gate, NEVER):
+                return self.run_ours(OURS if gate == TERMS.gate else SELF_USE)
+            return self.run(who, Method.PLAN, Planning(self.past, replace(TERMS, gate=gate)))
         method = {NO_BATTERY: Method.NO_BATTERY, SELF_USE: Method.SELF_USE, RULE: Method.RULE, OURS: Method.PLAN}[who]
         return self.run(who, method, decide_by(self.past, TERMS, method, self.first, self.last))
 
@@ -115,9 +132,12 @@ class Course:
         return self.run(who, Method.PLAN, Executor(self.past, powers, every))
 
 
-def seasons(case: Case, *, wanted: Sequence[str], days: int, every: int, python: str | None, errors: bool) -> list[Run]:
+def seasons(
+    case: Case, *, wanted: Sequence[str], days: int, every: int, python: str | None, errors: bool, kept: Sequence[Run]
+) -> list[Run]:
     """Return what each contestant costs a day."""
-    course = Course(case, days=days, errors=errors)
+    known = {each.who: each for each in kept if each.case == str(case) and each.days == days}
+    course = Course(case, days=days, errors=errors, known=known)
     runs = [course.run_ours(who) for who in wanted if who not in RIVALS]
     with ExitStack() as stack:
         child = stack.enter_context(Child([python, str(HERE / "plan_emhass.py")], None)) if python is not None else None
@@ -277,7 +297,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two cases of two days, to see in a minute or two that it works")
     parser.add_argument("--weeks", choices=["benchmark", "development"], default="benchmark", help="those that count, or others")
     parser.add_argument("--only", default="", help="cases whose name contains this, such as 'July, 4'")
-    parser.add_argument("--who", choices=WHO, nargs="*", default=WHO, help="only these contestants; none: print what is kept")
+    parser.add_argument("--who", choices=WHO, nargs="*", default=USUAL, help="only these contestants; none: print what is kept")
     parser.add_argument("--days", type=int, default=REPLAYED_DAYS, help="days of each case")
     parser.add_argument("--every", type=int, default=4, help="quarters of an hour between two plans of MILP and EMHASS")
     parser.add_argument("--jobs", type=int, default=1, help="cases at a time")
@@ -294,8 +314,10 @@ def main() -> None:
         if asked.quick:
             cases = [cases[2 % len(cases)], cases[8 % len(cases)]]
         python = emhass_python() if {EMHASS_KEPT, EMHASS_USED} & set(asked.who) else None
+        runs = kept_in(asked.keep)
         measure = partial(
             seasons,
+            kept=runs,
             wanted=asked.who,
             days=2 if asked.quick else asked.days,
             every=asked.every,
@@ -303,7 +325,6 @@ def main() -> None:
             errors=not asked.right_forecasts,
         )
         with ProcessPoolExecutor(asked.jobs) as pool:
-            runs = kept_in(asked.keep)
             for case, more in zip(cases, pool.map(measure, cases), strict=True) if asked.who else ():
                 keep(asked.keep, more)
                 runs += more
