@@ -45,11 +45,14 @@ async def calibrations(hub: Hub, now: datetime, notes: list[str]) -> tuple[Calib
         every, start = keeper.latest.value("full_charge_interval"), keeper.latest.value("full_charge_start_time")
         if not isinstance(every, int | float) or every < 1 or not isinstance(capacity, int | float):
             continue  # switched off, or not told
+        if not isinstance(start, time):
+            notes.append(f"when {keeper.id} calibrates itself is not known: it does not tell at what time of day")
+            continue
         last = await _last_full(hub, keeper, now, int(every))
         if last is None:
             notes.append(f"when {keeper.id} calibrates itself is not known: it was not seen full in the last {int(every)} days")
             continue
-        at = due(last, int(every), start if isinstance(start, time) else time(), hub.config.site.zone)
+        at = due(last, int(every), start, hub.config.site.zone)
         found.append(Calibration(keeper.id, at, int(every), last, float(capacity)))
     return tuple(found)
 
