@@ -137,6 +137,7 @@ async def posed_house(
     settings: dict[str, Any] | None = None,
     control: bool = True,
     waits: bool = True,
+    automatic: bool = False,
     **pose: Any,
 ) -> AsyncIterator[PosedHouse]:
     """Run a hub that poses for a unit for each of the ways.
@@ -166,7 +167,7 @@ async def posed_house(
                 links[number] = await stack.enter_async_context(MeterLink(simulator, MeterPlace(Via.PUSH, "127.0.0.1", 0)))
                 config["push_port"] = links[number].port
             devices.append(_device(number, PoseConfig.model_validate(config), control=control))
-        hub = await _hub(folder, clock, tuple(devices))
+        hub = await _hub(folder, clock, tuple(devices), automatic=automatic)
         wires = [Wiretap(simulator) for simulator in simulators]
         keepers = [_keeper(hub, device, wire) for device, wire in zip(devices, wires, strict=True)]
         meter = Meter(HomeWizardMeter(name="grid", kind="homewizard", host="127.0.0.1"))
@@ -174,7 +175,8 @@ async def posed_house(
         if proven:
             meter.sign = SignTest(True, clock.now(), "as a test says", meter.setting)
         posing = asyncio.create_task(serve_pose(hub))
-        others = [asyncio.create_task(serve_steering(hub)), *(asyncio.create_task(keeper.run()) for keeper in keepers)]
+        steering = asyncio.create_task(serve_steering(hub))
+        others = [asyncio.create_task(keeper.run()) for keeper in keepers]
         await until(lambda: not (control and waits) or all(keeper.posing is not None and keeper.posing.ports for keeper in keepers))
         for number, (way, simulator, keeper) in enumerate(zip(ways, simulators, keepers, strict=True)):
             if way is not Way.PUSH:
@@ -189,9 +191,18 @@ async def posed_house(
         try:
             yield PosedHouse(hub, meter, units, posing)
         finally:
-            for task in (posing, *others):
-                task.cancel()
-            await asyncio.gather(posing, *others, return_exceptions=True)
+            await _stop(clock, steering, posing, *others)
+
+
+async def _stop(clock: ManualClock, steering: asyncio.Task[None], *others: asyncio.Task[None]) -> None:
+    steering.cancel()
+    for _ in range(60):
+        if steering.done():
+            break
+        await clock.advance(1)  # what was before is put back in the device's own time
+    for task in others:
+        task.cancel()
+    await asyncio.gather(steering, *others, return_exceptions=True)
 
 
 def _device(number: int, pose: PoseConfig, *, control: bool) -> DeviceConfig:
@@ -199,13 +210,13 @@ def _device(number: int, pose: PoseConfig, *, control: bool) -> DeviceConfig:
     return DeviceConfig(name=NAMES[number], host=host, control=control, poll=PollConfig(power_s=5.0), pose=pose)
 
 
-async def _hub(folder: Path, clock: ManualClock, devices: tuple[DeviceConfig, ...]) -> Hub:
+async def _hub(folder: Path, clock: ManualClock, devices: tuple[DeviceConfig, ...], *, automatic: bool) -> Hub:
     config = Config(
         hub=HubConfig(name="home", data=folder),
         devices=devices,
         store=StoreConfig(kind="memory"),
         api=ApiConfig(port=0),
-        control=ControlConfig(leases=folder),
+        control=ControlConfig(leases=folder, automatic=automatic),
     )
     bus, store = Bus(), MemoryStore(clock=clock)
     journal = Journal(store, bus, clock)

@@ -1,0 +1,49 @@
+"""The ladder with strategies that may decide: by its own loop as long as that works, by orders while it does not, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from posed_house import POSES, PosedHouse, posed_house
+
+from indevolt.control.situation import Tier
+from indevolt.hub.config_pose import Way
+from indevolt.hub.steer.situation import tier_of
+
+every_way = pytest.mark.parametrize("way", tuple(POSES))
+MODE = 47005
+
+
+def tier(it: PosedHouse) -> Tier:
+    steering = it.unit.keeper.steering
+    assert steering is not None
+    return tier_of((steering,))
+
+
+@every_way
+async def test_as_long_as_the_loop_follows_nothing_is_written_and_no_budget_is_spent(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, automatic=True, load=lambda second: 700.0 if second < 90 else 1500.0) as it:
+        await it.pass_time(200)
+        assert (tier(it), it.unit.simulator.get("mode"), it.writes) == (Tier.POSED, "self_use", [])
+        assert abs(it.grid_w) < 40
+        steering = it.unit.keeper.steering
+        assert steering is not None
+        assert [budget.used for budget in steering.budgets()] == [0, 0]
+
+
+@every_way
+async def test_a_quiet_meter_leads_to_an_order_to_rest_and_then_back_to_the_loop(tmp_path: Path, way: Way) -> None:
+    async with posed_house(tmp_path, way, automatic=True, load=lambda _: 1500.0) as it:
+        await it.pass_time(60)
+        it.quiet = True
+        await it.pass_time(40)
+        assert it.unit.given_w <= 5
+        assert it.unit.simulator.get("mode") == "realtime"
+        it.quiet = False
+        await it.pass_time(400)
+        assert (tier(it), it.unit.simulator.get("mode")) == (Tier.POSED, "self_use")
+        await it.pass_time(60)
+        assert abs(it.grid_w) < 40
+        assert [values for point, values in it.writes if point == MODE] == [(4,), (1,)], "the mode was changed once, and back"
+        assert len(it.writes) < 12
