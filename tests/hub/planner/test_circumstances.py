@@ -173,7 +173,7 @@ async def test_a_device_that_will_calibrate_itself_is_full_by_then_and_the_plan_
         await remember(it, {"battery_soc": 100.0}, now - timedelta(days=30), device=NAME)
         facts = await facts_of(it.hub, now)
         (foreseen,) = facts.calibrations
-        assert (foreseen.at, foreseen.every_days) == (datetime(2026, 6, 21, 14, 0, tzinfo=UTC), 30)
+        assert (foreseen.at, foreseen.every_days) == (datetime(2026, 6, 21, 16, 0, tzinfo=UTC), 30), "by its own clock"
         (target,) = wanted_of(facts)
         assert target.soc_pct == 100
         assert timedelta(hours=1) < target.by - foreseen.at < timedelta(hours=4), "so long does it take to fill it"
@@ -182,7 +182,7 @@ async def test_a_device_that_will_calibrate_itself_is_full_by_then_and_the_plan_
         assert then is not None
         assert then.soc_pct.p50 > 98
         assert reasons(plan, "to be at 100 %")
-        assert any(note.startswith("cellar is expected to fill itself up from 2026-06-21 16:00 on") for note in plan.notes)
+        assert any(note.startswith("cellar is expected to fill itself up from 2026-06-21 18:00 on") for note in plan.notes)
 
 
 async def test_of_several_batteries_only_the_one_that_calibrates_has_to_be_full() -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Final
 
+from indevolt.hub.planner.device_clock import ahead_of_utc
 from indevolt.store import Aggregate
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def calibrations(hub: Hub, now: datetime, notes: list[str]) -> tuple[Calib
         if last is None:
             notes.append(f"when {keeper.id} calibrates itself is not known: it was not seen full in the last {int(every)} days")
             continue
-        at = due(last, int(every), start, hub.config.site.zone)
+        at = due(last, int(every), start, _zone(hub, keeper, now))
         found.append(Calibration(keeper.id, at, int(every), last, float(capacity)))
     return tuple(found)
 
@@ -61,6 +62,12 @@ def due(last_full: datetime, every_days: int, start: time, zone: tzinfo) -> date
     """Return when the next one begins: so many days after that of the last full charge, at the time of day that is set."""
     day = last_full.astimezone(zone).date() + timedelta(days=every_days)
     return datetime.combine(day, start, zone).astimezone(UTC)
+
+
+def _zone(hub: Hub, keeper: Keeper, now: datetime) -> tzinfo:
+    """Return the zone of a device's clock: that of the site, unless it shows another time."""
+    ahead, site = ahead_of_utc(keeper, now), hub.config.site.zone
+    return site if ahead is None or ahead == now.astimezone(site).utcoffset() else timezone(ahead)
 
 
 async def _last_full(hub: Hub, keeper: Keeper, now: datetime, every_days: int) -> datetime | None:

@@ -6,13 +6,14 @@ nothing is planned, the unit is commanded, or somebody else decides. When the le
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from indevolt.control.load_curve import NAMES, curve_of, index_of, matters, span_of
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, LeaseLost
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.planner.device_clock import ahead_of_utc
 
 if TYPE_CHECKING:
     from indevolt.device.lease import Lease
@@ -27,8 +28,6 @@ _NO_PLAN: Final = "there is no plan that can be trusted"
 _NO_CLOCK: Final = "the device's clock is not known, or is wrong"
 _TOO_NEW: Final = f"what the house surely takes is known after {LEAST_DAYS} days of history"
 _AT_FIRST: Final = ("", _NOT_REACHED, _NO_PLAN)  # so it is after each start
-_QUARTER_S: Final = 900.0  # clocks of zones differ by whole ones
-_WRONG_S: Final = 300.0  # by which a device's clock may miss that
 
 
 class LoadCurve:
@@ -154,10 +153,4 @@ class LoadCurve:
         return curve_of(plan, hub.clock.now(), ahead, share=share, most_w=most_w)
 
     def _ahead(self) -> timedelta | None:
-        """Return by how much the device's clock is ahead of UTC; its zone is not documented, so it is taken as it is shown."""
-        shown, age_s = self._keeper.latest.value("device_time"), self._keeper.latest.age_s("device_time")
-        if not isinstance(shown, datetime) or age_s is None:
-            return None
-        ahead_s = (shown.replace(tzinfo=UTC) - self._hub.clock.now()).total_seconds() + age_s
-        whole_s = round(ahead_s / _QUARTER_S) * _QUARTER_S
-        return timedelta(seconds=whole_s) if abs(ahead_s - whole_s) <= _WRONG_S else None
+        return ahead_of_utc(self._keeper, self._hub.clock.now())
