@@ -249,3 +249,12 @@ def test_no_strategy_breaks_over_what_it_is_shown(
             said = strategy(known)
             assert said == strategy(known) or any(map(math.isnan, watts)), "it is a function"
             assert all(bound.reason for bound in said.bounds)
+
+
+def test_several_units_that_follow_meters_of_their_own_are_told_what_that_costs() -> None:
+    one, two = (self_use.propose(situation(*units, tier=Tier.NATIVE)).preference for units in ((unit(),), (unit("a"), unit("b"))))
+    assert one is not None
+    assert two is not None
+    assert "store" not in one.reason + one.otherwise
+    assert "may store what another one gives" in two.reason
+    assert "pose" in two.otherwise

@@ -10,6 +10,7 @@ from steered_house import House
 
 from indevolt.battery import Charge, Discharge, Hold, SelfUse, Stage
 from indevolt.errors import BudgetSpent, InvalidInput, Unreachable
+from indevolt.hub.api.steering import steering_body
 from indevolt.hub.steer.records import Owner, Step
 
 
@@ -172,3 +173,14 @@ async def test_a_device_that_does_not_answer_is_not_asked_for_anything(house: Ho
         with pytest.raises(Unreachable, match="does not answer"):
             await it.ask(Charge(800, 90))
         assert not it.overridden()
+
+
+async def test_what_is_decided_for_several_units_as_one_says_for_which_and_an_override_is_of_one(house: House) -> None:
+    async with house.hub(automatic=True) as it:
+        await house.clock.advance(30)
+        body = steering_body(it.keeper)
+        assert (body.owner, body.together) == (Owner.DEVICE, ["cellar"])
+        await it.ask(Charge(800, 90), minutes=10)
+        assert steering_body(it.keeper).together == []
+    async with house.hub() as it:
+        assert steering_body(it.keeper).together == [], "nothing is decided"

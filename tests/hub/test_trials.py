@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from steered_house import NAME, House, Steered
 
@@ -71,9 +73,10 @@ async def test_a_trial_proves_the_meter_and_finds_how_the_unit_answers(tmp_path:
         assert meter.proven
         assert home.mode == "self_use"
         kept = await kept_dynamics(steered.hub, NAME)
-        assert kept == state.finding.dynamics
         assert kept is not None
-        assert kept.dead_s == pytest.approx(2, abs=1)
+        assert kept.dynamics == state.finding.dynamics
+        assert kept.dynamics.dead_s == pytest.approx(2, abs=1)
+        assert kept.firmware == steered.keeper.firmware != ""
 
 
 async def test_a_meter_that_counts_the_wrong_way_is_not_proven_and_nothing_was_discharged(tmp_path: Path) -> None:
@@ -93,7 +96,25 @@ async def test_what_was_found_is_known_after_a_restart(tmp_path: Path) -> None:
         state = await tried(steered)
     async with home.hub() as steered:
         assert state.finding is not None
-        assert await kept_dynamics(steered.hub, NAME) == state.finding.dynamics != Dynamics()
+        kept = await kept_dynamics(steered.hub, NAME)
+        assert kept is not None
+        assert kept.dynamics == state.finding.dynamics != Dynamics()
+        assert not any("was tried with firmware" in text for text in await steered.decisions())
+
+
+async def test_after_an_update_of_the_firmware_it_has_to_be_tried_anew(tmp_path: Path) -> None:
+    home = house(tmp_path)
+    async with home.hub() as steered, metered(home, steered):
+        await tried(steered)
+        kept = await kept_dynamics(steered.hub, NAME)
+        assert kept is not None
+        older = {**asdict(kept.dynamics), "firmware": "V0.0.1"}
+        await steered.hub.store.put(f"dynamics:{NAME}", orjson.dumps(older).decode())
+    async with home.hub() as steered:
+        (told,) = [text for text in await steered.decisions() if "was tried with firmware V0.0.1" in text]
+        assert kept.firmware in told
+        assert not kept.is_of("V0.0.1")
+        assert kept.is_of("")
 
 
 async def test_automation_pauses_meanwhile_and_goes_on_afterwards(tmp_path: Path) -> None:

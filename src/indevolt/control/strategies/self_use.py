@@ -14,7 +14,12 @@ NAME: Final = "self_use"
 def propose(situation: Situation) -> Proposal:
     """Return that the house is to be followed; rest where nobody can see the house."""
     if situation.tier is Tier.NATIVE:
-        return Proposal(NAME, (), Preference(None, "zero export: the device follows its own meter"))
+        several = len(situation.usable) > 1
+        told = "the device follows its own meter"
+        if several:
+            told = "each unit follows its own meter, and may store what another one gives"
+        otherwise = "let the hub pose as the meter of all of them, so that they share what the house takes" if several else ""
+        return Proposal(NAME, (), Preference(None, f"zero export: {told}", otherwise))
     blind, why, otherwise = sight(situation)
     load = situation.net_load
     if load is None or blind:

@@ -13,6 +13,7 @@
      "sent": {"command": "charge", "power_w": 800, "soc_pct": 61},      // as the device has it: within limits, with the fence
      "since": "...", "until": "...",                                   // until null: until something changes
      "why": "charge with 800 W up to 80 %, as laptop asked, until 14:30",
+     "together": [],          // of several units that are decided for as one battery: all of them, as "why" is of them all
      "reasons": [{"by": "user", "text": "...", "weight": "chosen", "otherwise": "..."}],
      "override": {"id": "7c9e...", "command": {...}, "at": "...", "until": "...", "by": "api laptop", "reason": "",
                   "step": "effective", "outcome": {...} or null} or null,
@@ -145,6 +146,10 @@ class SteeringBody(BaseModel):
     since: datetime
     until: datetime | None
     why: str
+    together: list[str] = Field(
+        default_factory=list,
+        description="The units for which ``why`` was decided as for one battery, so that it need be said once.",
+    )
     reasons: list[ReasonBody]
     override: OverrideBody | None
     lease: LeaseBody | None
@@ -314,6 +319,7 @@ def steering_body(keeper: Keeper) -> SteeringBody:
         since=unit.since if unit else keeper.link_since,
         until=wish.until if wish else None,
         why=wish.why if wish else unit.left.why if unit and unit.left else _left_alone(keeper),
+        together=_together(unit),
         reasons=[ReasonBody(by=each.by, text=each.text, weight=each.weight, otherwise=each.otherwise) for each in _reasons(unit)],
         override=override_body(made) if made else None,
         lease=_lease(unit) if unit else None,
@@ -358,6 +364,12 @@ def _reasons(unit: UnitSteering | None) -> tuple[Told, ...]:
     if wish is None:
         return left.reasons if left else ()
     return wish.reasons or (Told(wish.owner.value, wish.why),)
+
+
+def _together(unit: UnitSteering | None) -> list[str]:
+    if unit is None or unit.decision is None or unit.override is not None or (unit.wish or unit.left) is None:
+        return []
+    return [order.unit for order in unit.decision.orders]
 
 
 def _left_alone(keeper: Keeper) -> str:

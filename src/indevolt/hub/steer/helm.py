@@ -22,6 +22,7 @@ from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
+    from indevolt.hub.keeper import Keeper
     from indevolt.hub.steer.unit import UnitSteering
 
 BUSY_S: Final = 1.0  # between two decisions while something is commanded, beside those after each reading
@@ -47,6 +48,7 @@ class Helm:
         self._changed = asyncio.Event()
         self._controllers: dict[tuple[str, ...], Controller] = {}
         self._dynamics: dict[str, Dynamics] = {}
+        self._firmware: dict[str, str] = {}  # with which what is known of a unit was recalled
         self._clocks: tuple[float, float] | None = None  # wall and monotonic, at the last decision
         self._doubt_until_s = float("-inf")
 
@@ -62,9 +64,6 @@ class Helm:
 
     async def run(self) -> None:
         """Decide until cancelled."""
-        for name in self._hub.keepers:
-            if (known := await kept_dynamics(self._hub, name)) is not None:
-                self.learn(name, known)
         while True:
             self._changed.clear()
             await self.decide()
@@ -76,6 +75,8 @@ class Helm:
         """Decide for every unit now."""
         await self._watch_the_clock()
         units = self.units
+        for unit in units:
+            await self._recall(unit.keeper)
         overridden = [(unit,) for unit in units if unit.override is not None]
         automatic = self._hub.config.control.automatic and self._hub.pause.until(self._hub) is None
         rest = tuple(unit for unit in units if unit.override is None)
@@ -90,6 +91,19 @@ class Helm:
         for names, controller in self._controllers.items():
             if unit in names:
                 controller.learn(unit, known)
+
+    async def _recall(self, keeper: Keeper) -> None:
+        """Go by what a trial found of a unit, as long as it has the firmware of then."""
+        name, firmware = keeper.id, keeper.firmware
+        if self._firmware.get(name) == firmware:
+            return
+        self._firmware[name] = firmware
+        if (kept := await kept_dynamics(self._hub, name)) is None:
+            return
+        self.learn(name, kept.dynamics if kept.is_of(firmware) else ASSUMED)
+        if not kept.is_of(firmware):
+            text = f"{name} was tried with firmware {kept.firmware}, and has {firmware} now: how it answers is assumed again"
+            await self._hub.journal.note(Kind.DECISION, text, device=name, remedy=f"Try it anew: indevolt commission {name}")
 
     def sent(self, unit: str, command: Command | None) -> None:
         """Take note of what a unit was told; None: it was given back to itself."""

@@ -149,17 +149,32 @@ class Trials:
         self.states[device] = replace(self.states[device], **changes)  # type: ignore[arg-type]  # fields of its own
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a unit answers, as a trial found it, and with which firmware: with another it may differ (control.md, section 1.7)."""
+
+    dynamics: Dynamics
+    firmware: str  # empty while it was unknown
+
+    def is_of(self, firmware: str) -> bool:
+        """Return whether it still counts; it does while either firmware is unknown."""
+        return firmware == self.firmware or "" in (firmware, self.firmware)
+
+
 async def keep_dynamics(hub: Hub, device: str, known: Dynamics) -> None:
     """Keep how a unit answers over a restart."""
+    kept = {**asdict(known), "firmware": hub.keeper(device).firmware}
     with suppress(IndevoltError):  # the store says so itself
-        await hub.store.put(_key(device), orjson.dumps(asdict(known)).decode())
+        await hub.store.put(_key(device), orjson.dumps(kept).decode())
 
 
-async def kept_dynamics(hub: Hub, device: str) -> Dynamics | None:
+async def kept_dynamics(hub: Hub, device: str) -> Kept | None:
     """Return how a unit answers, as it was kept; None where nothing was, or nothing that is understood."""
     with suppress(IndevoltError, ValueError, TypeError):
         if text := await hub.store.get(_key(device)):
-            return Dynamics(**orjson.loads(text))
+            kept = orjson.loads(text)
+            firmware = kept.pop("firmware", "")
+            return Kept(Dynamics(**kept), str(firmware))
     return None
 
 
