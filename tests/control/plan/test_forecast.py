@@ -99,6 +99,13 @@ def test_a_forecast_that_promised_too_much_is_believed_less() -> None:
     assert (paths[:, ~(sun(1) > 0)] == 0).all()
 
 
+def test_that_it_always_promises_too_much_is_not_counted_twice_while_it_does_so_now() -> None:
+    foreseen, ahead = np.concatenate([sun(10), sun(1)[:44]]), np.concatenate([sun(1)[44:], sun(1)])
+    paths = pv_paths(ahead, foreseen, 0.6 * foreseen, PER_DAY)
+    lit = ahead > 100
+    assert paths[:, lit] == pytest.approx(np.broadcast_to(0.6 * ahead[lit], (3, lit.sum())), rel=0.01)
+
+
 def test_a_forecast_is_spread_as_wide_as_it_was_wrong() -> None:
     foreseen, chance = sun(14), np.random.default_rng(5)
     mild, wild = (

@@ -124,7 +124,8 @@ def pv_paths(ahead_w: Numbers, foreseen_w: Numbers, given_w: Numbers, per_day: i
         now = float(_log_ratio(given_w[-block:].mean(), foreseen_w[-block:].mean()))
     minutes = (np.arange(len(ahead_w)) + 0.5) * (1440 / per_day)
     kept = np.exp(-minutes / _SKY_LASTS_MIN) if now else np.zeros(len(ahead_w))
-    factors = np.exp(now * kept + departures[:, None] * np.sqrt(1 - kept**2))
+    usual = departures.mean()  # a forecast that is always wrong the same way is wrong so now as well: that counts once
+    factors = np.exp(usual + (now - usual) * kept + (departures[:, None] - usual) * np.sqrt(1 - kept**2))
     paths: Numbers = ahead_w * factors
     return paths
 
