@@ -37,6 +37,7 @@ def test_a_reading_says_the_same_however_it_holds_its_samples(way: Callable[[], 
     assert list(it) == ["battery_power", "pack2_soc", "mode", "device_time"]
     assert len(it) == 4
     assert dict(it) == dict(ROW)
+    assert ["mode" in it.samples, "no such thing" in it.samples] == [True, False]
     assert [it.value(name) for name in (*it, "no such thing")] == [700, None, "self_use", AT, None]
     assert it.tell(["mode", "no such thing", "pack2_soc", "battery_power"]) == ["self_use", None, None, 700]
     assert it.live() == {"battery_power": 700, "mode": "self_use", "device_time": AT}

@@ -89,6 +89,9 @@ class Row(Mapping[str, Sample]):
     def __len__(self) -> int:
         return len(self.columns.names)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns.index
+
     def value(self, name: str) -> Value | None:
         """Return the value, or None where there is none."""
         index = self.columns.index.get(name)
