@@ -123,3 +123,44 @@ def test_what_units_can_do_is_done(count: int, power: float) -> None:
     shares = [share(f"u{index}", 20 + 10 * index) for index in range(count)]
     total = sum(Split().divide(0.0, power, shares).values())
     assert total == pytest.approx(min(power, 2400 * count), abs=0.01)
+
+
+def adjust(power_w: float, given: dict[str, float], told_s: dict[str, float], *shares: Share) -> dict[str, float]:
+    return {name: round(watts) for name, watts in Split().adjust(0.0, power_w, shares, given, told_s).items()}
+
+
+def test_of_a_small_difference_only_one_is_told_each_in_its_turn() -> None:
+    assert adjust(2240, {"a": 1300, "b": 900}, {"a": 5.0, "b": 3.0}, A, B) == {"a": 1300, "b": 940}
+    assert adjust(2240, {"a": 1300, "b": 900}, {"a": 3.0, "b": 5.0}, A, B) == {"a": 1340, "b": 900}
+    assert adjust(-2240, {"a": -850, "b": -1350}, {"a": 3.0, "b": 5.0}, A, B) == {"a": -890, "b": -1350}
+
+
+def test_all_are_told_of_a_large_one_and_when_shares_are_too_far_from_what_is_in_the_units() -> None:
+    whole = divide(3000, A, B)
+    assert adjust(3000, {"a": 1300, "b": 900}, {}, A, B) == whole
+    assert adjust(2240, {"a": 700, "b": 1500}, {}, A, B) == divide(2240, A, B)
+    assert adjust(2240, {"a": 2240, "b": 0}, {}, A, B) == divide(2240, A, B)
+
+
+def test_a_turn_never_passes_a_limit() -> None:
+    small = share("b", 50, discharge_w=920)
+    assert adjust(2240, {"a": 1300, "b": 900}, {"a": 5.0, "b": 3.0}, A, small) == divide(2240, A, small)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100), st.floats(0, 2400), st.floats(0, 2400)), min_size=1, max_size=4),
+    st.lists(st.floats(-7000, 7000), min_size=1, max_size=8),
+)
+def test_whoever_is_told_all_give_what_is_wanted_within_their_limits_and_in_one_direction(
+    units: list[tuple[float, float, float]], powers: list[float]
+) -> None:
+    shares = [share(str(index), soc, charge_w=charge, discharge_w=give) for index, (soc, charge, give) in enumerate(units)]
+    split, given, told_s = Split(), {each.unit: 0.0 for each in shares}, dict[str, float]()
+    for now, power_w in enumerate(powers):
+        before = given
+        given = dict(split.adjust(float(now), power_w, shares, given, told_s))
+        told_s.update({unit: float(now) for unit in given if given[unit] != before[unit]})
+        assert all(each.low_w - 1e-6 <= given[each.unit] <= each.high_w + 1e-6 for each in shares)
+        assert all(watts * power_w >= 0 for watts in given.values())
+        assert all(watts == 0 or abs(watts) >= 50 - 1e-6 for watts in given.values())
+        assert abs(sum(given.values())) <= abs(power_w) + 1e-6

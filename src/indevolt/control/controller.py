@@ -47,6 +47,7 @@ class Controller:
         self._commanded: dict[str, float | None] = dict.fromkeys(dynamics)  # None: its own loop decides
         self._switched_s = -math.inf
         self._told_s: dict[str, float] = {}
+        self._sent_s: dict[str, float] = {}
         self._usable: tuple[str, ...] = ()
         self._repeats = Repeats()
         self._saturated = False
@@ -59,6 +60,7 @@ class Controller:
     def sent(self, unit: str, at_s: float, power_w: float | None) -> None:
         """Take note that a unit took a command; None: it was given back to its own loop."""
         before, self._commanded[unit] = self._commanded[unit], power_w
+        self._sent_s[unit] = at_s
         if (before is None) != (power_w is None):
             self._switched_s = at_s
         if power_w is not None:
@@ -185,7 +187,9 @@ class Controller:
         if power == self._steady.commanded_w and self._stands(usable, reaches):
             given: Mapping[str, float] = {unit.name: self._commanded[unit.name] or 0.0 for unit in usable}
         else:
-            given = self._split.divide(situation.at_s, power, [_share(situation, unit, reaches[unit.name]) for unit in usable])
+            shares = [_share(situation, unit, reaches[unit.name]) for unit in usable]
+            before = {unit.name: self._commanded[unit.name] or 0.0 for unit in usable}
+            given = self._split.adjust(situation.at_s, power, shares, before, self._sent_s)
         return tuple(self._order(situation, unit, given[unit.name], reaches[unit.name]) for unit in usable)
 
     def _stands(self, usable: Sequence[UnitState], reaches: Mapping[str, Reach]) -> bool:

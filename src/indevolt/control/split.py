@@ -22,6 +22,8 @@ JOIN_W: Final = 1471.0
 HYSTERESIS: Final = 0.25  # of the power at which the last one joined, before it leaves
 STAY_S: Final = 600.0
 TURN_S: Final = 3600.0
+AWAY: Final = 0.2  # of its proportional share, by which a unit may be off while only one is told anew ...
+AWAY_W: Final = 100.0  # ... or so much
 TURN_PCT: Final = 5.0
 
 
@@ -55,6 +57,31 @@ class Split:
             return idle
         chosen = self._choose(at_s, power_w, able)
         return idle | _filled(power_w, chosen)
+
+    def adjust(
+        self, at_s: float, power_w: float, shares: Sequence[Share], given: Mapping[str, float], told_s: Mapping[str, float]
+    ) -> Mapping[str, float]:
+        """Return what each unit is to give, where they work already: of a small difference only one is told, each in its turn.
+
+        So n units are written to as often together as one would be (control.md, section 1.8). When shares have moved too far from
+        what is in the units, or others have to work, all are told.
+
+        Args:
+            at_s: now.
+            power_w: of all together.
+            shares: of those that may be commanded.
+            given: what each was told last.
+            told_s: and when.
+        """
+        whole = self.divide(at_s, power_w, shares)
+        working = [share for share in shares if whole[share.unit]]
+        if len(working) < 2 or any((whole[unit] > 0, whole[unit] < 0) != (given[unit] > 0, given[unit] < 0) for unit in whole):
+            return whole
+        turn = min(working, key=lambda share: (told_s.get(share.unit, -math.inf), share.unit))
+        adjusted = {**given, turn.unit: given[turn.unit] + power_w - sum(given.values())}
+        fits = all(share.low_w <= adjusted[share.unit] <= share.high_w for share in shares)
+        near = all(_is_near(adjusted[share.unit], whole[share.unit]) for share in working)
+        return adjusted if fits and near else whole
 
     def _choose(self, at_s: float, power_w: float, able: Sequence[Share]) -> list[Share]:
         """Return who works now."""
@@ -92,6 +119,11 @@ class Split:
         ahead = (waits.soc_pct - works.soc_pct) * (1 if power_w > 0 else -1)
         since_s = at_s - self._turned_s
         return since_s >= STAY_S and (ahead > TURN_PCT or (since_s >= TURN_S and ahead > 0))
+
+
+def _is_near(watts: float, proportional_w: float) -> bool:
+    away_w = abs(watts - proportional_w)
+    return watts * proportional_w > 0 and abs(watts) >= LEAST_W and away_w <= max(AWAY_W, AWAY * abs(proportional_w))
 
 
 def _worthwhile(power_w: float) -> int:
