@@ -20,8 +20,8 @@ from .conftest import Program, Virtual
 
 @pytest.fixture
 def clock() -> Any:
-    """Twenty times as fast as real: a lease has several actors that wait, each for its own time."""
-    return FastClock(SystemClock(), 20)
+    """Ten times as fast as real: a lease has several actors that wait, each for its own time."""
+    return FastClock(SystemClock(), 10)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from .conftest import Program, Virtual
 
 @pytest.fixture
 def clock() -> Any:
-    """Twenty times as fast as real: a lease has several actors that wait, each for its own time."""
-    return FastClock(SystemClock(), 20)
+    """Fifteen times as fast as real: a lease has several actors that wait, each for its own time."""
+    return FastClock(SystemClock(), 15)
 
 
 @pytest.fixture
