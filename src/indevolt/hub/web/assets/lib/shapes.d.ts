@@ -219,6 +219,7 @@ export interface Steering {
   owner: Owner;
   mode: string | null;
   tier: "native" | "posed" | "realtime" | null;
+  posed: { transports: string[]; places: string[]; follows: boolean; over: string | null; shown_w: number | null; why: string } | null;
   command: CommandBody | null;
   sent: CommandBody | null;
   since: string;

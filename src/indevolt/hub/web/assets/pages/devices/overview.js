@@ -28,6 +28,7 @@ export function Overview({ name, device }) {
     </section>
     <${Bounds} device=${device} />
     <${Answers} device=${device} />
+    <${Steered} name=${name} />
     <${Budgets} name=${name} />
     <section class="card">
       <h2>${t("devices.identity")}</h2>
@@ -103,6 +104,26 @@ function Gauge({ label, share, text }) {
       <div class="gauge-fill" data-high=${share > 0.8} style=${{ width: `${Math.min(100, share * 100)}%` }}></div>
     </div>
   </div>`;
+}
+
+/** How it is made to do what it should: the highest of three ways that works. @param {{ name: string }} props */
+function Steered({ name }) {
+  const steering = steerings.value.get(name);
+  if (!steering) return null;
+  const { tier, posed } = steering;
+  return html`<section class="card">
+    <h2>${t("devices.steered")}</h2>
+    <p>${tier === null ? t("devices.tier.none") : t(`devices.tier.${tier}`)}</p>
+    ${
+      posed &&
+      html`<dl class="rows">
+        <div><dt>${t("devices.posed")}</dt><dd>${posed.places.length > 0 ? posed.places.map((place) => html`<code key=${place}>${place}</code> `) : UNKNOWN}</dd></div>
+        <div><dt>${t("devices.posed.shown")}</dt><dd>${posed.shown_w === null ? UNKNOWN : quantity(posed.shown_w, "W")}</dd></div>
+        <div><dt>${t("devices.posed.follows")}</dt><dd>${t(posed.follows ? "devices.posed.yes" : "devices.posed.no")}${posed.over && html` <span class="quiet">${posed.over}</span>`}</dd></div>
+      </dl>
+      ${posed.why && html`<p class="quiet"><${Said} text=${posed.why} /></p>`}`
+    }
+  </section>`;
 }
 
 /** How often the hub may still write, so that no device wears out. @param {{ name: string }} props */
