@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given, strategies as st
 
 from indevolt.control.repeats import QUESTION_W, Repeats
 from indevolt.control.situation import MeterSample
@@ -115,3 +116,21 @@ def test_a_sample_without_a_time_of_arrival_is_taken_as_it_is() -> None:
     bare = MeterSample(5.0, 100.0, PERIOD_S)
     assert Repeats().heard(bare, still) is bare
     assert Repeats().heard(None, still) is None
+
+
+@given(
+    st.sampled_from([1.0, 2.0, 5.0, 10.0, 15.0]),
+    st.lists(st.tuples(st.booleans(), st.floats(0.1, 30), st.floats(0, 100)), min_size=1, max_size=30),
+)
+def test_whatever_is_said_nothing_counts_as_younger_than_it_may_be(period_s: float, said: list[tuple[bool, float, float]]) -> None:
+    repeats, now_s, new_s, unseen = Repeats(), 100.0, 100.0, False
+    counts_at(repeats, MeterSample(5.0, 100.0, period_s, 100.5))
+    for is_new, later_s, moved_w in said:
+        now_s += later_s
+        new_s, unseen = (now_s, False) if is_new else (new_s, unseen)
+        counted_s = counts_at(repeats, MeterSample(5.0, new_s, period_s, now_s + 0.5), moved_w)
+        assert new_s <= counted_s <= min(now_s, new_s + period_s)
+        assert period_s > 2.5 or counted_s == new_s
+        repeated = not is_new and now_s - new_s >= period_s / 2
+        unseen = unseen or (repeated and moved_w >= QUESTION_W / 2)
+        assert not (unseen and counted_s != new_s) or period_s <= 2.5
