@@ -13,7 +13,7 @@ from playwright.async_api import expect
 
 from .conftest import Visit
 from .looking import violations
-from .scenes import TOKEN, Scene, house_of
+from .scenes import TOKEN, Scene, demo_house, house_of
 
 
 def mode(scene: Scene) -> object:
@@ -52,6 +52,25 @@ async def test_an_order_ends_at_the_time_of_day_that_its_giver_names(visit: Visi
         assert unit is not None
         assert unit.override is not None
         assert unit.override.until == wanted
+
+
+async def test_a_charge_that_is_wanted_by_a_time_is_planned_for_and_dropped_again(visit: Visit, pictures: Path) -> None:
+    async with demo_house() as scene, visit(scene.url) as page:
+        await page.keyboard.press("4")
+        wanted = page.locator(".wanted")
+        await expect(wanted).to_contain_text("No charge is wanted by a time.")
+        await wanted.get_by_label("By").fill("05:30")
+        await wanted.get_by_role("button", name="Plan for it").click()
+        await expect(wanted.locator("li")).to_contain_text("80 % by")
+        await expect(page.locator(".plan-slots")).to_contain_text("to be at 80 % by 05:30")  # the reason of a slot
+        assert await violations(page) == []
+        await page.screenshot(path=pictures / "plan-wanted.png", full_page=True)
+        target = scene.hub.planner.target
+        assert target is not None
+        assert f"{target.by.astimezone(scene.hub.config.site.zone):%H:%M}" == "05:30"
+        await wanted.get_by_role("button", name="Want it no more").click()
+        await expect(wanted).to_contain_text("No charge is wanted by a time.")
+        assert scene.hub.planner.target is None
 
 
 async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:

@@ -98,6 +98,7 @@ const FILES = [
   "assets/pages/plan/pin.js",
   "assets/pages/plan/slots.js",
   "assets/pages/plan/slotted.js",
+  "assets/pages/plan/wanted.js",
   "assets/pages/plan/whatif.js",
   "assets/pages/plan/worth.js",
   "assets/pages/settings.css",

@@ -14,6 +14,7 @@ import { Past } from "./plan/past.js";
 import { Pin } from "./plan/pin.js";
 import { Slots } from "./plan/slots.js";
 import { slotsOfPrices } from "./plan/slotted.js";
+import { Wanted } from "./plan/wanted.js";
 import { WhatIf } from "./plan/whatif.js";
 import { Worth } from "./plan/worth.js";
 
@@ -24,8 +25,7 @@ import { Worth } from "./plan/worth.js";
 export const wish = () => ({ names: ["battery_soc"] });
 
 export default function PlanPage() {
-  const again = useSignal(0);
-  const plan = useAsked((abort) => /** @type {Promise<PlanBody>} */ (get("plan", {}, abort)), [again.value], true);
+  const plan = useAsked((abort) => /** @type {Promise<PlanBody>} */ (get("plan", {}, abort)), [], true);
   const prices = useAsked((abort) => /** @type {Promise<PriceList>} */ (get("prices", {}, abort)), [], true);
   const pinned = useSignal(/** @type {PlanSlot | null} */ (null));
   const it = plan.value;
@@ -46,12 +46,13 @@ export default function PlanPage() {
             ${it.notes.length > 0 && html`<ul class="quiet plan-notes">${it.notes.map((note) => html`<li key=${note}><${Said} text=${note} /></li>`)}</ul>`}
             <${Slots} slots=${it.slots} currency=${it.currency} zone=${zone} onPin=${(/** @type {PlanSlot} */ slot) => (pinned.value = slot)} />
           </section>
+          <${Wanted} plan=${it} zone=${zone} onDone=${plan.renew} />
           <${WhatIf} plan=${it} />`
         : it && prices.value && html`<${Without} plan=${it} prices=${prices.value} zone=${zone} />`
     }
     ${it && html`<${Past} zone=${zone} currency=${it.currency} />`}
     ${!it && !plan.problem && html`<div class="waiting" aria-busy="true"></div>`}
-    ${pinned.value && html`<${Pin} slot=${pinned.value} slots=${it?.slots ?? []} zone=${zone} onClose=${() => (pinned.value = null)} onDone=${() => (again.value += 1)} />`}
+    ${pinned.value && html`<${Pin} slot=${pinned.value} slots=${it?.slots ?? []} zone=${zone} onClose=${() => (pinned.value = null)} onDone=${plan.renew} />`}
   </div>`;
 }
 

@@ -49,6 +49,9 @@ export interface PlanBody {
   reserve_pct: number;
   soc_pct: number | null;
   notes: string[];
+  gate: { per_kwh: number; configured: number; tuned_at: string | null; days: number; tried: { gate: number; cost_per_day: number }[]; reason: string };
+  targets: { soc_pct: number; by: string }[];
+  load_curves: { device: string; laid_at: string | null; watts: number[] | null; reason: string }[];
   totals: { planned: Balance; self_use: Balance; no_battery: Balance; gain_over_self_use: number; saving: number } | null;
   stored_value: { soc_pct: number; per_kwh: number }[];
   slots: PlanSlot[];
