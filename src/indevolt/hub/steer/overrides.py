@@ -6,19 +6,24 @@ It is kept in the store, so that it outlives a restart of the hub, and never its
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Outcome, Stage, in_words
+from indevolt.battery import Command, Outcome, Stage, in_words
 from indevolt.control.ledger import Room
-from indevolt.errors import IndevoltError, Refused
+from indevolt.errors import IndevoltError, InvalidInput, Refused
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.records import Override, Owner, Step
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
+
+LONGEST: Final = timedelta(hours=24)
+"""The longest override; commands without an end of their own last so long (control.md, section 5, rule 7)."""
 
 
 class Overrides:
@@ -60,12 +65,21 @@ class Overrides:
         """Return whether somebody waits for what becomes of its first carrying out."""
         return override.id in self._first
 
-    async def ask(self, override: Override) -> tuple[Override, Outcome | None]:
+    async def ask(
+        self, command: Command, until: datetime, *, actor: str, reason: str, soc_pct: float | None, room: Room
+    ) -> tuple[Override, Outcome | None]:
         """Have it hold from now on; return what became of it, None while it waits for its turn.
 
         Raises:
+            InvalidInput: an end that is past or too far away, or a charge that is there already.
             IndevoltError: it failed, and was taken back.
         """
+        now = self._hub.clock.now()
+        if not now < until <= now + LONGEST:
+            raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M} UTC is out of range", remedy="After now, and within 24 h.")
+        override = Override(uuid.uuid4().hex, command, now, until, actor, reason)
+        if override.reached(soc_pct, room):
+            raise InvalidInput(f"soc_pct: the battery is at {soc_pct:g} % already", remedy="Choose another target.")
         first = self._first[override.id] = asyncio.get_running_loop().create_future()
         self.replaced, previous = self.standing, self.standing
         if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():

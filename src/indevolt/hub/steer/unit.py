@@ -7,7 +7,6 @@ what strategies decide. What is wished is decided in ``helm``.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Command, Outcome, Reading, Schedule, SelfUse, Stage, Value, in_words
-from indevolt.clock import Clock
+from indevolt.battery import Command, Outcome, Schedule, SelfUse, Stage, Value, in_words
 from indevolt.control import load_curve
 from indevolt.control.decision import Decision
-from indevolt.control.ledger import MODE, REALTIME, Budget, Ledger, Room
+from indevolt.control.ledger import MODE, REALTIME, Budget, Room
 from indevolt.device import Device
 from indevolt.device.bounds import bounded_plan, room_of
 from indevolt.device.device import Plan
@@ -31,7 +29,7 @@ from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.curve import LoadCurve
-from indevolt.hub.steer.overrides import Overrides
+from indevolt.hub.steer.overrides import LONGEST, Overrides
 from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, word_of
 from indevolt.hub.steer.waiting import soon
 
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
 
 LEASE: Final = timedelta(minutes=10)
 """How long the hub's lease lasts; it is renewed at half of that, as long as there is something to do."""
-LONGEST: Final = timedelta(hours=24)
-"""The longest override; commands without an end of their own last so long (control.md, section 5, rule 7)."""
 LOOK_S: Final = 5.0  # how old a reading may be that a lease is looked after by
 TEND_S: Final = 10.0  # between two looks at what stands, beside those after each reading
 LONGEST_END_S: Final = 10.0  # for putting back what was before; the next start, or the watchdog, does it otherwise
@@ -74,7 +70,7 @@ class UnitSteering:
         self.outcome: Outcome | None = None
         self.since = hub.clock.now()
         self._hub = hub
-        self._clock: Clock = hub.clock
+        self._clock = hub.clock
         self._folder = folder
         self.curve = LoadCurve(hub, keeper)
         self._wake = asyncio.Event()
@@ -135,7 +131,7 @@ class UnitSteering:
         """Return how often was written, and how often may be."""
         if self.lease is not None:
             return self.lease.budgets
-        ledger: Ledger = self.record().ledger
+        ledger = self.record().ledger
         return ledger.budgets(max(self._clock.now().timestamp(), ledger.latest_s()))
 
     # ---- asked by people -----------------------------------------------------------------------------------------------------
@@ -158,18 +154,9 @@ class UnitSteering:
             InvalidInput: a command that this device does not take, or an end that is past or too far away.
             IndevoltError: it failed, and was taken back.
         """
-        device = self._writable()
-        device.model.spell(command, cluster=True)
-        now = self._clock.now()
-        if not now < until <= now + LONGEST:
-            raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M} UTC is out of range", remedy="After now, and within 24 h.")
-        override = Override(uuid.uuid4().hex, command, now, until, actor, reason)
-        known = self.keeper.snapshot(("battery_soc", "backup_soc"))
-        if override.reached(known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None)):
-            raise InvalidInput(
-                f"soc_pct: the battery is at {known.number('battery_soc'):g} % already", remedy="Choose another target."
-            )
-        return await self._asked.ask(override)
+        self._writable().model.spell(command, cluster=True)
+        soc_pct, room = self._charge()
+        return await self._asked.ask(command, until, actor=actor, reason=reason, soc_pct=soc_pct, room=room)
 
     async def release(self, *, actor: str, undo: bool = False) -> None:
         """End the override now; ``undo`` brings back the one that it replaced, if that has not ended."""
@@ -261,8 +248,8 @@ class UnitSteering:
     async def _hold(self, device: Device) -> None:
         """Hold the lease as long as there is something to do."""
         lease = device.lease(
-            ttl=LEASE, actor=f"hub {self._hub.config.hub.name}", folder=self._folder, look=self._look, hear=self._chronicle.hear,
-            floor_pct=self.room.floor_pct, ceiling_pct=self.room.ceiling_pct,
+            ttl=LEASE, actor=f"hub {self._hub.config.hub.name}", folder=self._folder, hear=self._chronicle.hear,
+            look=lambda names: self.keeper.fresh(names, LOOK_S), floor_pct=self.room.floor_pct, ceiling_pct=self.room.ceiling_pct,
         )  # fmt: skip
         try:
             async with lease as self.lease:
@@ -353,8 +340,12 @@ class UnitSteering:
         await self._chores.carry_out(lease, chore, safety=leaving)
 
     async def _expire(self) -> None:
+        await self._asked.expire(*self._charge())
+
+    def _charge(self) -> tuple[float | None, Room]:
+        """Return the state of charge, and between which ones the unit may be moved."""
         known = self.keeper.snapshot(("battery_soc", "backup_soc"))
-        await self._asked.expire(known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None))
+        return known.number("battery_soc"), room_of(self.room, known.number("backup_soc"), None)
 
     def _overridden(self, override: Override | None) -> None:
         """Go by another override from now on, or by what others decide."""
@@ -398,11 +389,6 @@ class UnitSteering:
         self._chores.fail(error)
         if self.override is not None:
             self._asked.begin(self.override, error)
-
-    # ---- waiting -------------------------------------------------------------------------------------------------------------
-
-    async def _look(self, names: tuple[str, ...]) -> Reading:
-        return await self.keeper.fresh(names, LOOK_S)
 
     def _again(self) -> float:
         self._again_s = min(LONGEST_AGAIN_S, max(FIRST_AGAIN_S, 2 * self._again_s))
