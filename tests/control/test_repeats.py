@@ -83,6 +83,15 @@ def test_a_slow_meter_is_asked_when_it_has_said_the_same_twice(commanded_w: floa
     assert repeats.question_w(again(1), 113.0, commanded_w, wish(commanded_w)) == asking_w
 
 
+def test_a_slow_meter_that_is_asked_often_is_in_doubt_only_when_it_should_have_measured_again() -> None:
+    repeats, asked = Repeats(), []
+    for second in range(40):  # it is read every second, and has measured every ten of them but for the last time
+        sample = MeterSample(5.0, 100.0 + min(second // 10, 2) * 10, PERIOD_S, 100.5 + second)
+        repeats.heard(sample, still)
+        asked.append(repeats.question_w(sample, 100.5 + second, 800.0, wish(800.0)))
+    assert asked.index(780.0) == 33
+
+
 def test_the_question_stands_until_there_is_an_answer_or_something_better_to_do() -> None:
     repeats = Repeats()
     for times in (0, 1):
