@@ -225,6 +225,7 @@ export interface Steering {
   since: string;
   until: string | null;
   why: string;
+  together: string[];
   reasons: { by: string; text: string; weight: string; otherwise: string }[];
   override: Override | null;
   budgets: { name: string; used: number; most: number; left: number; window_s: number; free_in_s: number }[];

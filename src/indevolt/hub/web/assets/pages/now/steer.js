@@ -22,6 +22,7 @@ const PAUSE_MIN = 60;
 export function Steer() {
   const names = deviceNames.value;
   const shown = names.length <= MOST_UNITS ? names : names.filter((name) => steerings.value.get(name)?.override || steerings.value.get(name)?.trouble);
+  const common = alike(names) ? "" : commonReason(shown);
   return html`<section class="card steer" aria-label=${t("now.steer")}>
     <div>
       <p class="steer-why">${reason()}</p>
@@ -32,9 +33,10 @@ export function Steer() {
       ${
         alike(names)
           ? html`<${Unit} name=${names[0]} alone />`
-          : shown.map((name) => html`<${Unit} key=${name} name=${name} />`)
+          : shown.map((name) => html`<${Unit} key=${name} name=${name} reasoned=${common === ""} />`)
       }
     </ul>
+    ${common && html`<p class="steer-said"><${Said} text=${common} /></p>`}
     <${Paused} />
   </section>`;
 }
@@ -47,6 +49,13 @@ function alike(names) {
     return own ? `${sample(name, "mode").value.value} ${devices.value.get(name)?.control}` : name;
   });
   return told.length > 0 && told.every((each) => each === told[0]);
+}
+
+/** What was decided for all units as for one battery, so that it is said once; empty: it was not. @param {string[]} names */
+function commonReason(names) {
+  const [first, ...others] = names.map((name) => steerings.value.get(name));
+  const common = first !== undefined && decided(first) && names.every((name) => first.together.includes(name));
+  return common && others.every((each) => each?.why === first.why) ? first.why : "";
 }
 
 /** How much is stored, and when it is where it is heading, if all stays as it is. */
@@ -82,8 +91,8 @@ function reason() {
   return t("now.why.idle");
 }
 
-/** @param {{ name: string, alone?: boolean }} props one unit: its mode, who owns it, and how far an order got */
-function Unit({ name, alone = false }) {
+/** @param {{ name: string, alone?: boolean, reasoned?: boolean }} props one unit: its mode, who owns it and why, and how far an order got */
+function Unit({ name, alone = false, reasoned = true }) {
   const steering = steerings.value.get(name);
   const device = devices.value.get(name);
   const mode = sample(name, "mode").value.value;
@@ -95,7 +104,7 @@ function Unit({ name, alone = false }) {
       ${device && !device.control && html`<span class="pill" data-kind="lock"><${Icon} name="lock" size=${16} /><span>${t("now.readonly")}</span></span>`}
     </div>
     <p class="steer-owner">${ownerOf(steering)}</p>
-    ${steering && decided(steering) && html`<p class="steer-said"><${Said} text=${steering.why} /></p>`}
+    ${reasoned && steering && decided(steering) && html`<p class="steer-said"><${Said} text=${steering.why} /></p>`}
     ${steering?.override && html`<${Progress} override=${steering.override} />`}
     ${steering?.trouble && html`<${Trouble} detail=${steering.trouble.detail} remedy=${steering.trouble.remedy} />`}
   </li>`;
