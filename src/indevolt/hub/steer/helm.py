@@ -187,9 +187,11 @@ def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
     follows = chosen.rank is Rank.SELF_USE
     if follows and decision.wanted_w == 0.0 and strongest is None and decision.tier is Tier.REALTIME and not unit.commands:
         return None  # there is nothing to see the house by: it is left as it is
-    decider = chosen
-    if strongest is not None and (decision.power_w == 0.0 or (follows and decision.tier is not Tier.REALTIME)):
-        decider = strongest
+    if decision.power_w == 0.0:  # whoever made it so; a soft bound goes with the house, which the one who decides has reckoned with
+        strongest = next((reason for reason in decision.binding if not reason.soft and 0.0 in (reason.low_w, reason.high_w)), None)
+    elif not follows or decision.tier is Tier.REALTIME:
+        strongest = None
+    decider = strongest or chosen
     why = decider.text if decider is chosen else f"{chosen.text}; but {decider.text}"
     return Wish(OWNERS[decider.rank], order.command, why, None, _told(decision), notes=order.notes, urgent=decision.urgent)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, in_words
+from indevolt.control.decision import Decision
 from indevolt.control.ledger import Room, reached
 from indevolt.errors import InvalidInput
 
@@ -151,3 +152,10 @@ class Left:
     owner: Owner  # who wants it
     why: str
     reasons: tuple[Told, ...] = ()
+
+
+def outline_of(wish: Wish, decision: Decision | None) -> str:
+    """Return what is done, in a word; of several units that are decided for as one, what all do, as shares of each come and go."""
+    if decision is None or decision.power_w is None or len(decision.orders) < 2:
+        return word_of(wish.command)
+    return "hold" if decision.power_w == 0 else "discharge" if decision.power_w > 0 else "charge"

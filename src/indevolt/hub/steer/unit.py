@@ -30,7 +30,7 @@ from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.curve import LoadCurve
 from indevolt.hub.steer.overrides import LONGEST, Overrides
-from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, word_of
+from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, outline_of
 from indevolt.hub.steer.waiting import soon
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ class UnitSteering:
         if wish is None or self.wish is None or wish.command != self.wish.command:
             self._wake.set()
         self.wish = wish
-        word = word_of(wish.command) if wish else left.owner.value if left else ""
+        word = outline_of(wish, decision) if wish else left.owner.value if left else ""
         told = (self.owner, word, self.override.id if self.override else "")
         if told == self._told:
             return

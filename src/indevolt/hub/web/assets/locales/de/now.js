@@ -111,6 +111,7 @@ export default {
   "now.next.plan.self_use": "Eigenverbrauch, wie geplant",
   "now.next.plan.hold": "Nur den Überschuss speichern, wie geplant",
   "now.next.plan.charge": "Laden mit {power}, wie geplant",
+  "now.next.plan.cover": "Das Haus decken und nichts speichern, wie geplant",
   "now.next.plan.discharge": "Entladen mit {power}, wie geplant",
   "now.next.plan.stop": "Ruhen, wie geplant",
   "now.happened": "Was geschah",

@@ -110,6 +110,7 @@ export default {
   "now.next.plan.self_use": "Self-consumption, as planned",
   "now.next.plan.hold": "Only storing the surplus, as planned",
   "now.next.plan.charge": "Charging with {power}, as planned",
+  "now.next.plan.cover": "Covering the house and storing nothing, as planned",
   "now.next.plan.discharge": "Discharging with {power}, as planned",
   "now.next.plan.stop": "Resting, as planned",
   "now.happened": "What happened",

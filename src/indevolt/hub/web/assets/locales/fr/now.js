@@ -111,6 +111,7 @@ export default {
   "now.next.plan.self_use": "Autoconsommation, comme prévu",
   "now.next.plan.hold": "Ne stocker que le surplus, comme prévu",
   "now.next.plan.charge": "Charge à {power}, comme prévu",
+  "now.next.plan.cover": "Couvrir la maison et ne rien stocker, comme prévu",
   "now.next.plan.discharge": "Décharge à {power}, comme prévu",
   "now.next.plan.stop": "Repos, comme prévu",
   "now.happened": "Ce qui s’est passé",

@@ -111,6 +111,7 @@ export default {
   "now.next.plan.self_use": "Eigen verbruik, zoals gepland",
   "now.next.plan.hold": "Alleen het overschot opslaan, zoals gepland",
   "now.next.plan.charge": "Laden met {power}, zoals gepland",
+  "now.next.plan.cover": "Het huis dekken en niets opslaan, zoals gepland",
   "now.next.plan.discharge": "Ontladen met {power}, zoals gepland",
   "now.next.plan.stop": "Rusten, zoals gepland",
   "now.happened": "Wat er gebeurde",

@@ -78,7 +78,8 @@ function next(planned) {
   const found = [];
   planned.forEach(({ start, mode, power_w: power }, place) => {
     if (place === 0 || planned[place - 1].mode === mode || Date.parse(start) < now.value) return;
-    found.push({ at: start, icon: "plan", text: t(/** @type {any} */ (`now.next.plan.${mode}`), { power: quantity(power, "W") }) });
+    const text = mode === "discharge" && power === 0 ? t("now.next.plan.cover") : t(/** @type {any} */ (`now.next.plan.${mode}`), { power: quantity(power, "W") });
+    found.push({ at: start, icon: "plan", text });
   });
   for (const [name, steering] of steerings.value) {
     if (steering.override) found.push({ at: steering.override.until, icon: "release", text: t("now.next.override", { name }) });
