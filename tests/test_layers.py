@@ -2,8 +2,8 @@
 
 ::
 
-    cli -> demo -> hub virtual_home virtual_fleet -> virtual meter_link -> device discovery server shelly beacon store | simulator -> transport
-        -> protocol | catalogue -> battery measurement errors clock listener tomltext tomlfields
+    cli -> demo -> hub virtual_home virtual_fleet -> virtual meter_link -> device discovery server shelly beacon store | simulator
+        -> transport -> protocol | catalogue -> battery measurement errors clock listener tomltext tomlfields
 
 Imports go to the right only, and siblings never import each other. The table says it module by module, from the bottom
 up. Every import counts: inside a function, under ``TYPE_CHECKING``, relative, or by name through ``import_module``.

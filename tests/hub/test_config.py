@@ -313,8 +313,6 @@ NEED_MORE = (
     'kind = "home_assistant"',
     'kind = "battery"',
     "peak_floor_kw",
-    "\nudp_port",
-    "\npush_port",
 )
 """Tables in which one setting depends on another, or on what is not there."""
 

@@ -354,7 +354,6 @@ def _bridges(config: Config) -> Iterator[tuple[str, Service]]:
         yield "forecast", serve_forecast
     if config.tariff is not None and config.plan.enabled:
         from indevolt.hub.planner.service import serve_planner
-
         from indevolt.hub.planner.tuning import serve_tuning
 
         yield "planner", serve_planner

@@ -1,7 +1,7 @@
 """The datagrams of a look-alike: one socket, and how many are answered.
 
-An answer is ten to twenty times as long as what it answers, so whoever forges a sender could have us flood somebody. So each address
-is answered so many times a second, and so many addresses are. What is too long is not looked at.
+An answer is ten to twenty times as long as what it answers, so whoever forges a sender could have us flood somebody. So each
+address is answered so many times a second, and so many addresses are. What is too long is not looked at.
 """
 
 from __future__ import annotations

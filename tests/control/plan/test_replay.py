@@ -127,12 +127,12 @@ def test_a_gate_is_chosen_by_what_it_would_have_saved() -> None:
 
 def test_gates_that_are_tried_side_by_side_come_to_what_each_comes_to_alone() -> None:
     site, terms = past(4), Terms(battery(soc_pct=10))
-    span = {"first": 3 * PER_DAY + 60, "last": 3 * PER_DAY + 84}
+    first, last = 3 * PER_DAY + 60, 3 * PER_DAY + 84
     gates = (0.0, 0.02)
     preparing = Preparing(site, replace(terms, gate=0.0), gates)
     entries = [(Method.PLAN, Planning(site, replace(terms, gate=gate), preparing)) for gate in gates]
-    together = [played.cost for played in race(site, terms, entries, **span)]
-    alone = [replay(site, replace(terms, gate=gate), [Method.PLAN], **span)[0].cost for gate in gates]
+    together = [played.cost for played in race(site, terms, entries, first=first, last=last)]
+    alone = [replay(site, replace(terms, gate=gate), [Method.PLAN], first=first, last=last)[0].cost for gate in gates]
     assert together == pytest.approx(alone)
 
 
