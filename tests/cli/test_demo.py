@@ -56,7 +56,7 @@ def test_it_is_json_for_programs(closed_port: int) -> None:
 
 def test_its_hub_decides_and_says_why_unless_it_is_told_not_to_or_sees_too_little(closed_port: int) -> None:
     ran = demo("--port", str(closed_port), "--count", "4")
-    assert "hub: zero export: the device follows its own meter" in ran.stdout.splitlines()[-1]
+    assert "hub: zero export: each unit follows its own meter" in ran.stdout.splitlines()[-1]
     for words in (["--no-control"], ["--speed", "121"]):
         ran = demo("--port", str(closed_port), "--count", "2", *words)
         assert ran.stdout.splitlines()[-1].endswith("hub: nothing is commanded; the device decides, in mode self_use")
@@ -80,7 +80,7 @@ async def test_its_plan_is_shown_at_once_and_carried_out_later() -> None:
                 if all(each.why.startswith("the plan until") for each in it.steering.values()):
                     break
         texts = [entry.text for entry in await hub.store.entries(kinds=("decision",), limit=1000) if entry.device == "cellar"]
-        assert texts[0] == "zero export: the device follows its own meter"
+        assert texts[0].startswith("zero export: each unit follows its own meter")
         assert texts[-1].startswith("the plan until")
 
 

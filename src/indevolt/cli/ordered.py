@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from indevolt.battery import Charge, Command, Discharge, Hold, Outcome, Schedule, SelfUse, Stage, in_words
@@ -55,7 +56,8 @@ def carry_out_there(hub: HubAt, host: str, order: Order, term: Term, *, dry_run:
     ):
         console.print(row)
     if until is not None:
-        console.print(line(f"The hub ends it at {until}, and puts back what was before.", "dim"), soft_wrap=True)
+        end = datetime.fromisoformat(until).astimezone()  # by the clock of whoever reads it
+        console.print(line(f"The hub ends it at {end:%H:%M %Z}, and puts back what was before.", "dim"), soft_wrap=True)
     if (failure := UNPROVEN.get(outcome.stage)) is not None:
         screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
     return code

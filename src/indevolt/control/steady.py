@@ -151,6 +151,8 @@ class Steady:
         pace = self.pace
         if self._is_cut(target, wish) and wish.grid_w is not None and wish.grid_w < -pace.urgent_export_w:
             return pace.urgent_interval_s
+        if not wish.follows_house:  # an order does not hunt, so it only waits for the device
+            return pace.urgent_interval_s
         if self._forced:  # what had to be let go for a moment is taken up again as soon as it may be, also with a slow meter
             return pace.urgent_interval_s
         return pace.slow_interval_s if self._is_slow(wish) else pace.interval_s

@@ -119,6 +119,11 @@ class Lease:
         return room_of(self.room, self._own_pct, self._limits)
 
     @property
+    def wrote_s(self) -> float:
+        """When something was written last, on the clock's monotonic time; before anything was, when the lease began."""
+        return self._wrote_s
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         """How often was written, and how often may be."""
         return self._account.budgets

@@ -111,7 +111,9 @@ class PollConfig(Section):
         description="Power, state of charge, states. The vendor recommends 5 s, and 1 s is the least.",
     )
     packs_s: Annotated[float, Field(ge=5, le=86_400)] = Field(default=60.0, description="Battery packs, counters, temperatures.")
-    settings_s: Annotated[float, Field(ge=60, le=86_400)] = Field(default=600.0, description="Settings and limits.")
+    settings_s: Annotated[float, Field(ge=60, le=86_400)] = Field(
+        default=600.0, description="Settings and limits, at the latest; sooner where requests have room."
+    )
 
 
 class GatewayConfig(Section):

@@ -45,7 +45,7 @@ Progress comes as events of ``/api/v1/events`` of the kind ``steering``::
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -317,7 +317,7 @@ def steering_body(keeper: Keeper) -> SteeringBody:
         command=_command(wish.command) if wish else None,
         sent=_command(unit.lease.sent) if unit and unit.lease and unit.lease.sent else None,
         since=unit.since if unit else keeper.link_since,
-        until=wish.until if wish else None,
+        until=wish.until.astimezone(UTC) if wish and wish.until else None,
         why=wish.why if wish else unit.left.why if unit and unit.left else _left_alone(keeper),
         together=_together(unit),
         reasons=[ReasonBody(by=each.by, text=each.text, weight=each.weight, otherwise=each.otherwise) for each in _reasons(unit)],
@@ -347,7 +347,7 @@ def override_body(made: Override) -> OverrideBody:
         id=made.id,
         command=_command(made.command),
         at=made.at,
-        until=made.until,
+        until=made.until.astimezone(UTC),
         by=made.by,
         reason=made.reason,
         step=made.step,

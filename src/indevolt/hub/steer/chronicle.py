@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from indevolt.battery import Outcome
@@ -77,7 +77,8 @@ class Chronicle:
                 size = files.journal_size()
                 for line in files.notes(known if known <= size else 0):
                     facts = {name: value for name, value in line.items() if name not in ("step", "actor", "device")}
-                    text = f"{sentence(line['step'], facts)} (from the lease's own journal, {line['at']:.19})"
+                    said = sentence(line["step"], facts, self._hub.config.site.zone)
+                    text = f"{said} (from the lease's own journal, {line['at']:.19})"
                     await self._hub.journal.note(
                         Kind.WRITE, text, device=self._device, actor=line.get("actor", ""), step=line["step"], **facts
                     )
@@ -119,7 +120,7 @@ class Chronicle:
                 await self.sum_up()
             return
         kind = Kind.DECISION if step in ("foreign", "restarted") else Kind.WRITE
-        text = sentence(step, facts)
+        text = sentence(step, facts, self._hub.config.site.zone)
         await self._hub.journal.note(kind, text, device=self._device, actor=actor, step=step, **_plain(facts))
         match step:
             case "restored":
@@ -130,8 +131,8 @@ class Chronicle:
                 self.tell(Step.CHANGED, text, Owner.FOREIGN)
 
 
-def sentence(step: str, facts: Mapping[str, Any]) -> str:
-    """Return a line of a lease's journal in words."""
+def sentence(step: str, facts: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return a line of a lease's journal in words, with times by the clocks of the house."""
     match step:
         case "asked":
             return f"asked for: {facts['what']}"
@@ -142,7 +143,7 @@ def sentence(step: str, facts: Mapping[str, Any]) -> str:
         case "failed":
             return f"{facts['what']}: {facts['error']}"
         case "foreign":
-            return f"somebody else wrote: {_spelled(facts['shown'])}; left alone until {_hour(facts['until'])} UTC"
+            return f"somebody else wrote: {_spelled(facts['shown'])}; left alone until {_hour(facts['until'], zone)}"
         case "restarted":
             return "the device restarted and forgot what was written; it is written again"
         case "restored":
@@ -157,8 +158,9 @@ def _spelled(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} is {value}" for name, value in values.items() if value is not None)
 
 
-def _hour(at: datetime | str) -> str:
-    return f"{at:%H:%M}" if isinstance(at, datetime) else at[11:16]
+def _hour(at: datetime | str, zone: tzinfo) -> str:
+    moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+    return f"{moment.astimezone(zone):%H:%M %Z}"
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

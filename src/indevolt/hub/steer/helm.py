@@ -134,7 +134,7 @@ class Helm:
                 self._controllers[names] = controller
                 for unit in group:
                     if unit.lease is not None and unit.lease.sent is not None:
-                        controller.sent(unit.keeper.id, self._hub.clock.monotonic(), signed(unit.lease.sent))
+                        controller.sent(unit.keeper.id, unit.lease.wrote_s, signed(unit.lease.sent))
 
     async def _watch_the_clock(self) -> None:
         """Let plans wait for a while when the wall clock jumped; ends of overrides go by another clock as well."""

@@ -75,8 +75,9 @@ class Overrides:
             IndevoltError: it failed, and was taken back.
         """
         now = self._hub.clock.now()
+        until = until.astimezone(self._hub.config.site.zone)  # so that it is told by the clocks of the house
         if not now < until <= now + LONGEST:
-            raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M} UTC is out of range", remedy="After now, and within 24 h.")
+            raise InvalidInput(f"until: {until:%Y-%m-%d %H:%M %Z} is out of range", remedy="After now, and within 24 h.")
         override = Override(uuid.uuid4().hex, command, now, until, actor, reason)
         if override.reached(soc_pct, room):
             raise InvalidInput(f"soc_pct: the battery is at {soc_pct:g} % already", remedy="Choose another target.")
@@ -85,7 +86,7 @@ class Overrides:
         if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():
             waiting.set_exception(Refused(f"{override.by} asked for something else in between"))
         await self._set(override)
-        text = f"{in_words(override.command)} until {override.until:%Y-%m-%d %H:%M} UTC"
+        text = f"{in_words(override.command)} until {until:%Y-%m-%d %H:%M %Z}"
         self.tell(Step.ASKED, text, override.id)
         note = f"{override.by} asked: {text}"
         await self._chronicle.note(note, by=override.by, reason=override.reason, override=override.id)
@@ -154,6 +155,7 @@ class Overrides:
             text = await self._hub.store.get(self._key)
             override = Override.of_text(text) if text else None
             if override is not None and override.until > self._hub.clock.now():
+                override = replace(override, until=override.until.astimezone(self._hub.config.site.zone))
                 await self._set(override)
                 await self._chronicle.note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
             elif override is not None:

@@ -40,7 +40,11 @@ class Pause:
         with suppress(IndevoltError):  # the store says so itself
             await hub.store.put(_KEY, until.isoformat() if until is not None else "")
         if (was, until) != (None, None):
-            text = f"automation pauses until {until:%Y-%m-%d %H:%M} UTC" if until is not None else "automation goes on"
+            text = (
+                f"automation pauses until {until.astimezone(hub.config.site.zone):%Y-%m-%d %H:%M %Z}"
+                if until is not None
+                else "automation goes on"
+            )
             await hub.journal.note(Kind.DECISION, text, actor=actor)
 
     async def recall(self, hub: Hub) -> None:

@@ -82,7 +82,7 @@ class Override:
 
     def why(self) -> str:
         """Return it in words."""
-        text = f"{in_words(self.command)}, as {self.by} asked, until {self.until:%Y-%m-%d %H:%M} UTC"
+        text = f"{in_words(self.command)}, as {self.by} asked, until {self.until:%Y-%m-%d %H:%M %Z}"
         return f"{text}: {self.reason}" if self.reason else text
 
     def text(self) -> str:
