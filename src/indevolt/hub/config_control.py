@@ -5,15 +5,39 @@ Which device may be written to at all is `control = true` of that device.
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+import binascii
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from indevolt.device.lock import lease_folder
 from indevolt.hub.config_section import Broken, Section
-from indevolt.hub.config_values import AnyPath
+from indevolt.hub.config_values import AnyPath, Name, spelled
 
 Watts = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
+PUBLIC_KEY_BYTES: Final = 32  # of Ed25519 (RFC 8032)
+
+
+class IssuerConfig(Section):
+    """Somebody outside who may ask for a range of battery power for a while, such as a virtual power plant or a grid operator."""
+
+    name: Name = Field(description="What the journal calls them.", examples=["grid"])
+    public_key: Annotated[str, StringConstraints(max_length=64), spelled("32 bytes in base64")] = Field(
+        description="Their public Ed25519 key, 32 bytes in base64; what they send has to be signed with its other half.",
+        examples=["11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="],
+    )
+
+    def rules(self) -> Broken:
+        """It is a key."""
+        try:
+            size = len(base64.b64decode(self.public_key, validate=True))
+        except (binascii.Error, ValueError):
+            size = 0
+        if size != PUBLIC_KEY_BYTES:
+            yield ("public_key",), f"it is not {PUBLIC_KEY_BYTES} bytes in base64"
 
 
 class ControlConfig(Section):
@@ -50,6 +74,9 @@ class ControlConfig(Section):
         default=None, description="Charge from the grid while a kWh costs less than this.", examples=[0.0]
     )
     spare_charger: bool = Field(default=False, description="Do not discharge into the car; it needs a meter of its own.")
+    issuers: Annotated[tuple[IssuerConfig, ...], Field(strict=False, max_length=20)] = Field(
+        default=(), description="Who may ask for a range of battery power from outside, by a signed envelope."
+    )
     leases: AnyPath = Field(
         default_factory=lease_folder,
         description="Folder for locks and for what is put back at the end; scripts and the watchdog need the same.",

@@ -25,7 +25,7 @@ from indevolt.hub.api import create_app, served
 from indevolt.hub.api.connections import Connection
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, SiteConfig, StoreConfig, TokenConfig
-from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.config_control import ControlConfig, IssuerConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal
 from indevolt.hub.keeper import Keeper
@@ -133,6 +133,7 @@ async def api_home(
     connection: type[Connection] = Connection,
     simulator: Mapping[str, Any] | None = None,
     leases: Path | None = None,
+    issuers: tuple[IssuerConfig, ...] = (),
 ) -> AsyncIterator[ApiHome]:
     """Run hub and API; with a folder for leases, its steering as well."""
     clock = ManualClock(START)
@@ -144,7 +145,7 @@ async def api_home(
         site=SiteConfig(time_zone="Europe/Berlin"),
         store=StoreConfig(kind="memory"),
         api=ApiConfig(port=0, **{"tokens": token_configs(), **(api or {})}),
-        control=ControlConfig(leases=leases) if leases else ControlConfig(),
+        control=ControlConfig(leases=leases, issuers=issuers) if leases else ControlConfig(issuers=issuers),
     )
     store, bus = MemoryStore(clock=clock), Bus()
     await store.open(list({table.name: table for family in families() for table in tables_of(family)}.values()))

@@ -20,6 +20,7 @@ from indevolt.errors import IndevoltError
 from indevolt.hub.api import (
     control,
     devices,
+    envelopes,
     explaining,
     history,
     live,
@@ -68,6 +69,7 @@ ROUTERS: Final = (
     meters.router,
     state.router,
     steering.router,
+    envelopes.router,
     explaining.router,
     trials.router,
 )

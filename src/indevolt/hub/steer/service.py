@@ -37,7 +37,9 @@ async def serve_steering(hub: Hub) -> None:
     helm = Helm(hub)
     units = list(steer(hub, helm))
     hub.pause.changed, hub.trials.learnt = helm.wake, helm.learn
+    hub.envelopes.changed = helm.wake
     await hub.pause.recall(hub)
+    await hub.envelopes.recall(hub)
     try:
         async with asyncio.TaskGroup() as group:
             for unit in units:

@@ -98,6 +98,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         goals=replace(goals_of(config), target=None if override else _target(hub)),
         caps=caps_of(config),
         tier=tier_of(units),
+        envelope=None if override else hub.envelopes.current(hub),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
     )
 
