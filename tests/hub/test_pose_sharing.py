@@ -22,8 +22,8 @@ SCAN = "/rpc/EM.GetStatus?id=0"
 
 @pytest.mark.parametrize("ways", PAIRS)
 async def test_two_units_share_a_house_whichever_way_each_is_shown_its_part(tmp_path: Path, ways: tuple[Way, Way]) -> None:
-    async with posed_house(tmp_path, *ways, load=lambda second: 2800.0 if second < 150 else 300.0) as it:
-        await it.pass_time(140)
+    async with posed_house(tmp_path, *ways, load=lambda second: 2800.0 if second < 310 else 300.0) as it:
+        await it.pass_time(300)
         assert abs(it.grid_w) < 60
         assert [unit.given_w for unit in it.units] == pytest.approx([1400, 1400], abs=80), "both are equally full"
         await it.pass_time(140)
