@@ -24,7 +24,7 @@ from indevolt.battery import Quality, Reading, Sample
 from indevolt.catalogue import load
 from indevolt.clock import SystemClock
 from indevolt.hub.api import create_app, served
-from indevolt.hub.app import running
+from indevolt.hub.app import collecting_rarely, running
 from indevolt.hub.config import ApiConfig, Config, StoreConfig
 from indevolt.hub.events import Tier, Update
 from indevolt.hub.tiers import names_of
@@ -129,7 +129,7 @@ async def converse(answer: Callable[[Json], Awaitable[Json]]) -> None:
 def child(part: str, loop: str) -> None:
     """Be one of the two processes that the benchmark starts."""
     raise_file_limit()
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+    with collecting_rarely(), asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         runner.run(serve() if part == "hub" else listen())
 
 

@@ -206,17 +206,24 @@ async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> N
     slow.close()
 
 
-async def test_what_happens_in_quick_succession_goes_out_in_one_write() -> None:
-    async with api_home(app={"pulse_s": 0.3}) as it, asyncio.timeout(PATIENCE_S):
+async def test_an_event_goes_out_at_once_and_those_shortly_after_it_in_one_write() -> None:
+    async with api_home(app={"pulse_s": 0.5}) as it, asyncio.timeout(PATIENCE_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
         writer.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await reader.readuntil(b"retry: 3000\n\n\r\n")
-        for number in range(5):
+        tell(it, battery_power=0.0)
+        assert (await chunk(reader)).count(b"event: reading") == 1
+        for number in range(1, 6):
             tell(it, battery_power=float(number))
-        size = int(await reader.readline(), 16)  # of the one chunk that holds them all
-        text = await reader.readexactly(size)
-        assert text.count(b"event: reading") == 5
+            await asyncio.sleep(0.01)
+        assert (await chunk(reader)).count(b"event: reading") == 5
         writer.close()
+
+
+async def chunk(reader: asyncio.StreamReader) -> bytes:
+    """Read one chunk of an answer: what was sent in one write."""
+    size = int(await reader.readline(), 16)
+    return (await reader.readexactly(size + 2))[:-2]
 
 
 async def test_a_listener_that_hangs_up_is_forgotten(it: ApiHome) -> None:

@@ -68,6 +68,7 @@ class Listener:
     waiting: deque[bytes]
     abort: Callable[[], object]  # ends the connection at once
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    quiet: bool = False  # nothing was said since the last look
     ended: bool = False
     slow: bool = False
 
@@ -81,6 +82,7 @@ class Listener:
             self.abort()
             return
         self.waiting.append(text)
+        self.quiet = False
         self.woken.set()
 
     def end(self) -> None:
@@ -194,11 +196,14 @@ class Feed:
                     await asyncio.sleep(0)  # so that a crowd delays nobody else's request
 
     async def _beat(self) -> None:
+        """Say something to those who heard nothing for a while; a beat for others would only keep back what happens next."""
         while True:
-            await self._clock.sleep(self._heartbeat_s)
+            await self._clock.sleep(self._heartbeat_s / 2)
             text = b"event: heartbeat\ndata: " + orjson.dumps({"at": self._clock.now()}) + b"\n\n"
             for listener in self._everybody():
-                listener.offer(text)
+                if listener.quiet:
+                    listener.offer(text)
+                listener.quiet = True
 
     def _everybody(self) -> tuple[Listener, ...]:
         return tuple(listener for group in self._groups.values() for listener in group)
@@ -277,16 +282,22 @@ class EventStream(Response):
         watch = asyncio.ensure_future(_hung_up(receive, listener))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await _write(listener, send)  # the greeting: what happens next goes out without a pause
             while not listener.ended:
                 await listener.woken.wait()
-                listener.woken.clear()
-                while listener.waiting and not listener.ended:
-                    await send({"type": "http.response.body", "body": _piece(listener.waiting), "more_body": True})
+                await _write(listener, send)
                 await asyncio.sleep(self._feed.pulse_s)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._feed.leave(self._wanted, listener)
             watch.cancel()
+
+
+async def _write(listener: Listener, send: Send) -> None:
+    """Write all that waits for a listener."""
+    listener.woken.clear()
+    while listener.waiting and not listener.ended:
+        await send({"type": "http.response.body", "body": _piece(listener.waiting), "more_body": True})
 
 
 def _piece(waiting: deque[bytes]) -> bytes:
@@ -322,7 +333,7 @@ async def stream_events(
 
     `reading`: device, tier, at, live values by name, and `missing` ones. `site`: the same of the house, as device `site`. `link`,
     `journal`, `alert`: as their pages have them. `steering`: how far an order has got, and its outcome.
-    `heartbeat` every 15 s. `reset`: events were missed, load everything anew.
+    `heartbeat` after at most 15 s of silence. `reset`: events were missed, load everything anew.
     """
     listed = frozenset(names_in(devices)) if devices is not None else None
     for device in (listed or frozenset()) - {SITE}:
