@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -23,6 +24,10 @@ _SEARCH = settings(
 settings.register_profile("search", _SEARCH)
 settings.register_profile("ci", _SEARCH, derandomize=True)
 _TESTS = count()
+# Programs that a test starts must end as a user's do, also where whoever started the tests ignores signals, as nohup does.
+for _signal in [each for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)]:
+    if signal.getsignal(signal.Signals[_signal]) is signal.SIG_IGN:
+        signal.signal(signal.Signals[_signal], signal.default_int_handler if _signal == "SIGINT" else signal.SIG_DFL)
 settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 

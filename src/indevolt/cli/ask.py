@@ -9,12 +9,12 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import click
@@ -38,6 +38,13 @@ from indevolt.errors import (
     Unreachable,
 )
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+Json: TypeAlias = Any
+"""Whatever a document of JSON holds."""
+Asked: TypeAlias = str | float | bool | Sequence[str] | None
+"""What stands behind a ``?``; nothing where there is none."""
 TIMEOUT_S: Final = 130.0  # a command of several steps takes up to two minutes
 DEFAULT: Final = "http://127.0.0.1:8188"
 HOW: Final = "Start it with `indevolt hub`, or say where it is with --hub or INDEVOLT_HUB."
@@ -69,7 +76,7 @@ class HubAt:
     chosen: bool = False  # somebody named it, so that no other place is tried
     file: Path | None = None  # its configuration, where that was named
 
-    def get(self, path: str, **query: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    def get(self, path: str, **query: Asked) -> Json:
         """Return what the hub says.
 
         Raises:
@@ -78,7 +85,7 @@ class HubAt:
         with closing(self._open(path, query)) as answer:
             return _read(answer)
 
-    def post(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:  # noqa: ANN401 - as above
+    def post(self, path: str, body: Mapping[str, Json], **query: Asked) -> Json:
         """Ask the hub to do something, and return what it says.
 
         Raises:
@@ -87,7 +94,7 @@ class HubAt:
         with closing(self._open(path, query, body)) as answer:
             return _read(answer)
 
-    def put(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:  # noqa: ANN401 - as above
+    def put(self, path: str, body: Mapping[str, Json], **query: Asked) -> Json:
         """Ask the hub to set something, and return what it says.
 
         Raises:
@@ -96,12 +103,14 @@ class HubAt:
         with closing(self._open(path, query, body, "PUT")) as answer:
             return _read(answer)
 
-    def lines(self, path: str, **query: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
+    def lines(self, path: str, **query: Asked) -> Iterator[bytes]:
         """Yield lines of an answer as they come, until the hub ends it."""
         with closing(self._open(path, query)) as answer:
             yield from answer
 
-    def _open(self, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - untyped in urllib
+    def _open(
+        self, path: str, query: Mapping[str, Asked], body: Mapping[str, Json] | None = None, method: str | None = None
+    ) -> HTTPResponse:
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
         url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
@@ -113,7 +122,7 @@ class HubAt:
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - http and https only, checked where it is given
         tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
         try:
-            return urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - as above
+            answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - see the request
         except urllib.error.HTTPError as error:
             raise _problem(error) from error
         except TimeoutError as error:
@@ -121,6 +130,7 @@ class HubAt:
         except (urllib.error.URLError, OSError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(f"no hub answers at {self.url}: {reason}", remedy=HOW) from error
+        return answer
 
 
 def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,7 +192,7 @@ def hub_here(file: Path | None) -> str:
     return f"{'https' if api.tls else 'http'}://{reachable(api.host)}:{api.port}"
 
 
-def events(hub: HubAt, **query: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+def events(hub: HubAt, **query: Asked) -> Iterator[tuple[str, Json]]:
     """Yield kind and content of each event of the hub, until it ends."""
     kind, data = "", b""
     for line in hub.lines("events", **query):
@@ -196,7 +206,7 @@ def events(hub: HubAt, **query: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN4
             kind, data = "", b""
 
 
-def _read(answer: Any) -> Any:  # noqa: ANN401 - as above
+def _read(answer: HTTPResponse) -> Json:
     try:
         return json.loads(answer.read())
     except ValueError as error:

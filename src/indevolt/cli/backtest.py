@@ -23,6 +23,7 @@ from indevolt.errors import InvalidInput
 
 if TYPE_CHECKING:
     from indevolt.control.plan.past import Past
+    from indevolt.control.plan.problem import BatteryModel
     from indevolt.control.plan.replay import Replayed
 
 _TITLES: Final = {
@@ -181,7 +182,7 @@ def _rates(hub: HubAt, start: datetime, end: datetime) -> dict[datetime, tuple[f
     return found
 
 
-def _replay(past: Past, battery: Any, given: Mapping[str, Any]) -> list[Replayed]:  # noqa: ANN401 - a BatteryModel
+def _replay(past: Past, battery: BatteryModel, given: Mapping[str, Any]) -> list[Replayed]:
     from indevolt.control.plan.past import PER_DAY, Terms
     from indevolt.control.plan.replay import Method, replay
 
@@ -192,7 +193,7 @@ def _replay(past: Past, battery: Any, given: Mapping[str, Any]) -> list[Replayed
     return replay(past, terms, list(Method), first=min(_LEARNT_DAYS, max(1, days // 3)) * PER_DAY)
 
 
-def _told(battery: Any) -> dict[str, float]:  # noqa: ANN401 - as above
+def _told(battery: BatteryModel) -> dict[str, float]:
     names = ("capacity_wh", "charge_w", "discharge_w", "floor_pct", "wear_per_kwh")
     return {name: getattr(battery, name) for name in names}
 

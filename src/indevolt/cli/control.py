@@ -58,7 +58,7 @@ def write_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @dry_run_option
     @json_option
     @wraps(command)
-    def write(link: Link, *, hub: HubAt | None, folder: Path | None, dry_run: bool, as_json: bool, **rest: Any) -> Any:  # noqa: ANN401
+    def write(link: Link, *, hub: HubAt | None, folder: Path | None, dry_run: bool, as_json: bool, **rest: Any) -> Any:  # noqa: ANN401 - the options of any command
         return command(_Way(link, hub, folder, dry_run, as_json), **rest)
 
     return write

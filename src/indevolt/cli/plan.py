@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from indevolt.cli.ask import HubAt, hub_options
+from indevolt.cli.ask import HubAt, Json, hub_options
 from indevolt.cli.battery_options import BatteryGiven, battery_options
 from indevolt.cli.options import json_option
 from indevolt.cli.page import Subcommand
@@ -23,6 +23,10 @@ from indevolt.cli.plan_file import FileGiven, plan_of_file
 from indevolt.cli.screen import cut_text, line, marks, print_json, rows, screen, show
 from indevolt.cli.series_file import the_control_extra
 from indevolt.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _WORDS: Final = {"self_use": "self-use", "hold": "hold", "charge": "charge", "discharge": "discharge", "stop": "rest"}
 _FIGURES: Final = re.compile(r"-?\d[\d.:]*")  # prices, times of day and powers in a reason
@@ -111,7 +115,7 @@ def plan_command(
         console.print(line(f"{note} {text}"))
 
 
-def _surroundings(told: Mapping[str, Any], console: Any) -> None:  # noqa: ANN401 - rich's
+def _surroundings(told: Mapping[str, Any], console: Console) -> None:
     """Tell what the owner wants beside the plan, and how much a plan has to promise."""
     end = max((datetime.fromisoformat(slot["end"]) for slot in told["slots"]), default=None)
     for each in told["targets"]:
@@ -126,7 +130,7 @@ def _surroundings(told: Mapping[str, Any], console: Any) -> None:  # noqa: ANN40
     console.print(line(text, "dim"))
 
 
-def _of_hub(hub: HubAt, reserve_pct: float | None, battery: BatteryGiven, given: Mapping[str, Any], *, dry: bool) -> Any:  # noqa: ANN401 - JSON
+def _of_hub(hub: HubAt, reserve_pct: float | None, battery: BatteryGiven, given: Mapping[str, Any], *, dry: bool) -> Json:
     if battery.said or given["no_grid_charging"] or any(given[name] is not None for name in _OF_FILES):
         raise InvalidInput("batteries and prices are given for a file; the hub knows its own", remedy="Add --from FILE.")
     return hub.get("plan", reserve=reserve_pct, dry="true" if dry else None)
@@ -161,7 +165,7 @@ def _sort(slot: Mapping[str, Any]) -> tuple[object, ...]:
     return slot["mode"], slot["power_w"], slot["pinned"], slot["known"], _FIGURES.sub("", slot["reason"])
 
 
-def _row(table: Any, group: list[dict[str, Any]], zone: tzinfo | None, currency: str) -> None:  # noqa: ANN401 - rich's
+def _row(table: Table, group: list[dict[str, Any]], zone: tzinfo | None, currency: str) -> None:
     first, last = group[0], group[-1]
     what = _WORDS.get(first["mode"], first["mode"]) + (f" {first['power_w']:.0f} W" if first["power_w"] else "")
     prices = sorted({f"{slot['import_price']:.3f}" for slot in group}, key=float)
@@ -179,7 +183,7 @@ def _row(table: Any, group: list[dict[str, Any]], zone: tzinfo | None, currency:
     )
 
 
-def _totals(told: Mapping[str, Any], console: Any) -> None:  # noqa: ANN401 - rich's
+def _totals(told: Mapping[str, Any], console: Console) -> None:
     totals, currency = told["totals"], told["currency"]
     for label, name in (("planned", "planned"), ("self-use", "self_use"), ("no battery", "no_battery")):
         console.print(line(f"{label:<11} {totals[name]['total']:8.2f} {currency}"))

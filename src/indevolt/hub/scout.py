@@ -27,7 +27,7 @@ MOST_SIGHTED: Final = 256  # that are told of: above any home, below what a host
 API_OFF: Final = (
     "Switch its local API on in the INDEVOLT app (device settings, API); it is heard only by its announcement, and does not answer."
 )
-NEEDS_PASSWORD: Final = "Connect it with its password: the INDEVOLT app shows it where the API is set to HTTP + Digest."  # noqa: S105
+NEEDS_PASSWORD: Final = "Connect it with its password: the INDEVOLT app shows it where the API is set to HTTP + Digest."  # noqa: S105 - a sentence
 
 
 class Access(StrEnum):

@@ -34,6 +34,8 @@ class WebRequest:
         return f"{parts.hostname}{parts.path}"
 
 
+Json: TypeAlias = Any
+"""Whatever a document of JSON holds."""
 Asking: TypeAlias = Callable[[datetime, datetime], WebRequest]
 """Makes the request for a stretch of time."""
 
@@ -70,7 +72,7 @@ async def fetch(request: WebRequest) -> bytes:
     return bytes(body)
 
 
-def document_of(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+def document_of(body: bytes) -> Json:
     """Return the JSON document of an answer.
 
     Raises:

@@ -257,7 +257,7 @@ def _values(reading: Reading, names: frozenset[str] | None) -> dict[str, dict[st
     return {"values": live, "missing": {each.name: each.quality for each in chosen if each.quality is not Quality.LIVE}}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:  # noqa: ANN401 - of whatever type the point is
     """Return a value that JSON of 64 bits can carry."""
     return float(value) if type(value) is int and abs(value) > 2**53 else value
 

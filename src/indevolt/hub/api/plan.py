@@ -170,7 +170,7 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     from indevolt.hub.planner.service import make, soc_of  # noqa: PLC0415 - needs the extra control
 
     try:
-        from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - as above
+        from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - numpy may be missing
     except ImportError as error:
         raise Declined(503, hub.planner.reason, kind="no-planner", remedy='pip install "indevolt[control]"') from error
     try:

@@ -11,6 +11,7 @@ import orjson
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_meters import HomeAssistantMeter, TasmotaMeter, TopicMeter
 from indevolt.hub.meters.told import Told, moment_at, number_at, path_of, thousandfold
+from indevolt.hub.websource import Json
 
 TASMOTA_USER: Final = "admin"  # the only one that it knows
 _TASMOTA: Final = "StatusSNS"  # where in its answer to Status 8 and 10 the sensors are (Tasmota documentation, Commands)
@@ -38,7 +39,7 @@ class Places:
         paths = {name: path_of(text) for name in names if (text := getattr(config, name, None))}
         return cls(**paths, watts=1000.0 if config.unit == "kW" else 1.0)
 
-    def told(self, document: Any) -> Told:  # noqa: ANN401 - whatever JSON holds
+    def told(self, document: Json) -> Told:
         """Return what a document tells.
 
         Raises:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from indevolt.errors import InvalidInput, ProtocolError
+from indevolt.hub.websource import Json
 
 _STEP: Final = re.compile(r'"(?P<quoted>[^"]+)"|(?P<plain>[^."]+)')
 
@@ -55,7 +56,7 @@ def path_of(text: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def number_at(document: Any, path: Sequence[str]) -> float:  # noqa: ANN401 - whatever JSON holds
+def number_at(document: Json, path: Sequence[str]) -> float:
     """Return the number at a path; a text that is a number counts as one, as many programs send these.
 
     Raises:
@@ -64,7 +65,7 @@ def number_at(document: Any, path: Sequence[str]) -> float:  # noqa: ANN401 - wh
     return _number(_value_at(document, path), ".".join(path))
 
 
-def moment_at(document: Any, path: Sequence[str]) -> datetime:  # noqa: ANN401 - whatever JSON holds
+def moment_at(document: Json, path: Sequence[str]) -> datetime:
     """Return the time at a path: ISO 8601, or seconds since 1970. Without an offset it counts as UTC: only differences matter.
 
     Raises:
@@ -80,7 +81,7 @@ def moment_at(document: Any, path: Sequence[str]) -> datetime:  # noqa: ANN401 -
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _value_at(document: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _value_at(document: Json, path: Sequence[str]) -> Json:
     here = document
     for step in path:
         match here:
@@ -124,7 +125,7 @@ def thousandfold(value: float | None) -> float | None:
 _REMEDY: Final = "Is this the kind of meter that the configuration names?"
 
 
-def _number(value: Any, name: str) -> float:  # noqa: ANN401 - whatever JSON holds
+def _number(value: Json, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str):

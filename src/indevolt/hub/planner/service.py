@@ -141,8 +141,8 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
         IndevoltError: the store is away, or what is known makes no sense.
     """
     from indevolt.control.plan.solve import solve  # noqa: PLC0415 - numpy may be missing
-    from indevolt.hub.planner.circumstances import explained  # noqa: PLC0415
-    from indevolt.hub.planner.problem import facts_of, problem_of  # noqa: PLC0415
+    from indevolt.hub.planner.circumstances import explained  # noqa: PLC0415 - numpy may be missing
+    from indevolt.hub.planner.problem import facts_of, problem_of  # noqa: PLC0415 - numpy may be missing
 
     facts = await facts_of(hub, now)
 

@@ -78,10 +78,10 @@ async def tune(hub: Hub, gates: Sequence[float]) -> None:
 
 async def _found(hub: Hub, now: datetime, gates: Sequence[float]) -> gate.Tuned:
     from indevolt.control.plan.past import Terms  # noqa: PLC0415 - numpy may be missing
-    from indevolt.control.plan.tuning import LEAST_DAYS  # noqa: PLC0415
-    from indevolt.hub.planner.problem import NotKnown, battery_of  # noqa: PLC0415
-    from indevolt.hub.planner.site_past import past_days  # noqa: PLC0415
-    from indevolt.hub.planner.tournament import ask  # noqa: PLC0415
+    from indevolt.control.plan.tuning import LEAST_DAYS  # noqa: PLC0415 - numpy may be missing
+    from indevolt.hub.planner.problem import NotKnown, battery_of  # noqa: PLC0415 - numpy may be missing
+    from indevolt.hub.planner.site_past import past_days  # noqa: PLC0415 - numpy may be missing
+    from indevolt.hub.planner.tournament import ask  # noqa: PLC0415 - numpy may be missing
 
     config = hub.config
     usual = config.plan.gate

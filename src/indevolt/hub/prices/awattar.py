@@ -7,12 +7,12 @@ Facts are from its public API documentation: ``GET /v1/marketdata?start=MS&end=M
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import AwattarTariff
 from indevolt.hub.prices.records import Spot
-from indevolt.hub.websource import WebRequest, document_of
+from indevolt.hub.websource import Json, WebRequest, document_of
 
 URLS: Final = {"de": "https://api.awattar.de/v1/marketdata", "at": "https://api.awattar.at/v1/marketdata"}
 
@@ -35,6 +35,6 @@ def parse(body: bytes) -> tuple[Spot, ...]:
         raise ProtocolError(f"this is no list of prices as aWATTar has it: {error!r:.80}", raw=body[:200]) from error
 
 
-def _spot(each: Any) -> Spot:  # noqa: ANN401 - whatever JSON holds
+def _spot(each: Json) -> Spot:
     start, end = (datetime.fromtimestamp(each[name] / 1000, UTC) for name in ("start_timestamp", "end_timestamp"))
     return Spot(start, end, float(each["marketprice"]) / 1000)

@@ -7,12 +7,12 @@ Facts are from its public API documentation: half-hourly rates in ``results``, n
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from indevolt.errors import ProtocolError
 from indevolt.hub.config_tariff import OctopusTariff
 from indevolt.hub.prices.records import QUARTER, Spot
-from indevolt.hub.websource import WebRequest, document_of
+from indevolt.hub.websource import Json, WebRequest, document_of
 
 URL: Final = "https://api.octopus.energy/v1/products"
 _PAGE: Final = "1500"
@@ -39,7 +39,7 @@ def parse(body: bytes) -> tuple[Spot, ...]:
         raise ProtocolError(f"these are no rates as Octopus has them: {error!r:.80}", raw=body[:200]) from error
 
 
-def _spot(each: Any) -> Spot:  # noqa: ANN401 - whatever JSON holds
+def _spot(each: Json) -> Spot:
     start = datetime.fromisoformat(each["valid_from"]).astimezone(UTC)
     end = datetime.fromisoformat(each["valid_to"]).astimezone(UTC) if each["valid_to"] else start + _ONWARD
     if end - start < QUARTER:
