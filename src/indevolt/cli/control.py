@@ -132,9 +132,23 @@ def mode_command(way: _Way, mode: str, *, span: timedelta | None) -> int:
     return _write(way, _MODE_COMMANDS.get(word) or Setting("mode", (word,)), _lasting(span))
 
 
-def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--power``; the range is the device's, so it is checked against that."""
-    return click.option("--power", "power_w", type=int, required=True, metavar="W", help="Battery power in watts.")(command)
+def move_options(done_pct: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add what a charge and a discharge take; the range of the power is the device's, so it is checked against that."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            keep_option,
+            span_option,
+            click.option(
+                "--soc", "soc_pct", default=done_pct, show_default=True, metavar="PCT", help="Done at this state of charge."
+            ),
+            click.option("--power", "power_w", type=int, required=True, metavar="W", help="Battery power in watts."),
+            write_options,
+        ):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @click.command(
@@ -148,11 +162,7 @@ def power_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "indevolt charge cellar --power 800 --for 2h --hub http://127.0.0.1:8188",
     ],
 )
-@write_options
-@power_option
-@click.option("--soc", "soc_pct", type=int, default=100, show_default=True, metavar="PCT", help="Done at this state of charge.")
-@span_option
-@keep_option
+@move_options(done_pct=100)
 def charge_command(way: _Way, power_w: int, soc_pct: int, *, span: timedelta | None, keep: bool) -> int:
     """Charge with a power, until the state of charge is there, until the time has passed, or until Ctrl-C.
 
@@ -171,11 +181,7 @@ def charge_command(way: _Way, power_w: int, soc_pct: int, *, span: timedelta | N
         "indevolt discharge 192.168.1.20 --power 400 --for 1h --json",
     ],
 )
-@write_options
-@power_option
-@click.option("--soc", "soc_pct", type=int, default=5, show_default=True, metavar="PCT", help="Done at this state of charge.")
-@span_option
-@keep_option
+@move_options(done_pct=5)
 def discharge_command(way: _Way, power_w: int, soc_pct: int, *, span: timedelta | None, keep: bool) -> int:
     """Discharge with a power, until the state of charge is there, until the time has passed, or until Ctrl-C.
 
