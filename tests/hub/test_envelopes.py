@@ -90,6 +90,34 @@ async def test_the_owner_drops_it_for_good(house: House) -> None:
         assert "the envelope of grid was dropped" in await it.decisions()
         with pytest.raises(InvalidInput, match="not later"):
             await it.hub.envelopes.take(it.hub, envelope)
+    async with house.hub(automatic=True, issuers=ISSUERS) as it:
+        assert it.hub.envelopes.current(it.hub) is None
+        with pytest.raises(InvalidInput, match="not later"):
+            await it.hub.envelopes.take(it.hub, envelope)
+
+
+async def test_an_old_one_comes_too_late_also_after_that_of_another_issuer(house: House) -> None:
+    async with house.hub(issuers=ISSUERS) as it:
+        await it.hub.envelopes.take(it.hub, signed(0, 2000, minutes=600))
+        await it.hub.envelopes.take(it.hub, signed(0, 300, minutes=5, at_s=1))
+        await it.clock.advance(6 * 60)
+        await it.hub.envelopes.take(it.hub, signed(0, 500, issuer="plant", minutes=5, at_s=300))
+        await it.clock.advance(6 * 60)
+        with pytest.raises(InvalidInput, match="not later"):
+            await it.hub.envelopes.take(it.hub, signed(0, 2000, minutes=600))
+    async with house.hub(issuers=ISSUERS) as it:
+        with pytest.raises(InvalidInput, match="not later"):
+            await it.hub.envelopes.take(it.hub, signed(0, 2000, minutes=600))
+
+
+@pytest.mark.parametrize("kept", ["[", "7", '{"held": "grid"}', '{"held": "grid", "last": [{"issuer": "grid"}]}'])
+async def test_what_is_not_understood_in_the_store_is_none(house: House, kept: str) -> None:
+    async with house.hub(issuers=ISSUERS) as it:
+        await it.hub.store.put("steering:envelope", kept)
+    async with house.hub(issuers=ISSUERS) as it:
+        assert it.hub.envelopes.current(it.hub) is None
+        await it.hub.envelopes.take(it.hub, signed(0, 300))
+        assert it.hub.envelopes.current(it.hub) is not None
 
 
 @pytest.mark.parametrize(

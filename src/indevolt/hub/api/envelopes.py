@@ -50,7 +50,7 @@ class Enveloped(BaseModel):
     envelope: EnvelopeBody | None
 
 
-@router.post("/steering/envelope", response_model=Enveloped, responses=problems(403, 409, 422))
+@router.post("/steering/envelope", response_model=Enveloped, responses=problems(403, 409, 422, 503))
 async def take_envelope(hub: HubOf, *, body: SignedEnvelope) -> Response:
     """Take a range of battery power that a trusted issuer asks for until a time. The signature is the right; no other is needed."""
     await hub.envelopes.take(hub, Signed(**body.model_dump()))

@@ -8,6 +8,7 @@ restart of the hub, and never its own end.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import math
@@ -57,9 +58,11 @@ class Envelopes:
 
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None  # whom it concerns
+        self._last: dict[str, Signed] = {}  # by issuer; what was signed before comes too late, also once that is over or dropped
         self._held: Signed | None = None
         self._until: datetime | None = None
         self._until_s = -math.inf  # on the monotonic clock: a wall clock set back does not lengthen it
+        self._taking = asyncio.Lock()  # one after another, so that each is compared with the one that came before
 
     def current(self, hub: Hub) -> Envelope | None:
         """Return what holds now; its end is told by the clocks of the house."""
@@ -74,14 +77,18 @@ class Envelopes:
         Raises:
             InvalidInput: nobody who is trusted signed it, it is for another hub, old, over, or no range.
             Refused: that of another issuer has not ended.
+            StoreUnavailable, StoreFull: it cannot be kept, so it does not hold.
         """
         _check_signature(hub, signed)
-        until = _check_times(hub, signed, self._held)
-        now = self.current(hub)
-        if now is not None and now.issuer != signed.issuer:
-            raise Refused(f"the envelope of {now.issuer} holds until {now.until:%H:%M %Z}")
-        await hub.store.put(_KEY, orjson.dumps(asdict(signed)).decode())
-        self._hold(hub, signed, until)
+        async with self._taking:
+            until = _check_times(hub, signed, self._last.get(signed.issuer))
+            now = self.current(hub)
+            if now is not None and now.issuer != signed.issuer:
+                raise Refused(f"the envelope of {now.issuer} holds until {now.until:%H:%M %Z}")
+            last = {**self._last, signed.issuer: signed}
+            await hub.store.put(_KEY, _kept(signed, last))
+            self._last = last
+            self._hold(hub, signed, until)
         end = until.astimezone(hub.config.site.zone)
         text = f"{signed.issuer} asks for {signed.low_w} to {signed.high_w} W until {end:%Y-%m-%d %H:%M %Z}"
         await hub.journal.note(Kind.DECISION, text, actor=signed.issuer, issued=signed.issued)
@@ -89,24 +96,34 @@ class Envelopes:
 
     async def drop(self, hub: Hub, *, actor: str) -> None:
         """End the one that holds: the owner wants it no more. The same one is not taken again."""
-        if (held := self.current(hub)) is None:
-            return
-        self._until_s = -math.inf
+        async with self._taking:
+            if (held := self.current(hub)) is None:
+                return
+            self._held = None
+            with suppress(IndevoltError):  # the store says so itself
+                await hub.store.put(_KEY, _kept(None, self._last))
         await hub.journal.note(Kind.DECISION, f"the envelope of {held.issuer} was dropped", actor=actor)
         self.changed()
 
     async def recall(self, hub: Hub) -> None:
         """Take up what held before a restart; what is no longer trusted, or over, does not."""
-        with suppress(IndevoltError, ValueError, TypeError):
-            if text := await hub.store.get(_KEY):
-                signed = Signed(**orjson.loads(text))
-                _check_signature(hub, signed)
-                self._held = signed  # also when it is over: an older one of the same issuer comes too late
-                self._hold(hub, signed, _check_times(hub, signed, None))
+        with suppress(IndevoltError, ValueError, TypeError, KeyError):
+            kept = orjson.loads(await hub.store.get(_KEY) or '{"held": "", "last": []}')
+            for signed in (Signed(**each) for each in kept["last"]):
+                with suppress(InvalidInput):
+                    _check_signature(hub, signed)
+                    self._last[signed.issuer] = signed
+            if (held := self._last.get(kept["held"])) is not None:
+                self._hold(hub, held, _check_times(hub, held, None))
 
     def _hold(self, hub: Hub, signed: Signed, until: datetime) -> None:
         self._held, self._until = signed, until
         self._until_s = hub.clock.monotonic() + (until - hub.clock.now()).total_seconds()
+
+
+def _kept(held: Signed | None, last: Mapping[str, Signed]) -> str:
+    """Return what outlives a restart: whose envelope holds, and the last one of each issuer."""
+    return orjson.dumps({"held": held.issuer if held else "", "last": [asdict(each) for each in last.values()]}).decode()
 
 
 def _check_signature(hub: Hub, signed: Signed) -> None:
