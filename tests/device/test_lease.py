@@ -175,6 +175,35 @@ async def test_a_setting_is_put_back_unless_it_was_written_for_good(bench: Bench
     assert [point for point, _ in bench.wire.writes].count(BACKUP_SOC) == 1
 
 
+@pytest.mark.parametrize(("command", "power_w"), [(Hold(), 0), (SelfUse(), 700)])
+async def test_what_does_not_move_the_battery_is_possible_while_its_charge_is_unknown(
+    bench: Bench, command: Hold | SelfUse, power_w: int
+) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(400, 20))
+            bench.simulator.faults.add("poison:6002")
+            await bench.clock.sleep(300)
+            with pytest.raises(InvalidInput, match="battery_soc is unknown"):
+                await lease.command(Discharge(600, 20))
+            assert (await lease.command(command)).proven
+            assert bench.simulator.get("battery_power") == pytest.approx(power_w, abs=80)
+
+    await bench.passing(session())
+
+
+async def test_a_setting_that_cannot_be_read_is_only_written_for_good(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            with pytest.raises(InvalidInput, match="load_source cannot be read now, so what was before could not be put back"):
+                await lease.write("load_source", "meter")
+            assert bench.wire.writes == []
+            assert (await lease.write("load_source", "meter", for_good=True)).stage is Stage.ACCEPTED
+
+    await bench.passing(session())
+    assert bench.simulator.get("load_source") == "meter"
+
+
 @pytest.mark.parametrize(
     ("name", "values"), [("mode", ("realtime",)), ("mode", ("schedule",)), ("realtime_state", ("charge", 500, 90))]
 )
@@ -231,6 +260,25 @@ async def test_a_write_that_shows_late_is_not_taken_for_somebody_else(tmp_path: 
     await bench.passing(session())
     assert "foreign" not in bench.steps()
     assert bench.mode == "self_use"
+
+
+async def test_what_a_device_refused_is_not_taken_for_somebody_else(bench: Bench) -> None:
+    """It goes on showing what was before, and does so for longer than an echo lasts."""
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 20))
+            bench.simulator.faults.add("refuse*1")
+            assert (await lease.adjust(Discharge(600, 20))).stage is Stage.REFUSED
+            bench.simulator.faults.add("reset")  # and nobody can look at it for a while
+            await bench.clock.sleep(120)
+            bench.simulator.faults.clear()
+            await bench.clock.sleep(60)
+            assert lease.yielded is None
+            assert bench.orders[-1] == (2, 500, 55)
+
+    await bench.passing(session())
+    assert "foreign" not in bench.steps()
 
 
 async def test_a_device_that_restarted_and_forgot_is_told_again(bench: Bench) -> None:

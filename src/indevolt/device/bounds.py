@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indevolt.battery import Command, Limits
+from indevolt.battery import Charge, Command, Discharge, Limits
 from indevolt.catalogue import Model
 from indevolt.control.ledger import Room, bounded, within_room
 from indevolt.control.situation import ABOVE_BACKUP_PCT
@@ -27,14 +27,20 @@ def room_of(room: Room, own_pct: float | None, limits: Limits | None) -> Room:
 def bounded_plan(plan: Plan, model: Model, room: Room, sent: Command | None, *, for_good: bool = False) -> Plan:
     """Return a plan whose command has a fence; one that stays for good has only the room, as nobody will move its fence.
 
+    What does not move the battery has neither, and so is possible whatever the charge.
+
     Raises:
-        InvalidInput: the state of charge is unknown.
+        InvalidInput: the state of charge is unknown, and so where the fence would stand.
     """
+    if not isinstance(plan.command, Charge | Discharge):
+        return plan
+    room = room_of(room, plan.before.number("backup_soc"), plan.limits)
+    if for_good:
+        return plan.spelled(within_room(plan.command, room), model)
     soc_pct = plan.before.number("battery_soc")
     if soc_pct is None:
         raise InvalidInput("battery_soc is unknown, so no command can be bounded", remedy="Wait until the device tells it.")
-    room = room_of(room, plan.before.number("backup_soc"), plan.limits)
-    return plan.spelled(within_room(plan.command, room) if for_good else bounded(plan.command, sent, soc_pct, room), model)
+    return plan.spelled(bounded(plan.command, sent, soc_pct, room), model)
 
 
 def stands(plan: Plan) -> bool:

@@ -211,7 +211,8 @@ class Lease:
 
         Raises:
             LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
-            InvalidInput: real-time mode and its points are written by :meth:`command`, and other modes only for good.
+            InvalidInput: real-time mode and its points are written by :meth:`command`, and other modes only for good; or it is not
+                for good, and what would have to be put back cannot be read.
             IndevoltError: as for :meth:`Device.write`.
         """
         write = self.device.plan_write(name, *values)
@@ -285,6 +286,9 @@ class Lease:
             if for_good:
                 self._keep_for_good(write.wanted)
             return Outcome(Stage.CONFIRMED, write.wanted, write.wanted, write.wanted, notes=(SO_ALREADY,))
+        if not for_good and (unknown := [each for each in write.wanted if before.value(each) is None]):
+            facts = f"{', '.join(unknown)} cannot be read now, so what was before could not be put back"
+            raise InvalidInput(facts, remedy="Write it for good, or when the device shows it.")
         if not safety:
             self._account.spend(write.wanted)
         self._prepare((write,), (write,), before)
@@ -328,7 +332,8 @@ class Lease:
         self._wrote_s, self.sent = now_s, None
         self._others.echoes.expect(before, None)  # for good, should the reply get lost
         accepted = await self.device.post(steps[0])
-        self._others.echoes.heard(before, now_s)
+        if accepted:  # else what was before stands, for however long
+            self._others.echoes.heard(before, now_s)
         self._account.note("adjusted", what=in_words(near), reason=reason, stage="accepted" if accepted else "refused")
         if not accepted:
             return Outcome(Stage.REFUSED, steps[0].wanted, notes=(*notes, "the device answered result: false"))

@@ -22,6 +22,7 @@ from indevolt.protocol.messages import SetData, SysGetConfig
 PATIENCE_S: Final = 30.0
 """How long a write may take to show: "often many seconds" (protocol.md, section 13), and below what a person takes for a hang."""
 _SLOWEST_LOOK_S: Final = 5.0  # the vendor's recommended interval between requests (protocol.md, section 7)
+_POWER: Final = ("battery_power", "battery_soc")  # show an effect, and may excuse that there is none
 _LATE_S: Final = 5.0  # a confirmation later than this is worth a note; the usual one comes with the first or second look
 
 Look: TypeAlias = Callable[[tuple[str | int, ...]], Awaitable[Reading]]
@@ -142,7 +143,10 @@ class Prover:
         """Look at growing intervals until the write shows, and the power moves or has an excuse not to."""
         told: set[Stage] = set()
         until = trail.started + self._patience_s
-        names = (*trail.watched, *(("battery_power", "battery_soc") if effect else ()))
+        # What spoils whole replies is not asked for: it would make every look fail, as if the device were away.
+        names = (*trail.watched, *(each for each in (_POWER if effect else ()) if not _is_locked_away(trail.before, each)))
+        if not names:
+            return
         pause = self._interval_s
         while True:
             await self._clock.sleep(pause)
@@ -240,6 +244,10 @@ def _watched(write: Write, before: Reading) -> tuple[str, ...]:
     """Return the wanted quantities that this device can show."""
     hopeless = (Quality.ABSENT, Quality.QUARANTINED, Quality.NOT_INSTALLED)
     return tuple(name for name in write.wanted if name in before and before[name].quality not in hopeless)
+
+
+def _is_locked_away(before: Reading, name: str) -> bool:
+    return name in before and before[name].quality is Quality.QUARANTINED
 
 
 def _why_unreadable(trail: _Trail) -> str:
