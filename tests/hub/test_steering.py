@@ -9,7 +9,7 @@ import pytest
 from steered_house import House
 
 from indevolt.battery import Charge, Discharge, Hold, SelfUse, Stage
-from indevolt.errors import BudgetSpent, InvalidInput, Unreachable
+from indevolt.errors import BudgetSpent, ForeignWriter, InvalidInput, Unreachable
 from indevolt.hub.api.steering import steering_body
 from indevolt.hub.steer.records import Owner, Step
 
@@ -66,6 +66,20 @@ async def test_a_new_override_replaces_the_old_one_and_undo_brings_it_back(house
         await house.clock.advance(30)
     assert house.mode == "self_use"
     assert house.modes_written == [4, 1]  # in and out of real-time mode once
+
+
+async def test_an_order_that_failed_is_not_what_undo_brings_back(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(800, 90))
+        await it.ask(Charge(400, 90))
+        house.simulator.set("mode", "schedule")  # somebody chose that in the app
+        await house.clock.advance(60)
+        with pytest.raises(ForeignWriter):
+            await it.ask(Hold())
+        assert it.unit.override is not None
+        assert it.unit.override.command == Charge(400, 90)
+        await it.unit.release(actor="api anna", undo=True)
+        assert it.unit.override.command == Charge(800, 90)
 
 
 async def test_stored_energy_does_not_go_to_the_grid_unless_that_is_allowed(house: House) -> None:

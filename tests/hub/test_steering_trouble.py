@@ -105,6 +105,37 @@ async def test_a_clock_that_jumps_makes_an_override_no_longer_than_it_was(house:
         assert any(f"the clock jumped by {jump_s:+.0f} s" in text for text in await it.decisions())
 
 
+async def test_whoever_waits_is_told_when_the_unit_is_steered_no_more(house: House) -> None:
+    async with house.hub() as it:
+        house.simulator.faults.add("silent")
+        until = house.clock.now() + timedelta(minutes=30)
+        asking = asyncio.create_task(it.unit.ask(Charge(800, 90), until, actor="api anna"))
+        writing = [asyncio.create_task(it.unit.write(name, 20, actor="api anna")) for name in ("backup_soc", "feed_in_power_limit")]
+        await house.clock.advance(1)
+    _, late = await asyncio.wait((asking, *writing), timeout=1)
+    assert not late
+    _, outcome = asking.result()
+    assert outcome is None
+    assert [str(task.exception()) for task in writing] == [
+        "cellar is steered no more, and nobody knows whether backup_soc was written",
+        "cellar is steered no more",
+    ]
+    house.simulator.faults.clear()
+    async with house.hub() as it:
+        assert it.overridden()  # as its end has not come
+
+
+async def test_undo_does_not_lengthen_an_override_where_the_clock_was_set_back(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(200, 90), minutes=30)
+        await it.ask(Hold(), minutes=5)
+        house.clock.jump(-7200)
+        await it.unit.release(actor="api anna", undo=True)
+        assert it.overridden()
+        await house.clock.advance(31 * 60)
+        assert not it.overridden()
+
+
 async def test_an_override_over_the_change_to_summer_time_lasts_as_long_as_asked(tmp_path: Path) -> None:
     before = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)  # 01:50 in Berlin, where 02:00 becomes 03:00
     house = House(tmp_path, start=before)

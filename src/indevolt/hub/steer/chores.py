@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from indevolt.battery import Outcome, Value
 from indevolt.device.lease import Lease
-from indevolt.errors import IndevoltError, LeaseLost
+from indevolt.errors import IndevoltError, LeaseLost, Unreachable
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.steer.chronicle import Chronicle
 
@@ -70,6 +70,9 @@ class Chores:
                 chore.done.set_result(outcome)
         finally:
             self._chronicle.actor = "hub"
+            if not chore.done.done():  # it was interrupted
+                facts = f"{self._keeper.id} is steered no more, and nobody knows whether {chore.name} was written"
+                chore.done.set_exception(Unreachable(facts, remedy="Read the setting before you write it anew."))
 
     def fail(self, error: IndevoltError) -> None:
         """Tell all who wait that it cannot be done."""

@@ -54,12 +54,12 @@ class Overrides:
         self._owner = owner
         self._changed = changed
         self._first: dict[str, asyncio.Future[Outcome | None]] = {}
-        self._until_s = float("inf")  # its end on the monotonic clock: a wall clock set back does not lengthen it
+        self._until_s: dict[str, float] = {}  # ends by id, on the monotonic clock: a wall clock set back does not lengthen any
 
     @property
     def left_s(self) -> float:
         """Seconds until the end of what holds, by a clock that is never set."""
-        return self._until_s - self._hub.clock.monotonic()
+        return float("inf") if self.standing is None else self._left_s(self.standing)
 
     def is_awaited(self, override: Override) -> bool:
         """Return whether somebody waits for what becomes of its first carrying out."""
@@ -82,10 +82,11 @@ class Overrides:
         if override.reached(soc_pct, room):
             raise InvalidInput(f"soc_pct: the battery is at {soc_pct:g} % already", remedy="Choose another target.")
         first = self._first[override.id] = asyncio.get_running_loop().create_future()
-        self.replaced, previous = self.standing, self.standing
+        earlier, previous = self.replaced, self.standing
+        self.replaced = previous
         if previous is not None and (waiting := self._first.get(previous.id)) is not None and not waiting.done():
             waiting.set_exception(Refused(f"{override.by} asked for something else in between"))
-        await self._set(override)
+        await self._start(override)
         text = f"{in_words(override.command)} until {until:%Y-%m-%d %H:%M %Z}"
         self.tell(Step.ASKED, text, override.id)
         note = f"{override.by} asked: {text}"
@@ -94,6 +95,7 @@ class Overrides:
             outcome = await asyncio.shield(first)
         except IndevoltError:
             if self._holds(override):
+                self.replaced = earlier
                 await self._set(previous)
             raise
         finally:
@@ -105,7 +107,7 @@ class Overrides:
         override, replaced = self.standing, self.replaced
         if override is None:
             return
-        back = replaced if undo and replaced is not None and replaced.until > self._hub.clock.now() else None
+        back = replaced if undo and replaced is not None and not self._is_over(replaced) else None
         self.replaced = None
         await self.over(override, f"{actor} took it back", back, by=actor)
 
@@ -127,12 +129,18 @@ class Overrides:
             else:
                 first.set_result(came)
 
+    def let_go(self) -> None:
+        """Let nobody wait any more, as nothing is carried out now; what holds is taken up by whoever steers next."""
+        for first in self._first.values():
+            if not first.done():
+                first.set_result(None)
+
     async def expire(self, soc_pct: float | None, room: Room) -> None:
         """End what holds when its time has passed, or the charge that it aims at is there."""
         override = self.standing
         if override is None:
             return
-        if self._hub.clock.now() >= override.until or self.left_s <= 0:
+        if self._is_over(override):
             await self.over(override, "its time has passed")
         elif override.reached(soc_pct, room):
             await self.over(override, f"the charge is at {soc_pct:g} %")
@@ -156,7 +164,7 @@ class Overrides:
             override = Override.of_text(text) if text else None
             if override is not None and override.until > self._hub.clock.now():
                 override = replace(override, until=override.until.astimezone(self._hub.config.site.zone))
-                await self._set(override)
+                await self._start(override)
                 await self._chronicle.note(f"goes on after a restart: {override.why()}", by=override.by, override=override.id)
             elif override is not None:
                 await self._hub.store.put(self._key, "")
@@ -168,10 +176,21 @@ class Overrides:
     def _holds(self, override: Override) -> bool:
         return self.standing is not None and self.standing.id == override.id
 
+    def _left_s(self, override: Override) -> float:
+        return self._until_s.get(override.id, float("-inf")) - self._hub.clock.monotonic()
+
+    def _is_over(self, override: Override) -> bool:
+        return self._hub.clock.now() >= override.until or self._left_s(override) <= 0
+
+    async def _start(self, override: Override) -> None:
+        """Have a new one hold; how long it may is decided now, and never again."""
+        now_s = self._hub.clock.monotonic()
+        self._until_s = {known: until_s for known, until_s in self._until_s.items() if until_s > now_s}
+        self._until_s[override.id] = now_s + (override.until - self._hub.clock.now()).total_seconds()
+        await self._set(override)
+
     async def _set(self, override: Override | None) -> None:
         self.standing = override
-        left_s = (override.until - self._hub.clock.now()).total_seconds() if override is not None else float("inf")
-        self._until_s = self._hub.clock.monotonic() + left_s
         self._changed(override)
         with suppress(IndevoltError):  # the store says so itself
             await self._hub.store.put(self._key, "" if override is None else override.text())

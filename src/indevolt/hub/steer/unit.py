@@ -43,6 +43,7 @@ TEND_S: Final = 10.0  # between two looks at what stands, beside those after eac
 LONGEST_END_S: Final = 10.0  # for putting back what was before; the next start, or the watchdog, does it otherwise
 FIRST_AGAIN_S: Final = 5.0  # before what failed is tried again; doubles ...
 LONGEST_AGAIN_S: Final = 60.0  # ... up to this
+_ANEW: Final = "Wait until the hub has started anew."
 
 
 class UnitSteering:
@@ -206,7 +207,7 @@ class UnitSteering:
         if not self.keeper.config.control:
             raise ReadOnly(f"{self.keeper.id} is read-only here")
         if self.ended:
-            raise Unreachable(f"{self.keeper.id} is not steered now", remedy="Wait until the hub has started anew.")
+            raise Unreachable(f"{self.keeper.id} is not steered now", remedy=_ANEW)
         if self.keeper.device is None or self.keeper.link is not Link.ONLINE:
             raise Unreachable(f"{self.keeper.id} does not answer", remedy="Wait until it answers; the journal says what is wrong.")
         return self.keeper.device
@@ -220,6 +221,9 @@ class UnitSteering:
             await self._asked.recall()
             await self._run()
         finally:
+            self.ended = True
+            self._asked.let_go()
+            self._chores.fail(Unreachable(f"{self.keeper.id} is steered no more", remedy=_ANEW))
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._chronicle.flush()
