@@ -1,4 +1,4 @@
-"""The guide to the hub keeps its word: every configuration that it prints is one, and every alert and quality is in it."""
+"""The guides to the hub and to control keep their word: files that they print are such, and all alerts and qualities are in them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import pytest
 
 from indevolt.battery import Quality
 from indevolt.hub.alerts import What
+from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_file import load_text
 from indevolt.hub.secret import Origin
+from indevolt.simulator import scenario
 
-TEXT = (Path(__file__).parents[2] / "docs" / "hub.md").read_text("utf-8")
-EXAMPLES = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "hub.md").read_text("utf-8")
+CONTROL = (DOCS / "control.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", TEXT + CONTROL, re.DOTALL)
 VARIABLES = {
     "BATTERY_PASSWORD": "a",
     "MQTT_PASSWORD": "b",
@@ -23,12 +27,22 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[f"example{number}" for number in range(1, len(EXAMPLES) + 1)])
-def test_every_configuration_is_taken(example: str, tmp_path: Path) -> None:
-    load_text(example, name="hub.md", origin=Origin(tmp_path, VARIABLES))
+def test_every_file_is_taken(example: str, tmp_path: Path) -> None:
+    if "[[units]]" in example:
+        scenario.load(example, name="guide")
+    else:
+        load_text(example, name="guide", origin=Origin(tmp_path, VARIABLES))
 
 
-def test_there_are_configurations() -> None:
-    assert len(EXAMPLES) == 8
+def test_there_are_files() -> None:
+    assert len(EXAMPLES) == 8 + 6
+
+
+def test_what_decides_is_told_by_settings_that_exist() -> None:
+    table = CONTROL.partition("## What may decide by itself")[2].partition("\n## ")[0]
+    settings = re.findall(r"`([a-z_]+_(?:w|pct|kwh|charger))`", table)
+    assert settings
+    assert set(settings) <= ControlConfig.model_fields.keys()
 
 
 def test_every_alert_is_explained() -> None:
