@@ -36,7 +36,7 @@ prove-safety: $(READY) ## take out each safety rule and see that a test notices 
 docs: $(READY) ## write the generated reference pages anew
 	$(PY) docs/generate.py
 
-bench: $(READY) ## measure against others, side by side (some minutes)
+bench: $(READY) ## measure against others, side by side (hours; see benchmarks/README.md)
 	$(PY) benchmarks/import_time.py
 	$(PY) benchmarks/poll.py
 	$(PY) benchmarks/serve.py

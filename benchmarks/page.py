@@ -59,13 +59,16 @@ async def demo_house(speed: float) -> AsyncIterator[Demo]:
     try:
         url = ""
         while not url:
-            found = re.search(r"https?://\S+", (await process.stdout.readline()).decode())
+            if not (line := await process.stdout.readline()):
+                raise SystemExit("the demo ended before it said where its page is")
+            found = re.search(r"https?://\S+", line.decode())
             url = found[0] if found else ""
         draining = asyncio.create_task(_drain(process.stdout))
         yield Demo(url, process.pid)
         draining.cancel()
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 

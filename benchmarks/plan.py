@@ -49,7 +49,7 @@ EMHASS: Final = "emhass==0.18.7"  # some 1.1 GB with what it needs
 EXACT_S: Final = 30.0
 TIE: Final = 1e-6  # EUR a day
 GATES: Final = (TERMS.gate, 0.01)  # per kWh, and plain self-use: one of them is found before each case ...
-TUNED_DAYS: Final = 7  # ... on the last so many days of its history, as the hub does it each night
+TUNED_DAYS: Final = 7  # ... on the last so many days of its history; the hub does it each night, with more gates on more days
 NO_BATTERY, SELF_USE, RULE, MILP, FORESIGHT = "no battery", "self-use", "price rule", "our MILP", "foresight"
 OURS, TUNED = "plan", "plan, gate tuned"
 EMHASS_KEPT, EMHASS_USED = "EMHASS, charge kept", "EMHASS, charge used"

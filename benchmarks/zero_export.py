@@ -32,7 +32,7 @@ from indevolt.simulator.appliances import Household
 from indevolt.simulator.converter import Response
 from indevolt.simulator.sky import Sky, Weather, plane
 
-REAL_LOAD: Final = Path("/") / "work" / "shared" / "data" / "rae_house1_1s_load.csv.gz"
+REAL_LOAD: Final = Path(__file__).parents[2] / "shared" / "data" / "rae_house1_1s_load.csv.gz"  # beside the checkout, where it is
 MINUTE_LOAD: Final = Path(__file__).parent / "data" / "household_load_1min.csv.gz"
 METERS: Final = (MeterKind(1, 0.5), MeterKind(2, 1), MeterKind(5, 2), MeterKind(10, 3))
 FAST: Final = METERS[:2]

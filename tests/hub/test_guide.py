@@ -1,4 +1,4 @@
-"""The guides to the hub and to control keep their word: files that they print are such, and all alerts and qualities are in them."""
+"""The guides to the hub and to control keep their word: files that they print are such; all alerts and qualities are in them."""
 
 from __future__ import annotations
 
