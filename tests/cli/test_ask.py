@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -22,7 +27,7 @@ from indevolt.hub.keeper import Link
 from indevolt.simulator import INSTANT, Simulator
 from indevolt.virtual import VirtualDevice
 
-from .conftest import Program, in_background
+from .conftest import Peer, Program, in_background
 
 CLOCK = FastClock(SystemClock(), 20)  # a device wants a second between two requests
 
@@ -128,10 +133,63 @@ def test_the_journal_from_a_time_on(indevolt: Program, hub: Running, since: str,
     assert bool(entries) is some
 
 
-def test_a_time_that_is_none(indevolt: Program) -> None:
-    ran = indevolt("journal", "--since", "yesterday")
+@pytest.mark.parametrize("since", ["yesterday", "999999d", "99999999999999999999d"])
+def test_a_time_that_is_none(indevolt: Program, since: str) -> None:
+    ran = indevolt("journal", "--since", since)
     assert ran.code == 2
-    assert "'yesterday' is no time" in ran.err
+    assert f"'{since}' is no time" in ran.err
+
+
+@pytest.mark.parametrize("words", [("explain",), ("journal", "--follow"), ("hold", "cellar", "--for", "1h")])
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", (5, "is no hub: it does not speak HTTP")),
+        (b"", (3, "no hub answers at http://127.0.0.1:")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", (4, "did not come whole")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", (5, "is no hub: it tells no JSON object")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", (5, "is no hub: it tells no JSON object")),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n[]", (1, "the hub failed: Oh")),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 200\r\n\r\n{", (1, "the hub failed: Oh")),
+    ],
+    ids=["ssh", "silence", "cut off", "a list", "a page", "failed", "failed and cut off"],
+)
+def test_what_is_no_hub_or_a_broken_one_is_called_that(
+    indevolt: Program, peer: Peer, words: tuple[str, ...], answer: bytes, told: tuple[int, str]
+) -> None:
+    ran = indevolt(*words, "--hub", peer(answer))
+    assert ran.code == told[0]
+    assert told[1] in ran.err
+    assert "\n  next: " in ran.err
+
+
+def test_a_time_without_a_zone_is_by_the_clock_of_whoever_types_it() -> None:
+    """As the journal is shown; and of a machine that is not in Greenwich."""
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(503)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        words = ("journal", "--since", "2026-06-21T10:00", "--hub", f"127.0.0.1:{server.server_port}")
+        subprocess.run([sys.executable, "-m", "indevolt", *words], env={**os.environ, "TZ": "Etc/GMT-3"}, check=False)
+        server.shutdown()
+        thread.join()
+    assert "start=2026-06-21T10%3A00%3A00%2B03%3A00" in asked[0]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://a b"])
+def test_an_address_of_a_hub_that_is_none(indevolt: Program, url: str) -> None:
+    ran = indevolt("explain", "--hub", url)
+    assert ran.code == 2
+    assert f"--hub: '{url}' is no address" in ran.err
 
 
 def test_without_a_hub_the_next_step_is_told(indevolt: Program) -> None:

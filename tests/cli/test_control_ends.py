@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from indevolt.clock import Clock, FastClock, SystemClock
-from indevolt.device.lock import LeaseFile
+from indevolt.device.lock import Holder, LeaseFile, Record
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 
 from .conftest import Program, Virtual
@@ -96,7 +96,7 @@ def test_an_end_that_could_not_put_things_back_says_so(indevolt: Program, virtua
     assert battery.get("mode") == "realtime"
 
 
-@pytest.mark.parametrize("span", ["25h", "2", "0m", "soon", "-1m"])
+@pytest.mark.parametrize("span", ["25h", "2", "0m", "soon", "-1m", "99999999999999d"])
 def test_a_time_that_is_none_or_too_long_is_refused(indevolt: Program, closed_port: int, span: str) -> None:
     ran = indevolt("hold", f"127.0.0.1:{closed_port}", "--for", span)
     assert ran.code == 2
@@ -128,6 +128,21 @@ def test_keeping_and_ending_exclude_each_other(indevolt: Program, closed_port: i
     ran = indevolt("hold", f"127.0.0.1:{closed_port}", "--for", "1h", "--keep")
     assert ran.code == 2
     assert "--keep and --for exclude each other" in ran.err
+
+
+def test_a_hub_that_holds_the_lease_is_named_even_where_its_configuration_has_a_mistake(
+    indevolt: Program, host: str, files: LeaseFile, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "home.toml"
+    wrong.write_text("api.port = -1\n")
+    now = SystemClock().now()
+    files.acquire(now)
+    files.save(Record(files.serial, holder=Holder.here("hub", now)))
+    ran = indevolt("hold", host, "--for", "1h", "--leases", str(files.folder), INDEVOLT_CONFIG=str(wrong))
+    files.release()
+    assert ran.code == 16
+    assert "is held by hub (process " in ran.err
+    assert "\n  next: " in ran.err
 
 
 # ---- how often -------------------------------------------------------------------------------------------------------------------

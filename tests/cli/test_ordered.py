@@ -161,6 +161,7 @@ def test_a_dry_run_is_what_the_hub_would_send(indevolt: Program, hub: Running) -
         (("set", "cellar", "backup_soc", "20", "--for", "1h"), 2, "a hub writes backup_soc for good"),
         (("mode", "cellar", "schedule", "--for", "1h"), 2, "a hub follows the schedule for good"),
         (("hold", "garage"), 2, "the hub has no device 'garage'"),
+        (("hold", "the garage"), 2, "the hub has no device 'the garage'"),
         (("hold", "attic"), 12, "attic is read-only here"),
     ],
 )

@@ -5,16 +5,17 @@ For commands that tell what a hub knows or have it decide. Only the standard lib
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import click
@@ -37,9 +38,6 @@ from indevolt.errors import (
     Unauthorized,
     Unreachable,
 )
-
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
 
 Json: TypeAlias = Any
 """Whatever a document of JSON holds."""
@@ -83,7 +81,7 @@ class HubAt:
             IndevoltError: it does not answer, or does not want to.
         """
         with closing(self._open(path, query)) as answer:
-            return _read(answer)
+            return self._read(answer)
 
     def post(self, path: str, body: Mapping[str, Json], **query: Asked) -> Json:
         """Ask the hub to do something, and return what it says.
@@ -92,7 +90,7 @@ class HubAt:
             IndevoltError: it does not answer, or does not want to.
         """
         with closing(self._open(path, query, body)) as answer:
-            return _read(answer)
+            return self._read(answer)
 
     def put(self, path: str, body: Mapping[str, Json], **query: Asked) -> Json:
         """Ask the hub to set something, and return what it says.
@@ -101,16 +99,16 @@ class HubAt:
             IndevoltError: it does not answer, or does not want to.
         """
         with closing(self._open(path, query, body, "PUT")) as answer:
-            return _read(answer)
+            return self._read(answer)
 
     def lines(self, path: str, **query: Asked) -> Iterator[bytes]:
         """Yield lines of an answer as they come, until the hub ends it."""
-        with closing(self._open(path, query)) as answer:
+        with closing(self._open(path, query)) as answer, self._talking():
             yield from answer
 
     def _open(
         self, path: str, query: Mapping[str, Asked], body: Mapping[str, Json] | None = None, method: str | None = None
-    ) -> HTTPResponse:
+    ) -> http.client.HTTPResponse:
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
         url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
@@ -121,16 +119,35 @@ class HubAt:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - http and https only, checked where it is given
         tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
+        with self._talking():
+            answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - see the request
+        return answer
+
+    def _read(self, answer: http.client.HTTPResponse) -> Json:
+        with self._talking():
+            text = answer.read()
+        told = _object(text)
+        if told is None:
+            raise ProtocolError(f"what answers at {self.url} is no hub: it tells no JSON object", remedy=HOW)
+        return told
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Tell what goes wrong between here and the hub as an error of the family."""
         try:
-            answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - see the request
+            yield
         except urllib.error.HTTPError as error:
             raise _problem(error) from error
         except TimeoutError as error:
             raise NoReply(f"the hub at {self.url} did not answer in time", remedy=HOW) from error
-        except (urllib.error.URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise Unreachable(f"no hub answers at {self.url}: {reason}", remedy=HOW) from error
-        return answer
+        except OSError as error:
+            raise Unreachable(f"no hub answers at {self.url}: {getattr(error, 'reason', error)}", remedy=HOW) from error
+        except http.client.InvalidURL as error:
+            raise InvalidInput(f"--hub: {self.url!r:.80} is no address: {error}", remedy=f"Like {DEFAULT}.") from error
+        except http.client.IncompleteRead as error:
+            raise NoReply(f"the answer of the hub at {self.url} did not come whole", remedy=HOW) from error
+        except http.client.HTTPException as error:
+            raise ProtocolError(f"what answers at {self.url} is no hub: it does not speak HTTP", remedy=HOW) from error
 
 
 def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -206,18 +223,20 @@ def events(hub: HubAt, **query: Asked) -> Iterator[tuple[str, Json]]:
             kind, data = "", b""
 
 
-def _read(answer: HTTPResponse) -> Json:
+def _object(text: bytes) -> Mapping[str, Json] | None:
+    """Return the JSON object that a text is; None where it is none."""
     try:
-        return json.loads(answer.read())
-    except ValueError as error:
-        raise ProtocolError("what answers there is no hub: it does not speak JSON", remedy=HOW) from error
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _problem(error: urllib.error.HTTPError) -> IndevoltError:
     """Return a problem of the hub as an error."""
     try:
-        told = json.loads(error.read())
-    except ValueError:
+        told = _object(error.read()) or {}
+    except (OSError, http.client.HTTPException):  # cut off; the status tells the most
         told = {}
     detail = str(told.get("detail") or error.reason)
     remedy = str(told.get("remedy") or "")
@@ -233,6 +252,8 @@ def _problem(error: urllib.error.HTTPError) -> IndevoltError:
             return ReadOnly(detail, remedy=remedy)
         case 404:
             return InvalidInput(detail, remedy="Is this the address of a hub, and is the hub of this version?")
+        case 500:
+            return IndevoltError(f"the hub failed: {detail}", remedy=remedy or "Its log says where; please report that.")
         case 503 | 504:
             return Unreachable(detail, remedy=remedy)
     return InvalidInput(detail, remedy=remedy)

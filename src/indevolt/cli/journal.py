@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,12 +120,11 @@ def _moment(text: str, now: datetime) -> datetime:
     Raises:
         InvalidInput: neither.
     """
-    if (span := span_of(text)) is not None:
-        return now - span
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        if (span := span_of(text)) is not None:
+            return now - span
+        return datetime.fromisoformat(text).astimezone()  # what names no zone is by the clock of whoever types it
+    except (ValueError, OverflowError):
         raise InvalidInput(
             f"--since: {text!r:.40} is no time", remedy="30m, 2h, 3d, or a time like 2026-06-21T10:00+02:00."
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -186,11 +186,13 @@ def _folder_here() -> Path:
 
 
 def _referred(error: LeaseHeld, files: LeaseFile) -> LeaseHeld:
-    """Return the error with where to turn instead: a hub takes orders."""
-    holder = files.load().holder
-    if holder is None or not holder.actor.startswith("hub"):
-        return error
-    return LeaseHeld(str(error), remedy=f"Give the same command with `--hub {hub_here(None)}`, and that hub carries it out.")
+    """Return the error with where to turn instead: a hub takes orders. What cannot be read does not hide who holds the lease."""
+    with suppress(InvalidInput):
+        holder = files.load().holder
+        if holder is not None and holder.actor.startswith("hub"):
+            remedy = f"Give the same command with `--hub {hub_here(None)}`, and that hub carries it out."
+            return LeaseHeld(str(error), remedy=remedy)
+    return error
 
 
 # ---- telling it --------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DIGITS: Final = 9  # of a span; more are no time that anybody means, and days may be no more
 _LONGEST: Final = timedelta(hours=24)  # of an order (control.md, section 5, rule 7)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
@@ -54,7 +55,8 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show the exact re
 def span_of(text: str) -> timedelta | None:
     """Return a time span like ``45s``, ``30m``, ``2h`` or ``3d``; None for anything else."""
     number, unit = text[:-1], text[-1:]
-    return timedelta(seconds=int(number) * _UNITS[unit]) if unit in _UNITS and number.isascii() and number.isdigit() else None
+    fits = unit in _UNITS and number.isascii() and number.isdigit() and len(number) <= _DIGITS
+    return timedelta(seconds=int(number) * _UNITS[unit]) if fits else None
 
 
 def check_span(_context: click.Context, _parameter: click.Parameter, value: str | None) -> timedelta | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -73,9 +74,11 @@ def _device(hub: HubAt, host: str) -> Mapping[str, Any]:
     for each in devices:
         if host in (each["name"], each["serial"]):
             return each
-    for each in devices:
-        if each["address"] and parse_address(each["address"]) == parse_address(host):
-            return each
+    with suppress(InvalidInput):  # a name need not be an address as well
+        address = parse_address(host)
+        for each in devices:
+            if each["address"] and parse_address(each["address"]) == address:
+                return each
     names = ", ".join(str(each["name"]) for each in devices)
     raise NoSuchDevice(f"the hub has no device {host!r}", remedy=f"It has: {names or 'none'}.")
 
