@@ -25,7 +25,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 TABLE: Final = ROOT / "tests" / "safety" / "rules.toml"
 LEFT_OUT: Final = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "dist", "build", "pictures", "screenshots")
 TESTS_FAILED: Final = 1  # as pytest counts; anything else that is not 0 is no proof
-LONGEST_S: Final = 600.0  # for the tests of one part; a minute on a machine that does nothing else
+LONGEST_S: Final = (
+    600.0  # for the tests of one part, or once for all; those take a minute or two on a machine that does nothing else
+)
 HUNG: Final = -1
 
 
@@ -62,14 +64,17 @@ def parts() -> Iterator[Part]:
 def main(words: list[str]) -> int:
     """Prove all parts, or some, and return an exit code."""
     chosen = [each for each in parts() if not words or any(word in f"{each.rule} {each.what} {each.file}" for word in words)]
+    if not chosen:
+        sys.stdout.write(f"no part of a rule has {' or '.join(map(repr, words))} in it, so nothing was proven\n")
+        return 2
     with tempfile.TemporaryDirectory(prefix="indevolt-safety-") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
         began_s = time.monotonic()
         tests = sorted({test for each in chosen for test in each.tests})
         sys.stdout.write(f"{len(chosen)} parts of rules, {len(tests)} tests that prove them\n")
-        if _run(tree, tests) != 0:
-            sys.stdout.write("they do not pass as it is\n")
+        if (code := _run(tree, tests)) != 0:
+            sys.stdout.write("they take too long\n" if code == HUNG else "they do not pass as it is\n")
             return 1
         unproven = [each for each in chosen if not _is_noticed(tree, each)]
         sys.stdout.write(f"{len(chosen) - len(unproven)} of {len(chosen)} noticed, in {time.monotonic() - began_s:.0f} s\n")

@@ -6,6 +6,8 @@ Each of the 16 rules has a part, each part stands once where the table says, is 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -44,3 +46,15 @@ def test_a_part_can_be_taken_out_and_names_tests_that_exist(part: dict[str, Any]
         path, _, name = test.partition("::")
         assert (ROOT / path).is_file(), f"there is no {path}"
         assert not name or name in named_in(ROOT / path), f"there is no {test}"
+
+
+def test_words_that_no_part_has_prove_nothing_and_say_so() -> None:
+    ran = subprocess.run(
+        [sys.executable, ROOT / "packaging" / "prove_safety.py", "no-such-word"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 2
+    assert "nothing was proven" in ran.stdout
