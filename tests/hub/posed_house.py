@@ -24,6 +24,7 @@ from indevolt.hub.keeper import Keeper
 from indevolt.hub.meters.meter import Meter, SignTest
 from indevolt.hub.meters.told import Told
 from indevolt.hub.pose.posing import Posing
+from indevolt.hub.pose.sender import PERIOD_S
 from indevolt.hub.pose.service import serve_pose
 from indevolt.hub.steer.service import serve_steering
 from indevolt.hub.tiers import tables_of
@@ -50,6 +51,7 @@ class Unit:
 
     def __init__(self, simulator: Simulator, link: MeterLink, keeper: Keeper, wire: Wiretap) -> None:
         self.simulator, self.link, self.keeper, self.wire = simulator, link, keeper, wire
+        self.looks = True
 
     @property
     def posing(self) -> Posing:
@@ -69,6 +71,20 @@ class Unit:
     @property
     def has_meter(self) -> bool:
         return self.simulator.site.meter_of(self.simulator.unit).online
+
+    async def look_no_more(self) -> None:
+        """From now on it goes by the meter of the house."""
+        self.looks = False
+        await self.link.__aexit__(None, None, None)
+
+    async def has_heard(self, since_s: float, before: int) -> None:
+        """Wait for the frames that were sent to it since then: a busy machine delivers them late, and the hub's time stands still.
+
+        ``before`` is what it had seen by then.
+        """
+        if self.looks and self.link.via is Via.PUSH and self.keeper.posing is not None:
+            frames = sum(at_s > since_s for at_s, _ in self.posing._sent)
+            await until(lambda: self.link.seen >= before + frames)
 
 
 class PosedHouse:
@@ -92,7 +108,8 @@ class PosedHouse:
 
     async def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):
-            await self.clock.advance(1)
+            for _ in range(round(1 / PERIOD_S)):
+                await self._advance(PERIOD_S)
             self.site.advance()
             now_s = self.clock.monotonic()
             if not self.quiet:
@@ -101,12 +118,19 @@ class PosedHouse:
                 for unit in self.units:
                     await self._look(unit)
 
+    async def _advance(self, seconds: float) -> None:
+        since_s, seen = self.clock.monotonic(), [unit.link.seen for unit in self.units]
+        await self.clock.advance(seconds)
+        for unit, before in zip(self.units, seen, strict=True):
+            await unit.has_heard(since_s, before)
+
     async def _look(self, unit: Unit) -> None:
+        if not unit.looks:
+            return
         link, before = unit.link, unit.link.seen
         await link.look()
         if link.via is Via.UDP and not self.quiet and not self._posing.done() and self.meter.sign is not None:
             await until(lambda: link.seen > before)
-        await turn()
 
     async def die(self) -> None:
         """End the hub's posing as a crash does: ports close, nothing more is sent."""
@@ -119,12 +143,6 @@ class PosedHouse:
     @property
     def writes(self) -> list[Any]:
         return [write for unit in self.units for write in unit.wire.writes]
-
-
-async def turn() -> None:
-    """Let datagrams that are on their way arrive: on loopback each takes a turn of the loop."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -188,6 +206,8 @@ async def posed_house(
         units = [
             Unit(*each) for each in zip(simulators, (links[number] for number in range(len(ways))), keepers, wires, strict=True)
         ]
+        for unit in units:
+            await unit.has_heard(-1.0, 0)
         try:
             yield PosedHouse(hub, meter, units, posing)
         finally:

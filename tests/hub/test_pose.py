@@ -48,7 +48,7 @@ async def test_a_unit_that_looks_is_seen_to_follow_until_it_looks_no_more(tmp_pa
         steering = it.unit.keeper.steering
         assert steering is not None
         assert (tier_of((steering,)), it.unit.posing.follows) == (Tier.POSED, True)
-        await it.unit.link.__aexit__(None, None, None)
+        await it.unit.look_no_more()
         await it.clock.advance(40)
         assert (tier_of((steering,)), it.unit.posing.follows) == (Tier.NATIVE, False)
 

@@ -8,9 +8,10 @@ import socket
 from contextlib import closing
 from itertools import combinations_with_replacement
 from pathlib import Path
+from statistics import fmean
 
 import pytest
-from posed_house import POSES, PosedHouse, posed_house, turn
+from posed_house import POSES, PosedHouse, posed_house
 
 from indevolt.hub.config_pose import Way
 from wire_oracle import ask, until
@@ -20,14 +21,23 @@ EM = b'{"id":1,"method":"EM.GetStatus","params":{"id":0}}'
 SCAN = "/rpc/EM.GetStatus?id=0"
 
 
+async def off_by_w(it: PosedHouse) -> float:
+    """Return how far the house is from zero in the next half minute, on average: units answer at different times."""
+    grid_w = []
+    for _ in range(30):
+        await it.pass_time(1)
+        grid_w.append(abs(it.grid_w))
+    return fmean(grid_w)
+
+
 @pytest.mark.parametrize("ways", PAIRS)
 async def test_two_units_share_a_house_whichever_way_each_is_shown_its_part(tmp_path: Path, ways: tuple[Way, Way]) -> None:
     async with posed_house(tmp_path, *ways, load=lambda second: 2800.0 if second < 310 else 300.0) as it:
-        await it.pass_time(300)
-        assert abs(it.grid_w) < 60
+        await it.pass_time(270)
+        assert await off_by_w(it) < 30
         assert [unit.given_w for unit in it.units] == pytest.approx([1400, 1400], abs=80), "both are equally full"
-        await it.pass_time(140)
-        assert abs(it.grid_w) < 60
+        await it.pass_time(110)
+        assert await off_by_w(it) < 30
         given = [unit.given_w for unit in it.units]
         assert min(given) > -30, "none charges while the other discharges"
         assert sum(given) == pytest.approx(300, abs=60)
@@ -36,8 +46,8 @@ async def test_two_units_share_a_house_whichever_way_each_is_shown_its_part(tmp_
 
 async def test_three_units_each_in_another_way_share_by_their_charge(tmp_path: Path) -> None:
     async with posed_house(tmp_path, *POSES, load=lambda _: 4500.0, socs_pct=(70, 50, 30)) as it:
-        await it.pass_time(150)
-        assert abs(it.grid_w) < 90
+        await it.pass_time(120)
+        assert await off_by_w(it) < 30
         given = [unit.given_w for unit in it.units]
         assert given == sorted(given, reverse=True), "who has more gives more"
         assert all(unit.posing.follows for unit in it.units)
@@ -47,9 +57,9 @@ async def test_three_units_each_in_another_way_share_by_their_charge(tmp_path: P
 async def test_a_unit_that_looks_no_more_leaves_its_share_to_the_other(tmp_path: Path, ways: tuple[Way, Way]) -> None:
     async with posed_house(tmp_path, *ways, load=lambda _: 2100.0) as it:
         await it.pass_time(100)
-        assert abs(it.grid_w) < 60
+        assert await off_by_w(it) < 30
         lost, kept = it.units
-        await lost.link.__aexit__(None, None, None)
+        await lost.look_no_more()
         lost.simulator.set("meter_connected", False)
         it.units = (kept,)
         await it.pass_time(150)
@@ -131,9 +141,10 @@ async def test_a_flood_of_datagrams_does_not_disturb_a_unit(tmp_path: Path) -> N
         port = it.unit.posing.ports[Way.UDP]
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as flood:
             flood.bind(("127.0.0.66", 0))
-            for _ in range(30):
-                for junk in (EM, b"", b"\x00" * 60_000, b"{" * 900, b'{"id":1,"src":"x","result":{}}'):
-                    for _ in range(4):
+            for _ in range(30):  # of the longest one only as much as a socket keeps: what it drops would be the kernel's doing
+                flood.sendto(b"\x00" * 60_000, ("127.0.0.1", port))
+                for junk in (EM, b"", b"{" * 900, b'{"id":1,"src":"x","result":{}}'):
+                    for _ in range(5):
                         flood.sendto(junk, ("127.0.0.1", port))
                 await it.pass_time(1)
         assert abs(it.grid_w) < 40
@@ -192,7 +203,7 @@ async def test_both_ports_of_a_shelly_lead_to_one_meter(tmp_path: Path) -> None:
 async def test_a_unit_with_another_meter_is_not_taken_to_follow_even_where_all_is_at_zero(tmp_path: Path) -> None:
     async with posed_house(tmp_path, Way.PUSH) as it:
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as nobody:
-            await it.unit.link.__aexit__(None, None, None)  # from now on it goes by the meter of the house
+            await it.unit.look_no_more()
             nobody.bind(("127.0.0.1", it.unit.link.port))
             for _ in range(60):
                 await it.pass_time(1)
@@ -203,8 +214,7 @@ async def test_a_unit_with_another_meter_is_not_taken_to_follow_even_where_all_i
 async def test_a_machine_where_nothing_listens_for_frames_is_told(tmp_path: Path) -> None:
     async with posed_house(tmp_path, Way.PUSH) as it:
         port = it.unit.link.port
-        await it.unit.link.__aexit__(None, None, None)
+        await it.unit.look_no_more()
         for _ in range(30):
             await it.pass_time(1)
-            await turn()
         assert it.unit.posing.why == f"nothing listens at UDP port {port} of 127.0.0.1"
