@@ -41,10 +41,11 @@ class Home:
     clock: ManualClock
     heard: Subscription[Alert]
     told: list[Alert] = field(default_factory=list)
+    name: str = NAME
 
     @property
     def keeper(self) -> Keeper:
-        return self.hub.keepers[NAME]
+        return self.hub.keepers[self.name]
 
     async def pass_time(self, seconds: float) -> None:
         await self.clock.advance(seconds)

@@ -12,17 +12,19 @@ from typing import Any
 
 from kept_house import Home, at_work, home
 
-from indevolt.hub.config import Config, SiteConfig
+from indevolt.hub.config import Config, DeviceConfig, SiteConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import ForecastConfig, PlanConfig, PlaneConfig
 from indevolt.hub.config_tariff import SimulatedTariff, TariffConfig
 from indevolt.hub.forecast.service import learn
 from indevolt.hub.hub import Hub
+from indevolt.hub.keeper import Keeper
 from indevolt.hub.planner.service import serve_planner
 from indevolt.hub.prices import madeup
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.site.quantities import SITE
 from indevolt.hub.tiers import tables_of
+from indevolt.simulator import Simulator
 from indevolt.store import StoredReading
 
 PATIENCE_S = 30.0
@@ -102,3 +104,17 @@ async def plan_home(
             await learn(hub)
         async with at_work(serve_planner(hub)) if service else nullcontext():
             yield PlanHome(it, hub)
+
+
+@asynccontextmanager
+async def second_unit(it: PlanHome, *, soc_pct: float) -> AsyncIterator[Home]:
+    """Add a battery like the first to the same hub, on the same clock."""
+    device = DeviceConfig(name="attic", host="127.0.0.2")
+    simulator = Simulator("powerflex2000", clock=it.it.clock, modules=2, soc_pct=soc_pct, seed=2)
+    parts: dict[str, Any] = {"bus": it.hub.bus, "journal": it.hub.journal, "store": it.hub.store, "numbers": it.hub.numbers}
+    keeper = Keeper(device, clock=it.it.clock, transport=simulator, **parts)
+    assert isinstance(it.hub.keepers, dict)
+    it.hub.keepers[device.name] = keeper
+    async with at_work(keeper.run()):
+        await it.it.pass_time(15)
+        yield replace(it.it, simulator=simulator, name=device.name)

@@ -8,20 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kept_house import at_work
 
+from indevolt.battery import Quality
 from indevolt.control.plan.problem import Pin
 from indevolt.control.situation import Action
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_forecast import PlanConfig
 from indevolt.hub.config_tariff import FixedTariff
+from indevolt.hub.keeper import Link
 from indevolt.hub.planner.days import compared, day_key
 from indevolt.hub.planner.planner import SURPRISE_PCT, TOO_OLD, Planner
 from indevolt.hub.planner.problem import MOST_WORK, SORTS_OF_WEATHER, NotKnown, facts_of, filled, problem_of
 from indevolt.hub.planner.service import PINS, make, serve_planner
+from indevolt.hub.planner.units import soc_of
 from indevolt.hub.prices import madeup
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.site.quantities import SITE
 from indevolt.store import StoredReading
-from planner.planhome import plan_home, usual_load_w
+from planner.planhome import plan_home, second_unit, usual_load_w
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 
@@ -72,6 +75,22 @@ async def test_the_battery_is_what_the_device_says() -> None:
         assert (battery.discharge_w, battery.ceiling_pct, battery.floor_pct, battery.reserve_pct) == (800.0, 90.0, 20.0, 20.0)
         assert battery.charge_w > 800
         assert battery.asleep_w == 9.0, "7 W, and 2 W for the extension pack"
+
+
+async def test_the_charge_of_two_is_not_told_from_one_of_them_while_the_other_is_silent() -> None:
+    async with plan_home(service=False) as it, second_unit(it, soc_pct=20.0) as other:
+        assert other.simulator.get("rated_capacity") == it.it.simulator.get("rated_capacity")
+        both = [soc_of(it.hub.keepers.values())]
+        other.simulator.faults.add("silent")
+        await it.until(lambda: other.quality("battery_soc") is Quality.HELD, step_s=1.0)
+        both.append(soc_of(it.hub.keepers.values()))
+        assert both == pytest.approx([35, 35], abs=1)
+        await it.until(lambda: other.quality("battery_soc") is Quality.STALE, step_s=1.0)
+        assert soc_of(it.hub.keepers.values()) is None
+        with pytest.raises(NotKnown, match="charge or capacity of attic is not known"):
+            await facts_of(it.hub, it.hub.clock.now())
+        await it.until(lambda: other.keeper.link is Link.SILENT)
+        assert soc_of(it.hub.keepers.values()) == pytest.approx(50, abs=1)
 
 
 async def test_load_and_sun_are_those_of_the_history_of_the_site() -> None:

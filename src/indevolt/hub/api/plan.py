@@ -36,6 +36,7 @@ from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Kind
 from indevolt.hub.planner.days import compared
+from indevolt.hub.planner.units import soc_of
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
 LONGEST_FORECAST: Final = timedelta(days=20)
@@ -167,7 +168,7 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     Raises:
         Declined: none can be made.
     """
-    from indevolt.hub.planner.service import make, soc_of  # noqa: PLC0415 - needs the extra control
+    from indevolt.hub.planner.service import make  # noqa: PLC0415 - needs the extra control
 
     try:
         from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - numpy may be missing
@@ -177,6 +178,6 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
         made = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
     except NotKnown as error:
         raise Declined(503, f"no plan can be made: {error}", kind="no-plan", transient=True) from error
-    body = plan_told(hub, made.plan, "asked for", "", made.notes, soc_pct=soc_of(hub))
+    body = plan_told(hub, made.plan, "asked for", "", made.notes, soc_pct=soc_of(hub.keepers.values()))
     changes = {"dry": True} | ({} if reserve_pct is None else {"reserve_pct": reserve_pct})
     return body.model_copy(update=changes)

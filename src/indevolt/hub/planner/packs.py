@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from indevolt.catalogue import LIMITING, Product
-from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.keeper import Keeper
 from indevolt.hub.planner.quarters import on_grid, quarters
+from indevolt.hub.planner.units import PlannedUnit, units_of
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.steer.situation import TEMPERATURES, derated, unit_state
 
@@ -44,9 +45,7 @@ async def passages(hub: Hub, now: datetime, slots: int) -> tuple[Passage, ...]:
     Raises:
         IndevoltError: the store is away.
     """
-    units = [keeper for keeper in hub.keepers.values() if keeper.link is Link.ONLINE and keeper.device is not None]
-    units = [keeper for keeper in units if keeper.latest.value("cluster_role") != "slave"]
-    by_unit = [await _of_unit(hub, keeper, now, slots) for keeper in units]
+    by_unit = [await _of_unit(hub, unit, now, slots) for unit in tuple(units_of(hub.keepers.values()))]
     return tuple(_together(each) for each in zip(*by_unit, strict=True)) if by_unit else ()
 
 
@@ -64,14 +63,12 @@ def expected_c(now_c: float, yesterday: Sequence[float | None], slots: int) -> l
     return found
 
 
-async def _of_unit(hub: Hub, keeper: Keeper, now: datetime, slots: int) -> list[Passage]:
-    device = keeper.device
-    if device is None:
-        return [Passage(0.0, 0.0)] * slots
-    reported, model = device.limits_in(keeper.snapshot()), device.model
+async def _of_unit(hub: Hub, unit: PlannedUnit, now: datetime, slots: int) -> list[Passage]:
+    keeper, device = unit.keeper, unit.device
+    reported, model = device.limits_in(unit.known), device.model
     now_c = unit_state(keeper, hub.clock.monotonic()).temperature_c
     products = [each for each in ([device.product] if device.product else model.products.values()) if each.derating]
-    if now_c is None or not products or keeper.latest.value("cluster_role") == "master":
+    if now_c is None or not products or unit.live.get("cluster_role") == "master":
         return [Passage(reported.charge.value, reported.discharge.value)] * slots
     modules = keeper.config.modules or device.modules
     warm = device.limits_in(keeper.snapshot([name for name in LIMITING if name not in _OF_NOW]))

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indevolt.battery import Quality
 from indevolt.control.plan.forecast import load_paths, pv_paths, scenarios
 from indevolt.control.plan.problem import BatteryModel, PeakTariff, Pin, Problem, Scenario, Slot
 from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Action, Target
 from indevolt.hub.config_control import ControlConfig
-from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.keeper import Keeper
 from indevolt.hub.planner.calibration import Calibration, calibrations
 from indevolt.hub.planner.monthly_peak import monthly_peak
 from indevolt.hub.planner.packs import Passage, passages
 from indevolt.hub.planner.quarters import on_grid, quarters
 from indevolt.hub.planner.targets import targets_of
+from indevolt.hub.planner.units import units_of
 from indevolt.hub.prices.records import QUARTER, Priced, quarter_of
 from indevolt.hub.site.quantities import SITE
 
@@ -203,22 +203,18 @@ def battery_of(keepers: Iterable[Keeper], control: ControlConfig, *, wear_per_kw
     floor_pct = max(LEAST_SOC_PCT, min(control.reserve_pct, 99.0))
     ceiling_pct = control.ceiling_pct
     units = 0
-    for keeper in keepers:
-        known = keeper.snapshot()
-        live = {name: sample.value for name, sample in known.items() if sample.quality in (Quality.LIVE, Quality.HELD)}
-        if keeper.link is not Link.ONLINE or keeper.device is None or live.get("cluster_role") == "slave":
-            continue
-        capacity, soc = live.get("rated_capacity"), live.get("battery_soc")
-        if not isinstance(capacity, int | float) or not isinstance(soc, int | float):
+    for unit in units_of(keepers):
+        keeper, capacity, soc = unit.keeper, unit.capacity_wh, unit.soc_pct
+        if capacity is None or soc is None:
             raise NotKnown(f"charge or capacity of {keeper.id} is not known")
-        limits = keeper.device.limits_in(known)
+        limits = unit.device.limits_in(unit.known)
         units += 1
         capacity_wh += capacity
         stored_wh += capacity * soc / 100
         charge_w += limits.charge.value
         discharge_w += limits.discharge.value
-        asleep_w += 7.0 + _AWAKE_PACK_W * max(0, (keeper.config.modules or keeper.device.modules or 1) - 1)
-        backup = live.get("backup_soc")
+        asleep_w += 7.0 + _AWAKE_PACK_W * max(0, (keeper.config.modules or unit.device.modules or 1) - 1)
+        backup = unit.live.get("backup_soc")
         if isinstance(backup, int | float):
             floor_pct = max(floor_pct, backup + ABOVE_BACKUP_PCT)
     if not units or capacity_wh <= 0:

@@ -13,6 +13,7 @@ from indevolt.hub.journal import Kind
 from indevolt.hub.planner.days import keep_slot
 from indevolt.hub.planner.planner import SURPRISE_PCT
 from indevolt.hub.planner.targets import restored, save
+from indevolt.hub.planner.units import soc_of
 from indevolt.hub.prices.records import quarter_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _Desk:
             return "prices are new"
         if self._versions[1] != hub.forecast.version:
             return "the forecast is another one"
-        missed_pct = planner.missed_by_pct(now, soc_of(hub))
+        missed_pct = planner.missed_by_pct(now, soc_of(hub.keepers.values()))
         return f"the charge misses the plan by {missed_pct:.0f} %" if missed_pct > SURPRISE_PCT else ""
 
     async def _renew(self, because: str) -> None:
@@ -111,7 +112,7 @@ class _Desk:
             await self._without(f"{error}")
             return
         planner.plan, planner.because, planner.reason, planner.notes = made.plan, because, "", made.notes
-        planner.soc_pct, planner.known_days = soc_of(hub), made.known_days
+        planner.soc_pct, planner.known_days = soc_of(hub.keepers.values()), made.known_days
         slot = made.plan.slot_at(now)
         if slot is not None:
             with suppress(IndevoltError):  # the store says so itself
@@ -151,14 +152,3 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
         return explained(solve(problem, now.astimezone(facts.zone)), facts, problem)
 
     return Made(await asyncio.to_thread(worked_out), facts.notes, facts.known_days)
-
-
-def soc_of(hub: Hub) -> float | None:
-    """Return the state of charge of all batteries together; None while it is unknown."""
-    stored_wh = capacity_wh = 0.0
-    for keeper in hub.keepers.values():
-        soc, capacity = keeper.latest.value("battery_soc"), keeper.latest.value("rated_capacity")
-        if isinstance(soc, int | float) and isinstance(capacity, int | float):
-            stored_wh += capacity * soc / 100
-            capacity_wh += capacity
-    return stored_wh / capacity_wh * 100 if capacity_wh else None

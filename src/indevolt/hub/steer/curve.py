@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from indevolt.control.load_curve import NAMES, curve_of, index_of, matters, span_of
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, LeaseLost
 from indevolt.hub.journal import Kind
-from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.keeper import Keeper
 from indevolt.hub.planner.device_clock import ahead_of_utc
+from indevolt.hub.planner.units import units_of
 
 if TYPE_CHECKING:
     from indevolt.device.lease import Lease
@@ -141,11 +142,7 @@ class LoadCurve:
         if plan is None or ahead is None or device is None:
             return None
         most_w = device.limits_in(self._keeper.snapshot()).discharge.value
-        all_w = sum(
-            each.device.limits_in(each.snapshot()).discharge.value
-            for each in hub.keepers.values()
-            if each.device is not None and each.link is Link.ONLINE and each.latest.value("cluster_role") != "slave"
-        )
+        all_w = sum(each.device.limits_in(each.known).discharge.value for each in units_of(hub.keepers.values()))
         share = most_w / all_w if all_w > most_w else 1.0
         limit_w = hub.config.control.output_limit_w
         if limit_w is not None:

@@ -1,0 +1,66 @@
+"""The units that a plan reckons with, and what is known of them now. Without numpy, so that everybody may ask.
+
+Whoever tells where a plan began, or by how much the charge misses it, has to mean the same units as whoever made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from indevolt.battery import Quality, Reading, Value
+from indevolt.hub.keeper import Keeper, Link
+
+if TYPE_CHECKING:
+    from indevolt.device import Device
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUnit:
+    """A unit that answers."""
+
+    keeper: Keeper
+    device: Device
+    known: Reading  # all that was ever read of it
+    live: Mapping[str, Value]  # what of that is of now
+
+    @property
+    def capacity_wh(self) -> float | None:
+        """What its battery holds; None while that is unknown."""
+        return self._number("rated_capacity")
+
+    @property
+    def soc_pct(self) -> float | None:
+        """Its state of charge; None while that is unknown."""
+        return self._number("battery_soc")
+
+    def _number(self, name: str) -> float | None:
+        value = self.live.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+
+def units_of(keepers: Iterable[Keeper]) -> Iterator[PlannedUnit]:
+    """Yield those that answer; what a slave has, its master counts."""
+    for keeper in keepers:
+        if keeper.link is not Link.ONLINE or keeper.device is None:
+            continue
+        known = keeper.snapshot()
+        live = {
+            name: sample.value
+            for name, sample in known.items()
+            if sample.value is not None and sample.quality in (Quality.LIVE, Quality.HELD)
+        }
+        if live.get("cluster_role") != "slave":
+            yield PlannedUnit(keeper, keeper.device, known, live)
+
+
+def soc_of(keepers: Iterable[Keeper]) -> float | None:
+    """Return the state of charge of all batteries together; None where that of one of them is unknown."""
+    stored_wh = capacity_wh = 0.0
+    for unit in units_of(keepers):
+        if unit.capacity_wh is None or unit.soc_pct is None:
+            return None
+        stored_wh += unit.capacity_wh * unit.soc_pct / 100
+        capacity_wh += unit.capacity_wh
+    return stored_wh / capacity_wh * 100 if capacity_wh else None
