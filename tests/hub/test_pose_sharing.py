@@ -211,10 +211,14 @@ async def test_a_unit_with_another_meter_is_not_taken_to_follow_even_where_all_i
         assert abs(it.grid_w) < 5
 
 
-async def test_a_machine_where_nothing_listens_for_frames_is_told(tmp_path: Path) -> None:
+async def test_a_machine_where_nothing_listens_for_frames_is_told_as_long_as_it_is_so(tmp_path: Path) -> None:
     async with posed_house(tmp_path, Way.PUSH) as it:
         port = it.unit.link.port
         await it.unit.look_no_more()
         for _ in range(30):
             await it.pass_time(1)
         assert it.unit.posing.why == f"nothing listens at UDP port {port} of 127.0.0.1"
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as somebody:
+            somebody.bind(("127.0.0.1", port))
+            await it.pass_time(2)
+            assert (it.unit.posing.why, it.unit.posing.follows) == ("", False)

@@ -39,7 +39,7 @@ class Sender:
         self._reader = Accessory(Sort.P1, measures=measures, clock=clock, seed=seed, serial=serial)
         self._to = to
         self._transport: asyncio.DatagramTransport | None = None
-        self.refused = False  # nothing listens there, as its machine said of the frame before
+        self.refused = False  # nothing listens there, as its machine said of the last frame; it says so a moment later
 
     @property
     def serial(self) -> str:
@@ -73,6 +73,7 @@ class Sender:
         except IndevoltError:
             return False
         if self._transport is not None:
+            self.refused = False
             self._transport.sendto(frame)
         return True
 

@@ -113,10 +113,11 @@ async def _send(hub: Hub, keeper: Keeper, config: PoseConfig, poses: Poses, tell
         await tell(f"poses as the P1 reader {sender.serial}, which sends to {spelled_place(*to)}", "")
         heard_s = hub.clock.monotonic()
         while hub.clock.monotonic() - heard_s < AGAIN_S:
+            refused = sender.refused
             sender.send()
             if posing.follows:
                 heard_s = hub.clock.monotonic()
-            elif sender.refused:
+            elif refused:
                 posing.why = f"nothing listens at UDP port {to[1]} of {to[0]}"
             await hub.clock.sleep(PERIOD_S)
 
