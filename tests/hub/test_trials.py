@@ -51,13 +51,18 @@ async def metered(home: House, steered: Steered, *, sign: float = 1.0) -> AsyncI
 
 async def tried(steered: Steered, *, silence: bool = False) -> TrialState:
     """Have the unit tried and wait until that is done."""
-    trials = steered.hub.trials
-    trials.ask(steered.hub, NAME, actor="api anna", silence=silence)
+    steered.hub.trials.ask(steered.hub, NAME, actor="api anna", silence=silence)
+    return await until_done(steered)
+
+
+async def until_done(steered: Steered) -> TrialState:
+    """Wait until the unit is not tried any more."""
+    states = steered.hub.trials.states
 
     async def done() -> TrialState:
-        while trials.states[NAME].running:
+        while states[NAME].running:
             await steered.clock.sleep(1)
-        return trials.states[NAME]
+        return states[NAME]
 
     return await steered.passing(done())
 
@@ -127,12 +132,7 @@ async def test_automation_pauses_meanwhile_and_goes_on_afterwards(tmp_path: Path
         assert steered.hub.pause.until(steered.hub) is not None
         with pytest.raises(InvalidInput, match="being tried already"):
             trials.ask(steered.hub, NAME, actor="api ben")
-
-        async def done() -> None:
-            while trials.states[NAME].running:
-                await steered.clock.sleep(1)
-
-        await steered.passing(done())
+        await until_done(steered)
         assert steered.hub.pause.until(steered.hub) is None
 
 
@@ -158,6 +158,17 @@ async def test_a_trial_that_fails_says_so_and_leaves_the_pause_that_was_there(tm
         assert any("the trial of cellar failed" in text for text in await steered.decisions())
 
 
+async def test_a_pause_that_somebody_asks_for_meanwhile_goes_on_afterwards(tmp_path: Path) -> None:
+    home = house(tmp_path)
+    async with home.hub() as steered, metered(home, steered):
+        steered.hub.trials.ask(steered.hub, NAME, actor="api anna", silence=False)
+        await steered.clock.advance(30)
+        until = steered.clock.now() + timedelta(hours=2)
+        await steered.hub.pause.set(steered.hub, until, actor="api ben")
+        assert (await until_done(steered)).trouble is None
+        assert steered.hub.pause.until(steered.hub) == until
+
+
 async def test_a_hub_that_ends_in_the_middle_puts_everything_back(tmp_path: Path) -> None:
     home = house(tmp_path)
     async with home.hub() as steered, metered(home, steered):
@@ -165,3 +176,5 @@ async def test_a_hub_that_ends_in_the_middle_puts_everything_back(tmp_path: Path
         await steered.clock.advance(40)
         assert home.mode == "realtime"
     assert home.mode == "self_use"
+    state = steered.hub.trials.states[NAME]
+    assert (state.running, state.step) == (False, "cut short")  # so that it can be asked for again

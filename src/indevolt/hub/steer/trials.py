@@ -94,12 +94,16 @@ class Trials:
                 await hub.journal.note(Kind.DECISION, f"the trial of {device} failed: {error}", device=device, remedy=error.remedy)
             else:
                 self._change(device, running=False, step="done", finding=finding)
+            finally:
+                if self.states[device].running:  # steering ends, or fails and is started anew
+                    self._change(device, running=False, step="cut short")
 
     async def _carry_out(self, hub: Hub, device: str, *, silence: bool) -> Finding:
         actor = self.states[device].actor
         await hub.journal.note(Kind.DECISION, f"{actor} has {device} tried", device=device, actor=actor)
         paused = hub.pause.until(hub)
-        await hub.pause.set(hub, max(paused or hub.clock.now(), hub.clock.now() + TTL + timedelta(seconds=FREE_S)), actor=actor)
+        meanwhile = max(paused or hub.clock.now(), hub.clock.now() + TTL + timedelta(seconds=FREE_S))
+        await hub.pause.set(hub, meanwhile, actor=actor)
         try:
             unit = await self._free(hub, device)
             meter = _own_meter(hub)
@@ -115,7 +119,8 @@ class Trials:
                 tell=lambda step: self._change(device, step=_said(step)),
             )
         finally:
-            await hub.pause.set(hub, paused, actor=actor)
+            if hub.pause.until(hub) == meanwhile:  # else somebody has asked for something else since
+                await hub.pause.set(hub, paused, actor=actor)
         await self._keep(hub, device, finding)
         return finding
 
