@@ -11,6 +11,8 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from indevolt import Hold
+
 from .conftest import Visit
 from .looking import violations
 from .scenes import TOKEN, Scene, demo_house, house_of
@@ -52,6 +54,18 @@ async def test_an_order_ends_at_the_time_of_day_that_its_giver_names(visit: Visi
         assert unit is not None
         assert unit.override is not None
         assert unit.override.until == wanted
+
+
+async def test_what_somebody_else_asks_for_and_takes_back_at_once_is_shown_so(visit: Visit) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        unit = scene.hub.keepers["unit-1"].steering
+        assert unit is not None
+        owner = page.locator(".steer-owner")
+        await expect(owner).to_contain_text("by the device itself")
+        await unit.ask(Hold(), scene.hub.clock.now() + timedelta(hours=1), actor="mqtt")
+        await expect(owner).to_contain_text("asked for by mqtt")
+        await unit.release(actor="mqtt")
+        await expect(owner).to_contain_text("by the device itself")  # and not ten seconds later, as other decisions are asked about
 
 
 async def test_a_charge_that_is_wanted_by_a_time_is_planned_for_and_dropped_again(visit: Visit, pictures: Path) -> None:

@@ -21,7 +21,7 @@ export const pausedUntil = computed(() => [...steerings.value.values()].map((eac
 export const controllable = computed(() => [...devices.value.values()].filter((each) => each.control));
 
 let watched = false;
-/** @type {Map<string, ReturnType<typeof setTimeout>>} */
+/** When a unit is asked about next. @type {Map<string, { due: number, timer: ReturnType<typeof setTimeout> }>} */
 const soon = new Map();
 /** When a unit was asked about last. @type {Map<string, number>} */
 const asked = new Map();
@@ -36,15 +36,23 @@ export function watchSteering() {
     if (was?.override && was.override.id === override && step !== "ended" && step !== "restored" && step !== "changed") {
       put(device, { ...was, override: { ...was.override, step, outcome: outcome ?? was.override.outcome } });
     }
-    clearTimeout(soon.get(device));
-    const wait = override ? 0 : SPACING_MS - (performance.now() - (asked.get(device) ?? -SPACING_MS));
-    soon.set(device, setTimeout(() => void refresh(device), Math.max(SETTLE_MS, wait)));
+    const spaced = override ? 0 : (asked.get(device) ?? -SPACING_MS) + SPACING_MS;
+    refreshAt(device, Math.max(performance.now() + SETTLE_MS, spaced));
   });
   on("loaded", ask);
 }
 
 function ask() {
   for (const { name } of controllable.peek()) void refresh(name);
+}
+
+/** Ask about a unit then, if it is not asked about before: what people asked for is not put off by what is decided next. @param {string} device @param {number} due */
+function refreshAt(device, due) {
+  const next = soon.get(device);
+  if (next && next.due <= due) return;
+  clearTimeout(next?.timer);
+  const timer = setTimeout(() => (soon.delete(device), void refresh(device)), due - performance.now());
+  soon.set(device, { due, timer });
 }
 
 /** @param {string} device */

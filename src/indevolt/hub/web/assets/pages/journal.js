@@ -54,7 +54,7 @@ export default function Journal() {
     const off = on("journal", (/** @type {Entry} */ entry) => {
       if (fits(entry, wanted.peek()) && !entries.peek().some(({ number }) => number !== 0 && number === entry.number)) {
         const kept = entries.peek().slice(0, MOST - 1);
-        if (kept.length < entries.peek().length) older.value = kept[kept.length - 1].number;
+        if (kept.length < entries.peek().length) older.value = kept.findLast(({ number }) => number !== 0)?.number ?? older.peek(); // 0: not stored
         entries.value = [entry, ...kept];
       }
     });
