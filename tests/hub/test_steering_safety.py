@@ -11,6 +11,8 @@ from steered_house import House
 from indevolt.battery import Hold
 from indevolt.errors import InvalidInput
 from indevolt.hub.steer.records import Owner
+from indevolt.hub.steer.situation import situation
+from indevolt.simulator import Surroundings, steady_house
 
 
 @pytest.fixture
@@ -51,3 +53,18 @@ async def test_an_override_without_an_end_within_a_day_is_refused(house: House, 
             await it.unit.ask(Hold(), house.clock.now() + timedelta(hours=hours), actor="api anna")
         assert not it.overridden()
         assert house.wire.writes == []
+
+
+async def test_sun_that_goes_through_a_unit_counts_while_a_reading_or_two_are_missing(tmp_path: Path) -> None:
+    house = House(tmp_path, house=steady_house(Surroundings(700, (400.0,))))
+    async with house.hub(output_limit_w=800) as it:
+
+        def sun_w() -> float:
+            return situation(it.hub, (it.unit,), override=False, clock_trusted=True).unit_pv_w
+
+        shown = [sun_w()]
+        house.simulator.faults.add("silent")
+        for seconds in (10, 20, 150):  # held, stale, and too long ago
+            await house.clock.advance(seconds)
+            shown.append(sun_w())
+    assert shown == pytest.approx([400, 400, 400, 0], abs=20)

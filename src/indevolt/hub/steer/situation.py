@@ -34,6 +34,7 @@ ACTIONS: Final[dict[type[Command], Action]] = {
 }
 CHARGE_HOLDS_S: Final = 120.0
 """How long the last state of charge counts; at the highest power of any product it moves by 2 % meanwhile."""
+SUN_HOLDS_S: Final = 120.0  # likewise: a unit that misses some readings goes on giving what the sun does
 TARGETS_AHEAD: Final = timedelta(days=2)  # no battery of these takes longer to fill
 CALIBRATING: Final = ("forced_full_charge", "low_battery_charging")  # states in which a device charges on its own account
 TEMPERATURES: Final = (
@@ -218,8 +219,11 @@ def _live(reading: Reading) -> Reading:
 
 
 def _pv_w(keeper: Keeper) -> float:
-    value = keeper.latest.value("solar_power")
-    return float(value) if isinstance(value, int | float) else 0.0
+    """Return what the sun gives through a unit, for a while also from before it fell silent: it counts against the output limit."""
+    sample, age_s = keeper.latest.sample("solar_power"), keeper.latest.age_s("solar_power")
+    if sample is None or age_s is None or age_s > SUN_HOLDS_S or not isinstance(sample.value, int | float):
+        return 0.0
+    return float(sample.value)
 
 
 def _seen(keeper: Keeper, known: Reading, name: str, now_s: float) -> Seen | None:
