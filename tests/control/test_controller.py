@@ -213,6 +213,22 @@ def test_a_limit_that_nobody_told_is_learnt_from_what_the_unit_gives() -> None:
     assert "seen to give no more" in str(decision.orders[0].notes)
 
 
+@pytest.mark.parametrize("pv_w", [0.0, 300.0, 500.0, 1200.0])
+@pytest.mark.parametrize(("action", "power_w"), [(Action.CHARGE, -800.0), (Action.DISCHARGE, 800.0)])
+def test_sun_through_the_socket_of_a_unit_is_no_limit_of_its_battery(action: Action, power_w: float, pv_w: float) -> None:
+    """A battery that charges with 800 W, 500 W of it from its own PV, takes 300 W at the socket, and does as it is told."""
+    controller = Controller({"battery": Dynamics(gain=1.0, charge_gain=1.0)})
+    asked = Override(action, later(30), "Ada", 800)
+    decisions = []
+    for second in range(100, 160):
+        given = controller.commanded("battery") or 0.0
+        state = unit(ac_w=Seen(pv_w + given, float(second)), battery_w=Seen(given, float(second)))
+        meter = sample(300 - pv_w - given, at_s=second)
+        known = situation(state, caps=FREE, overrides=(asked,), at_s=float(second), meter=meter, unit_pv_w=pv_w)
+        decisions.append(decide(controller, known))
+    assert {decision.power_w for decision in decisions} == {power_w}
+
+
 def test_a_chattering_load_is_weighed_by_what_it_costs() -> None:
     prices = situation(price=Price(0.30, 0.08), stored_value_per_kwh=0.20)
     assert aim_of(prices).quantile == pytest.approx(10 / 22)

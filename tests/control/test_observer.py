@@ -160,6 +160,15 @@ def test_telemetry_that_is_late_is_no_limit() -> None:
     assert observer.limit_w("battery", 22) is None
 
 
+def test_what_a_unit_does_the_other_way_is_no_limit_of_either() -> None:
+    """A unit that is full takes nothing, and a few watts that it gives meanwhile are not the most that it can give."""
+    observer = watching()
+    observer.sent("battery", 0.0, -1000)
+    for at_s in (10, 15, 21):
+        observer.told("battery", Seen(30, at_s), commanded=True)
+    assert observer.limit_w("battery", 22) is None
+
+
 def test_a_unit_in_its_own_loop_is_where_it_says() -> None:
     observer = watching()
     observer.told("battery", Seen(350, 1), commanded=False)

@@ -115,13 +115,25 @@ class Controller:
     def _look(self, situation: Situation, aim: Aim) -> None:
         """Let the observer see what is new."""
         for unit in situation.units:
-            told = unit.ac_w
-            if told is None or unit.name not in self._commanded or told.at_s <= self._told_s.get(unit.name, -math.inf):
+            told = self._told(unit)
+            if told is None or told.at_s <= self._told_s.get(unit.name, -math.inf):
                 continue
             self._told_s[unit.name] = told.at_s
             self._observer.told(unit.name, told, commanded=self._commanded[unit.name] is not None)
         if situation.meter is not None:
             self._observer.see(situation.meter, aim, saturated=self._saturated)
+
+    def _told(self, unit: UnitState) -> Seen | None:
+        """Return what a unit says that its battery gives, as it shows at the meter; None where it is silent, or not ours.
+
+        PV of its own goes through the same socket. It is no part of a command, nor of what the house takes beyond its PV, so the
+        socket counts only where the battery is not told of.
+        """
+        if unit.name not in self._commanded:
+            return None
+        if unit.battery_w is None:
+            return unit.ac_w
+        return replace(unit.battery_w, value=self._observer.dynamics[unit.name].at_meter(unit.battery_w.value))
 
     def _known(self, situation: Situation, aim: Aim) -> Situation:
         """Return the situation with what is known here: the load, what was commanded, and limits that were learnt.

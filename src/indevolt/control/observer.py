@@ -89,7 +89,7 @@ class Observer:
             self._facing, self._trim_w = facing, 0.0
 
     def told(self, unit: str, power: Seen, *, commanded: bool) -> None:
-        """Take note of what a unit says it gives, at the socket.
+        """Take note of what a unit says that its battery gives, as it shows at the meter.
 
         While it is commanded that is only a check, since it is late: it may show a limit (:meth:`limit_w`). While the device's own
         loop decides there is nothing better.
@@ -102,7 +102,7 @@ class Observer:
         level = track.final_w
         if settled < 0 or abs(level - power.value) < STRAY_W:
             self._stray_since_s.pop(unit, None)
-        elif abs(power.value) < abs(level):
+        elif power.value * level > 0 and abs(power.value) < abs(level):  # of the other way it would be no limit of this one
             since = self._stray_since_s.setdefault(unit, power.at_s)
             if power.at_s - since >= STRAY_S:
                 self._learnt[unit] = power
