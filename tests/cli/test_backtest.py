@@ -60,7 +60,7 @@ def test_a_line_that_is_no_number_is_named(indevolt: Program, tmp_path: Path) ->
     file.write_text("at,load_w\n2026-01-01T00:00Z,100\n2026-01-01T00:15Z,many\n", "utf-8")
     ran = indevolt("backtest", str(file))
     assert ran.code == 2
-    assert "line 3: could not convert string to float: 'many'" in ran.err
+    assert "line 3: load_w: 'many' is no number" in ran.err
 
 
 def test_a_day_is_too_little(indevolt: Program, tmp_path: Path) -> None:

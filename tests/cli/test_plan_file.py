@@ -94,7 +94,16 @@ def test_a_day_of_23_hours_is_planned_hour_by_hour(indevolt: Program, tmp_path: 
             ("--import-price", "0.3"),
             "slot.length: 2:00:00 is not in above 0",
         ),
-        ("at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,much\n", ("--import-price", "0.3"), "line 3: could not convert"),
+        (
+            "at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,much\n",
+            ("--import-price", "0.3"),
+            "line 3: load_w: 'much' is no number",
+        ),
+        ("at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z\n", ("--import-price", "0.3"), "line 3: load_w: '' is no number"),
+        ("at,load_w\n2026-01-01T00:00Z,1,2\n", ("--import-price", "0.3"), "line 2: there are more fields than columns"),
+        ("at,load_w\nnoon,1\n", ("--import-price", "0.3"), "line 2: at: 'noon' is no time"),
+        ("at,load_w\n2026-01-01T00:00,1\n", ("--import-price", "0.3"), "line 2: at: 2026-01-01T00:00 has no offset"),
+        ("when,load_w\n2026-01-01T00:00Z,1\n", ("--import-price", "0.3"), "there is no column at"),
         ("at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,nan\n", ("--import-price", "0.3"), "a value is not finite"),
     ],
 )
@@ -106,6 +115,25 @@ def test_what_is_wrong_with_a_file_is_named(
     ran = indevolt("plan", "--from", str(file), *options)
     assert ran.code == 2
     assert says in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (("--peak-price", "nan"), "peak.per_kw"),
+        (("--peak-price", "4", "--peak-so-far", "-1"), "peak.so_far_kw"),
+        (("--feed-in-limit", "nan"), "feed_in_cap_w"),
+    ],
+)
+def test_what_is_no_number_is_no_price_and_no_limit(
+    indevolt: Program, tmp_path: Path, options: tuple[str, ...], field: str
+) -> None:
+    file = tmp_path / "day.csv"
+    file.write_text("at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,1\n", "utf-8")
+    ran = indevolt("plan", "--from", str(file), "--import-price", "0.3", *options)
+    assert ran.code == 2
+    assert f"error: {field}: " in ran.err
+    assert " is not in 0 to " in ran.err
 
 
 def test_a_file_that_is_not_there_is_named(indevolt: Program, tmp_path: Path) -> None:

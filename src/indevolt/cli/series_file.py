@@ -32,28 +32,47 @@ def read_series(file: Path, zone: ZoneInfo) -> tuple[list[datetime], dict[str, l
     """
     at: list[datetime] = []
     columns: dict[str, list[float]] = {}
+    line = 1
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            for row in csv.DictReader(opened):
-                at.append(_instant(row.pop("at", None), zone))
+            reader = csv.DictReader(opened)
+            if reader.fieldnames is not None and "at" not in reader.fieldnames:
+                raise InvalidInput(f"{file}: there is no column at", remedy="Name the columns in the first line.")
+            for row in reader:
+                line = reader.line_num
+                at.append(_instant(row.pop("at"), zone))
                 for name, text in row.items():
-                    columns.setdefault(name, []).append(float(text))
+                    columns.setdefault(name, []).append(_number(name, text))
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, UnicodeError) as error:
+    except (_WrongField, UnicodeError, csv.Error) as error:
         raise InvalidInput(
-            f"{file}, line {len(at) + 1}: {error}", remedy="Every field but at is a number, and none is empty."
+            f"{file}, line {line}: {error}", remedy="Every row has a field for each column; every field but at is a number."
         ) from error
     return at, columns
 
 
+class _WrongField(Exception):
+    """What is wrong with a field; told with its line."""
+
+
 def _instant(text: str | None, zone: ZoneInfo) -> datetime:
-    if text is None:
-        raise InvalidInput("there is no column at", remedy="Name the columns in the first line.")
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no offset, such as +01:00 or Z")
-    return at.astimezone(zone)
+    try:
+        at = datetime.fromisoformat(text or "")
+        if at.tzinfo is None:
+            raise _WrongField(f"at: {text} has no offset, such as +01:00 or Z")
+        return at.astimezone(zone)
+    except (ValueError, OverflowError):
+        raise _WrongField(f"at: {text or ''!r:.40} is no time, such as 2026-06-21T10:00+02:00") from None
+
+
+def _number(name: str | None, text: str | list[str] | None) -> float:
+    if name is None or isinstance(text, list):  # how csv tells of fields beyond the last column
+        raise _WrongField("there are more fields than columns")
+    try:
+        return float(text or "")
+    except ValueError:
+        raise _WrongField(f"{name}: {text or ''!r:.40} is no number") from None
 
 
 @contextmanager

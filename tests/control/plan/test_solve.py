@@ -173,6 +173,7 @@ def test_the_same_problem_gives_the_same_plan() -> None:
         ({"scenarios": (Scenario((1.0,), (1.0,)),)}, "scenarios[0].load_w: 1 values for 6 slots"),
         ({"scenarios": (Scenario((float("nan"),) * 6, (1.0,) * 6),)}, "scenarios[0].load_w: a value is not finite"),
         ({"persistence": 1.5}, "persistence: 1.5 is not in 0 to 1"),
+        ({"feed_in_cap_w": float("nan")}, "feed_in_cap_w: nan is not in 0 to inf"),
         ({"slots": (*CHEAP_THEN_DEAR.slots[:2], *CHEAP_THEN_DEAR.slots[3:], CHEAP_THEN_DEAR.slots[5])}, "slots: one ends at"),
     ],
 )

@@ -144,6 +144,10 @@ class PeakTariff:
     per_kw: float  # for each kW of a month's peak
     so_far_kw: float  # what this month's peak is already, or the floor that is charged anyway (BE: 2.5 kW)
 
+    def __post_init__(self) -> None:
+        _require("peak.per_kw", self.per_kw, 0, 10_000)
+        _require("peak.so_far_kw", self.so_far_kw, 0, 10_000)
+
 
 @dataclass(frozen=True, slots=True)
 class TerminalValue:
@@ -196,6 +200,7 @@ class Problem:
                     raise InvalidInput(f"scenarios[{index}].{name}: a value is not finite", remedy="Fill gaps first.")
             if not 0 < scenario.weight < math.inf:
                 raise InvalidInput(f"scenarios[{index}].weight: {scenario.weight} is not above 0", remedy="Leave it out.")
+        _require("feed_in_cap_w", self.feed_in_cap_w, 0, math.inf)
         _require("persistence", self.persistence, 0, 1)
         _require("gate", self.gate, 0, 10)
         _require("switch_cost", self.switch_cost, 0, 10)
