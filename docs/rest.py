@@ -9,7 +9,6 @@ from indevolt.hub.api import openapi_document
 from indevolt.hub.api.problems import MEANINGS
 
 Table = Callable[[list[str], Iterable[list[str]]], Iterator[str]]
-ROLES = {"put": "control", "post": "control", "delete": "control"}
 
 
 def rest(table: Table) -> Iterator[str]:
@@ -32,11 +31,11 @@ def rest(table: Table) -> Iterator[str]:
 
 def _operation(path: str, method: str, operation: Mapping[str, Any], table: Table) -> Iterator[str]:
     yield f"### `{method.upper()} {path}`\n"
-    role = "admin" if "admin" in operation["tags"] else ROLES.get(method, "read")
-    answers = operation["responses"]
-    answer = ", ".join(dict.fromkeys(each for status in ("200", "202") if status in answers for each in _kinds(answers[status])))
+    role = operation.get("x-role")
+    good = (answer for status, answer in operation["responses"].items() if status.startswith("2"))
+    answer = ", ".join(dict.fromkeys(kind for each in good for kind in _kinds(each))) or "nothing but its status"
     yield f"{operation['description']}\n"
-    yield f"{'Needs no token' if path == '/healthz' else f'Role {role}'}; answers with {answer}.\n"
+    yield f"{f'Role {role}' if role else 'Needs no token'}; answers with {answer}.\n"
     taken = [
         [f"`{each['name']}`", each["in"], _type(each["schema"]), _default(each["schema"]), each.get("description", "")]
         for each in operation.get("parameters", [])

@@ -18,6 +18,7 @@ from indevolt.hub.api import create_app, openapi_document, serve_api, served
 from indevolt.hub.api.connections import Connection
 from indevolt.hub.config import ApiConfig, Config, StoreConfig, TlsConfig
 from indevolt.hub.hub import Hub
+from indevolt.hub.tokens import Role
 
 PATIENCE_S = 10
 
@@ -162,6 +163,22 @@ def test_every_operation_says_what_it_does_and_every_status_it_may_answer_with()
                     assert answer == {"$ref": f"#/components/responses/Problem{status}"}, (method, path)
     for answer in document["components"]["responses"].values():
         assert "application/problem+json" in answer["content"]
+
+
+async def test_the_document_tells_the_role_that_each_operation_really_asks_for(it: ApiHome) -> None:
+    told: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], str] = {}
+    for path, operations in openapi_document()["paths"].items():
+        if path in ("/healthz", "/api/v1/events"):
+            continue  # which needs none, and which does not end
+        where = path.format(device="cellar", name="backup_soc", command="hold", day="yesterday")
+        for method, operation in operations.items():
+            body = {} if method == "get" else {"json": []}  # which nobody takes, so that nothing is done
+            refused = [(await it.ask(where, method=method, role=role, **body)).status == 403 for role in (Role.READ, Role.CONTROL)]
+            told[method, path] = operation["x-role"]
+            found[method, path] = list(Role)[sum(refused)]
+    told["get", "/api/v1/discovery"] = "admin"  # with a token; who needs none looks as well
+    assert found == told
 
 
 def test_every_reference_of_the_document_leads_somewhere() -> None:

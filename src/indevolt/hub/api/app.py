@@ -35,9 +35,9 @@ from indevolt.hub.api import (
     summary,
     trials,
 )
-from indevolt.hub.api.auth import Tokens
+from indevolt.hub.api.auth import Tokens, role_for
 from indevolt.hub.api.desk import Desk
-from indevolt.hub.api.gate import ALIVE, ANSWER_S, Gate
+from indevolt.hub.api.gate import ANSWER_S, Gate
 from indevolt.hub.api.live import Feed
 from indevolt.hub.api.problems import (
     MEANINGS,
@@ -53,6 +53,7 @@ from indevolt.hub.api.problems import (
 from indevolt.hub.api.state import API_VERSION
 from indevolt.hub.api.webfiles import page_router, public_paths
 from indevolt.hub.hub import Hub
+from indevolt.hub.tokens import Role
 from indevolt.hub.writes import WriteLog
 
 ROUTERS: Final = (
@@ -194,15 +195,17 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     token = {"type": "http", "scheme": "bearer", "description": "A token of the hub; `indevolt hub token NAME` makes one."}
     document["components"]["securitySchemes"] = {"token": token}
     document["components"]["responses"] = {f"Problem{status}": answer for status, answer in problems(*MEANINGS).items()}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            _complete(path, method, operation)
+    for route in (each for router in ROUTERS for each in router.routes if isinstance(each, APIRoute)):
+        for method in route.methods or ():
+            _complete(method.lower(), document["paths"][route.path][method.lower()], role_for(route))
     return document
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    free: list[dict[str, list[str]]] = [{}] if method == "get" and "admin" not in operation.get("tags", []) else []
-    operation["security"] = [{}] if path == ALIVE else [*free, {"token": []}]
+def _complete(method: str, operation: dict[str, Any], role: Role | None) -> None:
+    nearby: list[dict[str, list[str]]] = [{}] if role is Role.READ else []  # programs on this machine may read without one
+    operation["security"] = [{}] if role is None else [*nearby, {"token": []}]
+    if role is not None:
+        operation["x-role"] = role.value
     statuses = [*ALWAYS, *([415] if method in ("post", "put") else [])]
     answers = operation["responses"]
     declared = {*answers, *map(str, statuses)}

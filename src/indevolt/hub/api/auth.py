@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
 from fastapi import Depends
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from indevolt.clock import Clock
@@ -174,3 +175,10 @@ Controller: TypeAlias = Annotated[Caller, Depends(a_controller)]
 Admin: TypeAlias = Annotated[Caller, Depends(an_admin)]
 READERS: Final = [Depends(a_reader)]
 ADMINS: Final = [Depends(an_admin)]
+_GRANTED: Final[Mapping[object, Role]] = {a_reader: Role.READ, a_controller: Role.CONTROL, an_admin: Role.ADMIN}
+
+
+def role_for(route: APIRoute) -> Role | None:
+    """Return the role that a route asks for; None: it asks for none."""
+    asked = {_GRANTED.get(each.call) for each in route.dependant.dependencies}
+    return next((role for role in reversed(Role) if role in asked), None)
