@@ -156,6 +156,7 @@ async def posed_house(
     control: bool = True,
     waits: bool = True,
     automatic: bool = False,
+    output_limit_w: float | None = None,
     **pose: Any,
 ) -> AsyncIterator[PosedHouse]:
     """Run a hub that poses for a unit for each of the ways.
@@ -185,7 +186,8 @@ async def posed_house(
                 links[number] = await stack.enter_async_context(MeterLink(simulator, MeterPlace(Via.PUSH, "127.0.0.1", 0)))
                 config["push_port"] = links[number].port
             devices.append(_device(number, PoseConfig.model_validate(config), control=control))
-        hub = await _hub(folder, clock, tuple(devices), automatic=automatic)
+        rules = ControlConfig(leases=folder, automatic=automatic, output_limit_w=output_limit_w)
+        hub = await _hub(folder, clock, tuple(devices), rules)
         wires = [Wiretap(simulator) for simulator in simulators]
         keepers = [_keeper(hub, device, wire) for device, wire in zip(devices, wires, strict=True)]
         meter = Meter(HomeWizardMeter(name="grid", kind="homewizard", host="127.0.0.1"))
@@ -230,13 +232,13 @@ def _device(number: int, pose: PoseConfig, *, control: bool) -> DeviceConfig:
     return DeviceConfig(name=NAMES[number], host=host, control=control, poll=PollConfig(power_s=5.0), pose=pose)
 
 
-async def _hub(folder: Path, clock: ManualClock, devices: tuple[DeviceConfig, ...], *, automatic: bool) -> Hub:
+async def _hub(folder: Path, clock: ManualClock, devices: tuple[DeviceConfig, ...], rules: ControlConfig) -> Hub:
     config = Config(
         hub=HubConfig(name="home", data=folder),
         devices=devices,
         store=StoreConfig(kind="memory"),
         api=ApiConfig(port=0),
-        control=ControlConfig(leases=folder, automatic=automatic),
+        control=rules,
     )
     bus, store = Bus(), MemoryStore(clock=clock)
     journal = Journal(store, bus, clock)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from posed_house import POSES, PosedHouse, posed_house
 
+from indevolt.battery import Discharge
 from indevolt.control.situation import Tier
 from indevolt.hub.config_pose import Way
 from indevolt.hub.steer.situation import tier_of
@@ -47,3 +50,27 @@ async def test_a_quiet_meter_leads_to_an_order_to_rest_and_then_back_to_the_loop
         assert abs(it.grid_w) < 40
         assert [values for point, values in it.writes if point == MODE] == [(4,), (1,)], "the mode was changed once, and back"
         assert len(it.writes) < 12
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+async def test_an_order_of_a_person_and_everything_else_share_the_output_limit(tmp_path: Path, automatic: bool) -> None:
+    """What is decided for the rest makes room; where nothing is, the order has what the other unit's own loop leaves: nothing."""
+    ways = (Way.HTTP, Way.HTTP)
+    async with posed_house(tmp_path, *ways, automatic=automatic, output_limit_w=800, load=lambda _: 3000.0) as it:
+        await it.pass_time(60)
+        steering = it.unit.keeper.steering
+        assert steering is not None
+        until = it.clock.now() + timedelta(minutes=30)
+        asking = asyncio.create_task(steering.ask(Discharge(600), until, actor="api anna"))
+        await it.pass_time(60)
+        assert (await asking)[1] is not None
+        ordered, other = (unit.given_w for unit in it.units)
+        if automatic:
+            assert ordered > 500
+            assert other > 100
+            assert ordered + other <= 805
+        else:
+            assert ordered <= 5
+            assert other > 800
+        assert steering.wish is not None
+        assert ("of whose 800 W other units have" in steering.wish.why) is not automatic

@@ -7,7 +7,8 @@ device, and what came of it, is the business of ``unit``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse, in_words
@@ -16,7 +17,7 @@ from indevolt.control.decision import Decision, Weight
 from indevolt.control.situation import Dynamics, Rank, Tier
 from indevolt.hub.journal import Kind
 from indevolt.hub.steer.records import Left, Owner, Told, Wish
-from indevolt.hub.steer.situation import situation
+from indevolt.hub.steer.situation import given_w, situation, sun_w
 from indevolt.hub.steer.trials import kept_dynamics
 from indevolt.hub.steer.waiting import soon
 
@@ -30,6 +31,7 @@ IDLE_S: Final = 10.0  # ... and while nothing is
 LEAST_S: Final = 0.2  # a burst of readings is one change
 JUMP_S: Final = 30.0  # that the wall clock may differ from the monotonic one between two decisions; more is a jump
 DOUBT_S: Final = 120.0  # for which plans wait after one, so that prices and forecasts are those of the new time
+STEP_W: Final = 50.0  # in which units make room for each other below the limit of all; the least power of a device
 ASSUMED: Final = Dynamics()
 OWNERS: Final = {
     Rank.SAFETY: Owner.SAFETY,
@@ -77,13 +79,16 @@ class Helm:
         units = self.units
         for unit in units:
             await self._recall(unit.keeper)
-        overridden = [(unit,) for unit in units if unit.override is not None]
+        asked = sorted((unit.override.at, number) for number, unit in enumerate(units) if unit.override is not None)
+        overridden = [(units[number],) for _, number in asked]
         automatic = self._hub.config.control.automatic and self._hub.pause.until(self._hub) is None
         rest = tuple(unit for unit in units if unit.override is None)
         groups: list[tuple[UnitSteering, ...]] = [*overridden, *([rest] if rest else [])]
         self._keep_controllers(groups)
+        ordered_w: dict[str, float] = {}  # what those give that were decided for, and so come first
         for group in groups:
-            await self._decide(group, automatic=automatic)
+            await self._decide(group, automatic=automatic, beside_w=self._beside_w(group, ordered_w, gives_way=automatic))
+            ordered_w.update(_given_w(unit, self._hub.clock.monotonic()) for unit in group)
 
     def learn(self, unit: str, known: Dynamics) -> None:
         """Go by this from now on: a trial found how a unit answers."""
@@ -111,12 +116,27 @@ class Helm:
             if unit in names:
                 controller.sent(unit, self._hub.clock.monotonic(), signed(command))
 
-    async def _decide(self, group: tuple[UnitSteering, ...], *, automatic: bool) -> None:
+    def _beside_w(self, group: tuple[UnitSteering, ...], ordered_w: Mapping[str, float], *, gives_way: bool) -> float:
+        """Return what other units have of what all may give together, in coarse steps, so that not each watt of theirs is written.
+
+        An order of a person comes before a later one, and before what is decided for the rest, if that can give way.
+        """
+        now_s, names = self._hub.clock.monotonic(), _names(group)
+        giving_way = {unit.keeper.id for unit in self.units if unit.override is not None or gives_way}
+        others_w = sum(
+            ordered_w[keeper.id] if keeper.id in ordered_w else 0.0 if keeper.id in giving_way else given_w(keeper, now_s)
+            for keeper in self._hub.keepers.values()
+            if keeper.id not in names
+        )
+        return math.ceil(max(0.0, others_w - STEP_W / 5) / STEP_W) * STEP_W
+
+    async def _decide(self, group: tuple[UnitSteering, ...], *, automatic: bool, beside_w: float) -> None:
         """Hear all strategies; where they may not decide, only so that it can be told what they would."""
         override = group[0].override is not None
         controller = self._controllers[_names(group)]
         trusted = self._hub.clock.monotonic() >= self._doubt_until_s
-        decision = controller.decide(situation(self._hub, group, override=override, clock_trusted=trusted))
+        known = situation(self._hub, group, override=override, clock_trusted=trusted, beside_w=beside_w)
+        decision = controller.decide(known)
         for unit in group:
             wish = wish_for_all(unit, decision) if automatic and not override else wish_for_override(unit, decision)
             left = left_to_itself(unit, decision) if automatic and not override and wish is None else None
@@ -217,6 +237,15 @@ def signed(command: Command | None) -> float | None:
         case Hold():
             return 0.0
     return None
+
+
+def _given_w(unit: UnitSteering, now_s: float) -> tuple[str, float]:
+    """Return what a unit was just ordered to give, with the sun that goes through it; what it gives, where that is clearly more."""
+    order, shown_w = unit.decision.order(unit.keeper.id) if unit.decision is not None else None, given_w(unit.keeper, now_s)
+    if order is None or order.power_w is None:
+        return unit.keeper.id, shown_w
+    ordered_w = max(0.0, order.power_w + sun_w(unit.keeper))
+    return unit.keeper.id, shown_w if shown_w > ordered_w + STEP_W else ordered_w
 
 
 def _names(group: Sequence[UnitSteering]) -> tuple[str, ...]:

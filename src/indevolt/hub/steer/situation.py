@@ -71,7 +71,9 @@ def unit_state(keeper: Keeper, now_s: float) -> UnitState:
     )
 
 
-def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, clock_trusted: bool) -> Situation:
+def situation(
+    hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, clock_trusted: bool, beside_w: float = 0.0
+) -> Situation:
     """Return what strategies may know when they decide for these units.
 
     Args:
@@ -79,11 +81,12 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         units: those that are commanded as one battery.
         override: a person decides for them, so that no plan does.
         clock_trusted: the wall clock has not jumped just now.
+        beside_w: what other units of the hub give of what all together may.
     """
     now, now_s = hub.clock.now(), hub.clock.monotonic()
     config, price = hub.config.control, hub.price_at(now)
     states = tuple(unit_state(unit.keeper, now_s) for unit in units)
-    unit_pv_w = sum(_pv_w(unit.keeper) for unit in units)
+    unit_pv_w = sum(sun_w(unit.keeper) for unit in units)
     plants_w, charger_w = branches_w(hub)
     return Situation(
         at=now,
@@ -97,7 +100,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, cloc
         slot=None if override else slot_at(hub),
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
         goals=replace(goals_of(config), target=None if override else _target(hub)),
-        caps=caps_of(config),
+        caps=_shared(caps_of(config), beside_w),
         tier=tier_of(units),
         envelope=None if override else hub.envelopes.current(hub),
         clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
@@ -186,6 +189,28 @@ def caps_of(config: ControlConfig) -> Caps:
     )
 
 
+def given_w(keeper: Keeper, now_s: float) -> float:
+    """Return what a unit gives to the house now, as far as it tells."""
+    seen = unit_state(keeper, now_s).ac_w
+    return 0.0 if seen is None else max(0.0, seen.value)
+
+
+def sun_w(keeper: Keeper) -> float:
+    """Return what the sun gives through a unit, for a while also from before it fell silent: it counts against the output limit."""
+    sample, age_s = keeper.latest.sample("solar_power"), keeper.latest.age_s("solar_power")
+    if sample is None or age_s is None or age_s > SUN_HOLDS_S or not isinstance(sample.value, int | float):
+        return 0.0
+    return float(sample.value)
+
+
+def _shared(caps: Caps, beside_w: float) -> Caps:
+    """Return what is left of caps that all units have together."""
+    if caps.output is None or not beside_w:
+        return caps
+    cause = f"{caps.output.cause}, of whose {caps.output.value:.0f} W other units have {beside_w:.0f} W"
+    return replace(caps, output=replace(caps.output, value=max(0.0, caps.output.value - beside_w), cause=cause))
+
+
 def derated(limits: Limits, product: Product | None, temperature_c: float | None, modules: int | None) -> Limits:
     """Return what battery modules of this temperature leave of limits (protocol.md, section 15; control.md, section 0)."""
     if product is None or temperature_c is None or not product.derating:
@@ -216,14 +241,6 @@ def _live(reading: Reading) -> Reading:
     """Return the part of a reading that is of now."""
     samples = {name: sample for name, sample in reading.items() if sample.quality in (Quality.LIVE, Quality.HELD)}
     return replace(reading, samples=samples)
-
-
-def _pv_w(keeper: Keeper) -> float:
-    """Return what the sun gives through a unit, for a while also from before it fell silent: it counts against the output limit."""
-    sample, age_s = keeper.latest.sample("solar_power"), keeper.latest.age_s("solar_power")
-    if sample is None or age_s is None or age_s > SUN_HOLDS_S or not isinstance(sample.value, int | float):
-        return 0.0
-    return float(sample.value)
 
 
 def _seen(keeper: Keeper, known: Reading, name: str, now_s: float) -> Seen | None:
