@@ -197,8 +197,10 @@ def test_a_record_comes_back_as_it_was_kept(files: LeaseFile) -> None:
 def test_a_record_that_is_none_of_ours_is_not_guessed_at(files: LeaseFile) -> None:
     files.folder.mkdir(exist_ok=True)
     files.record_path.write_text("{}")
-    with pytest.raises(InvalidInput, match="no record of a lease"):
+    with pytest.raises(InvalidInput, match="no record of a lease") as refused:
         files.load()
+    assert str(refused.value).startswith(f"{files.record_path}: ")
+    assert "then remove the file" in refused.value.remedy
 
 
 def test_a_line_of_the_journal_that_was_cut_off_spoils_no_other(files: LeaseFile) -> None:

@@ -219,9 +219,14 @@ class LeaseFile:
             os.close(descriptor)
 
     def beat(self, at: datetime) -> None:
-        """Show that the holder lives. Whoever took the lock over has another file, and is not disturbed."""
-        if self._descriptor is not None:
-            beat = int(at.timestamp() * 1e9)
+        """Show that the holder lives. Whoever took the lock over has another file, and is not disturbed.
+
+        A disk that cannot be written to any more does not keep the holder from looking after the device; others take over then.
+        """
+        if self._descriptor is None:
+            return
+        beat = int(at.timestamp() * 1e9)
+        with suppress(OSError):
             if beat == os.fstat(self._descriptor).st_mtime_ns:
                 beat += 1000
             os.utime(self._descriptor if os.utime in os.supports_fd else self.lock_path, ns=(beat, beat))
@@ -282,9 +287,12 @@ class LeaseFile:
             return Record(self.serial)
         except OSError as error:
             raise InvalidInput(f"{self.record_path} cannot be read: {error.strerror or error}") from error
+        except InvalidInput as error:
+            remedy = "What was set before is not known: check mode and settings of the device in the app, then remove the file."
+            raise InvalidInput(f"{self.record_path}: {error}", remedy=remedy) from error
 
     def save(self, record: Record, *, surely: bool = True) -> None:
-        """Keep a record; ``surely``: also if the power fails right after this.
+        """Keep a record; ``surely``: also if the power fails right after this, where else the one before would be back.
 
         Raises:
             InvalidInput: it cannot be kept.
@@ -293,9 +301,8 @@ class LeaseFile:
         try:
             with fresh.open("wb") as file:
                 file.write(record.text())
-                if surely:
-                    file.flush()
-                    os.fsync(file.fileno())
+                file.flush()
+                os.fsync(file.fileno())  # or a loss of power could leave an empty file where what was before had been surely kept
             fresh.replace(self.record_path)
             if surely:
                 _sync_folder(self.folder)

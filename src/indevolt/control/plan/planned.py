@@ -81,7 +81,7 @@ class Plan:
     self_use: Balance  # the same battery in plain self-use
     no_battery: Balance
     stored_value: tuple[StoredValue, ...]  # now, by state of charge
-    notes: tuple[str, ...] = ()  # what could not be kept: a target out of reach, a pin that the limits forbid
+    notes: tuple[str, ...] = ()  # what cannot be kept, such as a target out of reach
 
     @property
     def name(self) -> str:
