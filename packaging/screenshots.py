@@ -54,7 +54,9 @@ async def main() -> None:
     try:
         url = ""
         while not url:
-            found = re.search(r"https?://\S+", (await lines.readline()).decode())
+            if not (line := await lines.readline()):
+                raise SystemExit("the demo ended before it said where its page is")
+            found = re.search(r"https?://\S+", line.decode())
             url = found[0] if found else ""
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
@@ -64,7 +66,8 @@ async def main() -> None:
                 print(f"{picture.name}: {(FOLDER / picture.name).with_suffix('.png').stat().st_size // 1000} kB")
             await browser.close()
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
