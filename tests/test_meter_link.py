@@ -214,3 +214,13 @@ async def test_nobody_at_the_port_is_no_meter() -> None:
                 await link.look()
                 await asyncio.sleep(0)
                 assert link.seen == 0
+
+
+async def test_a_host_that_can_be_no_name_is_no_meter() -> None:
+    unit = Home().unit
+    async with MeterLink(unit, MeterPlace(Via.HTTP, "a..b", 80), every_s=None) as link:
+        await link.look()
+        assert (link.seen, link.refused) == (0, 1)
+    with pytest.raises(InvalidInput, match=r"cannot use UDP port 80 of a\.\.b") as refused:
+        await MeterLink(unit, MeterPlace(Via.UDP, "a..b", 80)).__aenter__()
+    assert refused.value.remedy == "Give the address that the meter has."

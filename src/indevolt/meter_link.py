@@ -80,9 +80,10 @@ class MeterLink:
         if where is not None:
             try:
                 self._transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(self), **cast("Any", where))
-            except (OSError, OverflowError) as error:
+            except (OSError, OverflowError, UnicodeError) as error:
                 facts = f"cannot use UDP port {self.port} of {self._host}: {getattr(error, 'strerror', None) or error}"
-                raise InvalidInput(facts, remedy="Choose another port.") from error
+                remedy = "Choose another port." if self.via is Via.PUSH else "Give the address that the meter has."
+                raise InvalidInput(facts, remedy=remedy) from error
             if self.via is Via.PUSH:
                 self.port = self._transport.get_extra_info("sockname")[1]
         self._unit.site.advance()
@@ -130,7 +131,7 @@ class MeterLink:
                         reply += more
                 finally:
                     writer.close()
-        except OSError:
+        except (OSError, UnicodeError):  # the latter of a host that can be no name
             pass
         return reply
 
