@@ -1,7 +1,8 @@
 """Refreshes the libraries that the hub's page carries: pinned versions, proven by their SHA-256, with their licences.
 
-The page has no build step, so what it needs of others lies in its folder as it is published, but for two changes: names of packages
-in imports become relative paths, as a page that allows no inline script can have no import map; and links to source maps go.
+The page has no build step, so what it needs of others lies in its folder as it is published, but for three changes: names of
+packages in imports become relative paths, as a page that allows no inline script can have no import map; links to source maps go;
+and what a page that is left open cannot live with is mended (``Mend``).
 
     python packaging/vendor.py            # writes the files anew, by `npm pack`
     python packaging/vendor.py --check    # says whether the files are those of the pinned versions; needs no network
@@ -30,6 +31,24 @@ IMPORTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Mend:
+    """A change to a file, which has to be looked at anew with each version."""
+
+    was: str  # stands in it once
+    becomes: str
+    why: str
+
+
+FORGOTTEN = Mend(
+    "_=z(n,v,h,i,f,o,e,l,c,a),w=v.__e,",
+    "_=z(n,v,h,i,f,o,e,l,c,a),w=v.__e,h==p||(h.__=null),",
+    "A node that was drawn anew lets go of its parent, as it does already where a component draws itself. First nodes stay, in"
+    " templates and as somebody's children; and as subtrees that did not change are handed on, the first led by parents of parents"
+    " to all later ones: 0.15 MB more each time that the page Now was drawn whole. Of the kind of preactjs/preact issue 4909.",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One package at one version, and which of its files are taken."""
 
@@ -38,6 +57,7 @@ class Package:
     sha256: str  # of the archive
     files: Mapping[str, str]  # path in the package: name here
     ends: Mapping[str, str] = field(default_factory=dict)  # name here: a line to add
+    mends: Mapping[str, Mend] = field(default_factory=dict)  # name here: what is changed
 
 
 PACKAGES = (
@@ -46,6 +66,7 @@ PACKAGES = (
         "11.2.0",
         "3c4456766bd32b6b534d52bf4e9c2a29b33e7eedf6e96ed479300ba1a7888ebf",
         {"dist/preact.mjs": "preact.js", "hooks/dist/hooks.mjs": "hooks.js"},
+        mends={"preact.js": FORGOTTEN},
     ),
     Package(
         "@preact/signals",
@@ -121,7 +142,7 @@ def _take(package: Package, archive: Path) -> dict[str, object]:
         stem = package.name.removeprefix("@").replace("/", "-")
         texts = {f"{stem}.LICENSE.txt": _text(content, "LICENSE")}
         for path, name in package.files.items():
-            texts[name] = _adapted(_text(content, path), package.ends.get(name, ""))
+            texts[name] = _mended(_adapted(_text(content, path), package.ends.get(name, "")), package.mends.get(name))
     for name, text in texts.items():
         (FOLDER / name).write_text(text, "utf-8", newline="\n")
     digests = {name: _digest((FOLDER / name).read_bytes()) for name in sorted(texts)}
@@ -145,6 +166,14 @@ def _adapted(text: str, end: str) -> str:
     text = re.sub(r"\s*//# sourceMappingURL=\S+\s*$", "\n", text)
     text = re.sub(r'(\bfrom\s*|\bimport\s*)"([^".][^"]*)"', lambda found: f'{found[1]}"{IMPORTS[found[2]]}"', text)
     return text.rstrip() + "\n" + (f"{end}\n" if end else "")
+
+
+def _mended(text: str, mend: Mend | None) -> str:
+    if mend is None:
+        return text
+    if text.count(mend.was) != 1:
+        sys.exit(f"{mend.was!r} does not stand there once: is it still needed? {mend.why}")
+    return text.replace(mend.was, mend.becomes)
 
 
 def _digest(content: bytes) -> str:
