@@ -112,6 +112,14 @@ def test_a_device_that_the_hub_does_not_have(indevolt: Program, hub: Running) ->
     assert "Devices: cellar." in ran.err
 
 
+@pytest.mark.parametrize("name", ["the attic", "Dachgeschoß", "attic?power_w=1"])
+def test_a_name_that_no_device_of_a_hub_can_have(indevolt: Program, hub: Running, name: str) -> None:
+    ran = indevolt("explain", name, "--hub", hub.url)
+    assert ran.code == 2
+    assert "path.device: " in ran.err
+    assert "next: Allowed: " in ran.err
+
+
 def test_the_journal_is_told_oldest_first(indevolt: Program, hub: Running) -> None:
     ran = indevolt("journal", "--hub", hub.url, "--kind", "decision", "--kind", "write", "--device", "cellar")
     assert ran.code == 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -110,7 +110,7 @@ class HubAt:
         self, path: str, query: Mapping[str, Asked], body: Mapping[str, Json] | None = None, method: str | None = None
     ) -> http.client.HTTPResponse:
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
-        url = f"{self.url}/api/v1/{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+        url = f"{self.url}/api/v1/{quote(path)}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
