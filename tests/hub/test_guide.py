@@ -9,8 +9,10 @@ import pytest
 
 from indevolt.battery import Quality
 from indevolt.hub.alerts import What
+from indevolt.hub.config import Config, DeviceConfig, HubConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_file import load_text
+from indevolt.hub.config_plan import plan
 from indevolt.hub.secret import Origin
 from indevolt.simulator import scenario
 
@@ -43,6 +45,12 @@ def test_what_decides_is_told_by_settings_that_exist() -> None:
     settings = re.findall(r"`([a-z_]+_(?:w|pct|kwh|charger))`", table)
     assert settings
     assert set(settings) <= ControlConfig.model_fields.keys()
+
+
+def test_what_the_hub_says_when_it_runs_is_printed_as_it_says_it() -> None:
+    device = DeviceConfig(name="cellar", host="192.168.1.50")
+    told = plan(Config(hub=HubConfig(data=Path("/home/anna/.local/share/indevolt")), devices=(device,)))
+    assert [each for each in (*told.devices, *told.listens, *told.keeps) if each not in TEXT] == []
 
 
 def test_every_alert_is_explained() -> None:

@@ -79,7 +79,7 @@ def _meter(meter: MeterConfig) -> str:
 
 def _device(device: DeviceConfig) -> str:
     poll = device.poll
-    how = f"power every {poll.power_s:g} s, packs every {poll.packs_s:g} s, settings every {poll.settings_s:g} s"
+    how = f"power every {poll.power_s:g} s, packs every {poll.packs_s:g} s, settings every {poll.settings_s:g} s or sooner"
     secret = ", with a password" if device.password else ""
     curve = "; the plan goes into its load curve" if device.plan_in_load_curve else ""
     return f"{device.name} at {device.address}{secret}: {'may be written to' if device.control else 'is only read'}; {how}{curve}"
