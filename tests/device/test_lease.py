@@ -235,6 +235,20 @@ async def test_a_mode_that_somebody_else_chooses_is_left_alone_for_fifteen_minut
     assert bench.steps() == ["asked", "wrote", "foreign", "asked", "wrote", "restored"]
 
 
+async def test_a_setting_of_ours_is_put_back_also_where_somebody_else_chose_a_mode(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.write("backup_soc", 30)
+            await lease.command(Discharge(500, 35))
+            bench.simulator.set("mode", "schedule")
+            await bench.clock.sleep(60)
+            assert lease.yielded is not None
+
+    before = bench.simulator.get("backup_soc")
+    await bench.passing(session())
+    assert (bench.mode, bench.simulator.get("backup_soc")) == ("schedule", before)
+
+
 async def test_an_order_of_somebody_else_is_noticed_as_well(bench: Bench) -> None:
     async def session() -> None:
         async with bench.lease() as lease:

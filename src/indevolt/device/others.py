@@ -13,7 +13,7 @@ from typing import Final
 
 from indevolt.battery import Reading, Value
 from indevolt.clock import Clock
-from indevolt.control.ledger import MODE, strange
+from indevolt.control.ledger import MODE, REALTIME_NAMES, strange
 from indevolt.device.account import Account, lasting
 from indevolt.device.echoes import Echoes
 from indevolt.device.proof import same
@@ -85,7 +85,8 @@ class Others:
         until = now + timedelta(seconds=YIELD_S)
         self.yielded = Yielded(found, now, until, self._clock.monotonic() + YIELD_S)
         record = replace(record, wrote={**record.wrote, **found})
-        if MODE in found and record.snapshot is not None:  # who chose another mode wants to find it again
-            record = replace(record, snapshot=record.snapshot.rebased({**shown, **found}))
+        if MODE in found and record.snapshot is not None:  # who chose another mode wants to find it again; our settings are ours
+            orders = {name: value for name, value in shown.items() if name in REALTIME_NAMES}
+            record = replace(record, snapshot=record.snapshot.rebased({**orders, **found}))
         self._account.keep(record)
         self._account.note("foreign", shown=dict(found), until=until)
