@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from playwright.async_api import expect
 
 import indevolt
+
+from .conftest import Visit
+from .scenes import Scene
 
 SOURCES: Final = Path(indevolt.__file__).parent
 LOCALES: Final = SOURCES / "hub" / "web" / "assets" / "locales"
@@ -70,3 +74,22 @@ def test_a_language_knows_what_the_others_know_with_the_same_gaps(language: str)
     forms = phrases(language)
     assert forms.keys() == phrases("de").keys()
     assert [english for english, form in forms.items() if sorted(GAP.findall(english)) != sorted(GAP.findall(form))] == []
+
+
+async def test_sentences_are_found_whole_in_parts_and_with_their_numbers_or_not_at_all(house: Scene, visit: Visit) -> None:
+    told = {
+        "stopping": "wird beendet",
+        "the charge misses the plan by 12.5 %": "der Ladestand weicht um 12,5 % vom Plan ab",
+        "the plan until 07:45: keeps import below 4 kW": "der Plan bis 07:45: hält den Bezug unter 4 kW",
+        "prices are new; the forecast is another one": "die Preise sind neu; die Vorhersage ist eine andere",
+        "kept for 31.5 ct; it is 28.0 ct now": "behalten für 31,5 ct; jetzt sind es 28,0 ct",
+        "the meter of the house is now that of cellar": "der Zähler des Hauses ist jetzt der von cellar",
+        "the meter of the house is now hall": "der Zähler des Hauses ist jetzt hall",
+        "nobody has translated this": None,
+        "prices are new; nobody has translated this": None,
+    }
+    async with visit(house.url, locale="de-DE") as page:
+        await expect(page.locator("html")).to_have_attribute("lang", "de")
+        lines = "import(new URL('assets/lib/said.js', document.baseURI)).then(({ said }) => "
+        await page.wait_for_function(f"() => {lines} said('stopping') !== null)")
+        assert await page.evaluate(f"texts => {lines} texts.map(said))", list(told)) == list(told.values())

@@ -107,6 +107,7 @@ export default {
   "the lowest target that is documented": "das niedrigste dokumentierte Ziel",
   "the meter has shown nothing new for {0} s": "der Zähler zeigt seit {0} s nichts Neues",
   "the meter has shown nothing new for {0} s, and no more can be let go in time": "der Zähler zeigt seit {0} s nichts Neues, und mehr ließe sich nicht rechtzeitig loslassen",
+  "the meter of the house is now {0}": "der Zähler des Hauses ist jetzt {0}",
   "the meter of the house is now that of {0}": "der Zähler des Hauses ist jetzt der von {0}",
   "the meter's samples are of the future": "die Werte des Zählers sind aus der Zukunft",
   "the mode was changed just now: the loop goes on": "der Modus wurde eben geändert: die Regelung geht weiter",

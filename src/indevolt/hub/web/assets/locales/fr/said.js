@@ -107,6 +107,7 @@ export default {
   "the lowest target that is documented": "la cible documentée la plus basse",
   "the meter has shown nothing new for {0} s": "le compteur ne montre rien de nouveau depuis {0} s",
   "the meter has shown nothing new for {0} s, and no more can be let go in time": "le compteur ne montre rien de nouveau depuis {0} s, et davantage ne pourrait être lâché à temps",
+  "the meter of the house is now {0}": "le compteur de la maison est maintenant {0}",
   "the meter of the house is now that of {0}": "le compteur de la maison est maintenant celui de {0}",
   "the meter's samples are of the future": "les valeurs du compteur viennent du futur",
   "the mode was changed just now: the loop goes on": "le mode vient de changer : la boucle continue",

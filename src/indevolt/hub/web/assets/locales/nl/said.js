@@ -107,6 +107,7 @@ export default {
   "the lowest target that is documented": "het laagste gedocumenteerde doel",
   "the meter has shown nothing new for {0} s": "de meter toont al {0} s niets nieuws",
   "the meter has shown nothing new for {0} s, and no more can be let go in time": "de meter toont al {0} s niets nieuws, en meer kan niet op tijd worden losgelaten",
+  "the meter of the house is now {0}": "de meter van het huis is nu {0}",
   "the meter of the house is now that of {0}": "de meter van het huis is nu die van {0}",
   "the meter's samples are of the future": "de waarden van de meter zijn uit de toekomst",
   "the mode was changed just now: the loop goes on": "de modus is net gewijzigd: de regeling gaat door",
