@@ -51,7 +51,7 @@ bench: $(READY) ## measure against others, side by side (hours; see benchmarks/R
 
 clean: ## remove everything that make and the tools made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
-	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests docs examples benchmarks packaging -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: made once, and again when what it holds may have changed. The stamp comes last, so an interrupted one is redone.
 $(READY): pyproject.toml constraints.txt
