@@ -173,3 +173,18 @@ def test_what_a_hub_does_not_do_is_refused_with_the_reason(
     assert said in ran.err
     assert "next: " in ran.err
     assert hub.battery.get("mode") == "self_use"
+
+
+@pytest.mark.parametrize(
+    ("words", "point"),
+    [
+        (("discharge", "cellar", "--power", "500", "--for", "1h"), 47015),
+        (("hold", "cellar"), 47015),
+        (("mode", "cellar", "schedule"), 47005),
+        (("set", "cellar", "backup_soc", "20"), 1142),
+    ],
+)
+def test_a_dry_run_of_any_order_names_its_last_request(indevolt: Program, hub: Running, words: tuple[str, ...], point: int) -> None:
+    told = through(indevolt, hub, *words, "--dry-run", "--json").json
+    assert (told["dry_run"], told["requests"][-1]["point"]) == (True, point)
+    assert hub.battery.get("mode") == "self_use"
