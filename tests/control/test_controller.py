@@ -229,6 +229,14 @@ def test_sun_through_the_socket_of_a_unit_is_no_limit_of_its_battery(action: Act
     assert {decision.power_w for decision in decisions} == {power_w}
 
 
+def test_a_unit_that_gives_sun_is_asked_for_what_the_sun_leaves() -> None:
+    """A house of 800 W, 500 W of it from the unit's own PV: 300 W are left for the battery, which is in its own loop so far."""
+    controller = Controller({"battery": Dynamics(gain=1.0, charge_gain=1.0)})
+    state = unit(ac_w=Seen(500.0, 100.0), battery_w=Seen(0.0, 100.0))
+    load = controller.decide(situation(state, meter=sample(300.0), unit_pv_w=500.0)).wanted_w
+    assert load == pytest.approx(295)
+
+
 def test_a_chattering_load_is_weighed_by_what_it_costs() -> None:
     prices = situation(price=Price(0.30, 0.08), stored_value_per_kwh=0.20)
     assert aim_of(prices).quantile == pytest.approx(10 / 22)
