@@ -26,6 +26,7 @@ from indevolt.simulator import Board, Simulator
 from indevolt.virtual import VirtualDevice
 
 T = TypeVar("T")
+PATIENCE_S = 60.0  # of a test that fails; a hub puts back what it commanded before it ends
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,14 @@ def in_background(open_it: Callable[[], AbstractAsyncContextManager[T]]) -> Iter
     thread.start()
     try:
         context = open_it()
-        value = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(timeout=10)
+        value = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(timeout=PATIENCE_S)
         try:
             yield value
         finally:
-            asyncio.run_coroutine_threadsafe(_leave(context), loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(_leave(context), loop).result(timeout=PATIENCE_S)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE_S)
         loop.close()
 
 

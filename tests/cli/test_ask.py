@@ -19,17 +19,18 @@ from threading import Thread
 import pytest
 
 from indevolt.battery import Hold
-from indevolt.clock import FastClock, SystemClock
+from indevolt.clock import FastClock
 from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.keeper import Link
 from indevolt.simulator import INSTANT, Simulator
 from indevolt.virtual import VirtualDevice
+from patient_clock import PatientClock
 
 from .conftest import Peer, Program, in_background
 
-CLOCK = FastClock(SystemClock(), 20)  # a device wants a second between two requests
+CLOCK = FastClock(PatientClock(), 20)  # a device wants a second between two requests
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 import indevolt as library
 from indevolt.battery import Reading
-from indevolt.clock import FastClock, ManualClock, SystemClock
+from indevolt.clock import FastClock, ManualClock
 from indevolt.control.commission import Finding, Sign, Step
 from indevolt.device.lock import LeaseFile
 from indevolt.device.trial import survey, try_out
@@ -27,6 +27,7 @@ from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.simulator.site import Pace, Site
 from indevolt.virtual import VirtualDevice
+from patient_clock import PatientClock
 
 from .conftest import Program, Ran, Virtual, in_background
 
@@ -136,7 +137,7 @@ class TestThroughTheWire:
 
     @pytest.fixture
     def clock(self) -> Any:
-        return FastClock(SystemClock(), 60)
+        return FastClock(PatientClock(), 60)
 
     def test_what_people_see(self, indevolt: Program, host: str, battery: Simulator, tmp_path: Path) -> None:
         ran = commission(indevolt, tmp_path, host, "--yes", "--short")
@@ -201,7 +202,7 @@ def test_a_battery_that_another_program_holds_is_left_alone(
 @asynccontextmanager
 async def a_hub(folder: Path, soc_pct: float) -> AsyncIterator[str]:
     """Run a hub that controls one battery, and give its URL."""
-    clock = FastClock(SystemClock(), 60)
+    clock = FastClock(PatientClock(), 60)
     simulator = Simulator("powerflex2000", clock=clock, soc_pct=soc_pct, house=steady_house(Surroundings(800.0, ())))
     ready, over = asyncio.Event(), asyncio.Event()
     with socket.socket() as probe:

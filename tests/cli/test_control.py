@@ -11,9 +11,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from indevolt.clock import Clock, FastClock, SystemClock
+from indevolt.clock import Clock, FastClock
 from indevolt.protocol.messages import AnyRequest, Reply, SetData
 from indevolt.simulator import INSTANT, Simulator
+from patient_clock import PatientClock
 
 from .conftest import Program, Virtual
 
@@ -21,7 +22,7 @@ from .conftest import Program, Virtual
 @pytest.fixture
 def clock() -> Any:
     """Ten times as fast as real: a lease has several actors that wait, each for its own time."""
-    return FastClock(SystemClock(), 10)
+    return FastClock(PatientClock(), 10)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from indevolt.clock import Clock, FastClock, SystemClock
 from indevolt.device.lock import Holder, LeaseFile, Record
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
+from patient_clock import PatientClock
 
 from .conftest import Program, Virtual
 
@@ -17,7 +18,7 @@ from .conftest import Program, Virtual
 @pytest.fixture
 def clock() -> Any:
     """Fifteen times as fast as real: a lease has several actors that wait, each for its own time."""
-    return FastClock(SystemClock(), 15)
+    return FastClock(PatientClock(), 15)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from indevolt.clock import FastClock, SystemClock
+from indevolt.clock import FastClock
 from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
 from indevolt.hub.config_control import ControlConfig
@@ -21,10 +21,11 @@ from indevolt.hub.secret import Secret
 from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
+from patient_clock import PatientClock
 
 from .conftest import Program, Ran, in_background
 
-CLOCK = FastClock(SystemClock(), 10)  # a machine under load has three seconds for what a device shows within thirty
+CLOCK = FastClock(PatientClock(), 10)
 TOKEN = "anna.anna-secret"
 
 
