@@ -208,6 +208,17 @@ async def test_two_orders_at_once_end_with_the_last(house: House) -> None:
         assert house.power_w == -400
 
 
+async def test_an_order_that_is_taken_back_before_it_is_carried_out_says_so(house: House) -> None:
+    async with house.hub() as it:
+        order = asyncio.create_task(it.unit.command(Charge(800, 90), actor="api anna"))
+        await asyncio.sleep(0)
+        await it.passing(it.unit.release(actor="api bert"))
+        with pytest.raises(Refused, match="ended before it was carried out") as caught:
+            await order
+        assert caught.value.remedy == "The journal says by whom; ask again."
+        assert not it.overridden()
+
+
 async def test_a_program_behind_the_gateway_is_given_way_to_at_once(house: House) -> None:
     async with house.hub() as it:
         await it.ask(Charge(800, 90))

@@ -24,7 +24,7 @@ from indevolt.device.bounds import bounded_plan, room_of
 from indevolt.device.device import Plan
 from indevolt.device.lease import Lease
 from indevolt.device.lock import LeaseFile, Record
-from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Unreachable
+from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
@@ -168,6 +168,7 @@ class UnitSteering:
 
         Raises:
             BudgetSpent: it would have to wait for its turn.
+            Refused: somebody ended it before it was carried out.
             IndevoltError: as for :meth:`ask`.
         """
         if isinstance(command, SelfUse | Schedule):
@@ -177,7 +178,7 @@ class UnitSteering:
         if outcome is None:
             trouble = self.trouble
             await self._asked.over(override, "it would have had to wait")
-            raise trouble or Unreachable("it was not carried out")
+            raise trouble or Refused("it was ended before it was carried out", remedy="The journal says by whom; ask again.")
         return outcome
 
     async def write(self, name: str, *values: Value, actor: str, reason: str = "") -> Outcome:
