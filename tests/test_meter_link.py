@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -75,25 +74,16 @@ async def test_a_unit_follows_its_house_through_a_shelly_on_the_network(via: Via
 
 
 @pytest.mark.parametrize("via", [Via.HTTP, Via.UDP])
-async def test_a_meter_with_nothing_to_show_is_no_meter(via: Via) -> None:
-    home = Home()
-    async with looking(home, via) as (_, link):
-        await home.pass_time(20, link)
-        home.quiet = True
-        await home.pass_time(20, link, answered=False)
-        assert home.unit.get("meter_connected") is False
-        assert home.unit.unit.ac_w <= 5, "its load curve is 0"
-
-
-@pytest.mark.parametrize("via", [Via.HTTP, Via.UDP])
-async def test_a_meter_that_is_gone_is_no_meter_until_it_is_back(via: Via) -> None:
+@pytest.mark.parametrize("silenced", [True, False], ids=["with nothing to show", "offline"])
+async def test_a_meter_that_tells_nothing_is_no_meter_until_it_does_again(via: Via, *, silenced: bool) -> None:
     home = Home()
     async with looking(home, via) as (meter, link):
         await home.pass_time(20, link)
-        meter.online = False
+        home.quiet, meter.online = silenced, silenced
         await home.pass_time(20, link, answered=False)
         assert home.unit.get("meter_connected") is False
-        meter.online = True
+        assert home.unit.unit.ac_w <= 5, "its load curve is 0"
+        home.quiet, meter.online = False, True
         await home.pass_time(20, link)
         assert abs(home.site.grid_w) < 5
 
@@ -212,8 +202,9 @@ async def test_nobody_at_the_port_is_no_meter() -> None:
         for via in (Via.HTTP, Via.UDP):
             async with MeterLink(home.unit, MeterPlace(via, "127.0.0.1", port), every_s=None) as link:
                 await link.look()
-                await asyncio.sleep(0)
-                assert link.seen == 0
+                await home.clock.advance(20)
+                assert (link.seen, home.unit.get("meter_connected")) == (0, False)
+                assert link.refused == (via is Via.HTTP), "who sends a datagram to nobody hears nothing"
 
 
 async def test_a_host_that_can_be_no_name_is_no_meter() -> None:

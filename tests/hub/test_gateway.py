@@ -20,7 +20,7 @@ from indevolt_api import IndevoltAPI, IndevoltConfig, IndevoltEnergyMode
 
 import indevolt
 from indevolt.battery import Stage
-from indevolt.clock import FastClock, SystemClock
+from indevolt.clock import FastClock
 from indevolt.discovery import discover
 from indevolt.errors import Forbidden, Unauthorized
 from indevolt.hub.app import running
@@ -34,6 +34,7 @@ from indevolt.protocol.messages import AnyRequest, GetData, Reply
 from indevolt.server import Reception, Served, Server
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.transport.paced import SPACING_S
+from patient_clock import PatientClock
 from wire_oracle import ask, until
 
 SPEED = 30.0  # a second between two requests is 33 ms
@@ -100,7 +101,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(*, api: ApiConfig | None = None, control: bool = False, lag_s: float = 0.5, **gateway: Any) -> AsyncIterator[Scene]:
-    clock = FastClock(SystemClock(), SPEED)
+    clock = FastClock(PatientClock(), SPEED)
     house = steady_house(Surroundings(700, ()))
     device = CountedDevice(Simulator("powerflex2000", clock=clock, house=house, modules=2, lag_s=lag_s))
     network = Server(Reception(lambda _: Served(device.answer)), lifelike=True)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from posed_house import POSES, PosedHouse, posed_house
 
-from indevolt.clock import FastClock, SystemClock
+from indevolt.clock import FastClock
 from indevolt.hub.api.app import create_app
 from indevolt.hub.api.server import served
 from indevolt.hub.app import running
@@ -23,6 +23,7 @@ from indevolt.hub.config_pose import PoseConfig, Way
 from indevolt.hub.keeper import Link
 from indevolt.simulator import Simulator
 from indevolt.virtual import VirtualDevice
+from patient_clock import PatientClock
 
 every_way = pytest.mark.parametrize("way", tuple(POSES))
 
@@ -95,7 +96,7 @@ async def test_a_house_that_poses_as_nothing_tells_of_nothing(tmp_path: Path) ->
 
 
 async def test_explain_says_that_the_hub_poses_and_where(tmp_path: Path) -> None:
-    clock = FastClock(SystemClock(), 20)  # a device wants a second between two requests
+    clock = FastClock(PatientClock(), 20)  # a device wants a second between two requests
     battery = VirtualDevice(Simulator("powerflex2000", clock=clock), port=0, discovery_port=None)
     async with battery:
         config = Config(
