@@ -204,6 +204,20 @@ async def test_a_setting_that_cannot_be_read_is_only_written_for_good(bench: Ben
     assert bench.simulator.get("load_source") == "meter"
 
 
+async def test_a_setting_that_the_device_would_not_take_back_is_only_written_for_good(bench: Bench) -> None:
+    bench.simulator.set("inverter_input_limit", 20)  # an app may set what the API does not take
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            with pytest.raises(InvalidInput, match=r"inverter_input_limit is 20 now, which could not be put back: .* out of range"):
+                await lease.write("inverter_input_limit", 1000)
+            assert bench.wire.writes == []
+            assert (await lease.write("inverter_input_limit", 1000, for_good=True)).proven
+
+    await bench.passing(session())
+    assert bench.simulator.get("inverter_input_limit") == 1000
+
+
 @pytest.mark.parametrize(
     ("name", "values"), [("mode", ("realtime",)), ("mode", ("schedule",)), ("realtime_state", ("charge", 500, 90))]
 )

@@ -35,7 +35,7 @@ from indevolt.device.commands import readable, within_limits
 from indevolt.device.lock import Holder
 from indevolt.device.others import Others, Yielded
 from indevolt.device.proof import Tell, same
-from indevolt.device.restoring import put_all_back
+from indevolt.device.restoring import put_all_back, require_way_back
 from indevolt.errors import InvalidInput, LeaseLost
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Lease:
         Raises:
             LeaseLost, ForeignWriter, BudgetSpent: as for :meth:`command`.
             InvalidInput: real-time mode and its points are written by :meth:`command`, and other modes only for good; or it is not
-                for good, and what would have to be put back cannot be read.
+                for good, and could not be put back.
             IndevoltError: as for :meth:`Device.write`.
         """
         write = self.device.plan_write(name, *values)
@@ -286,9 +286,8 @@ class Lease:
             if for_good:
                 self._keep_for_good(write.wanted)
             return Outcome(Stage.CONFIRMED, write.wanted, write.wanted, write.wanted, notes=(SO_ALREADY,))
-        if not for_good and (unknown := [each for each in write.wanted if before.value(each) is None]):
-            facts = f"{', '.join(unknown)} cannot be read now, so what was before could not be put back"
-            raise InvalidInput(facts, remedy="Write it for good, or when the device shows it.")
+        if not for_good:
+            require_way_back(self.device, write, before)
         if not safety:
             self._account.spend(write.wanted)
         self._prepare((write,), (write,), before)

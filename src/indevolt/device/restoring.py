@@ -10,18 +10,37 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from indevolt.battery import Value
+from indevolt.battery import Reading, Value
+from indevolt.catalogue import Write
 from indevolt.clock import Clock
 from indevolt.control import load_curve
 from indevolt.control.ledger import MODE, REALTIME, REALTIME_NAMES, Restoration, Snapshot, restoration
 from indevolt.device.account import Account
 from indevolt.device.commands import readable
-from indevolt.errors import IndevoltError, LeaseLost, NotRestored
+from indevolt.errors import IndevoltError, InvalidInput, LeaseLost, NotRestored
 
 if TYPE_CHECKING:
     from indevolt.device.device import Device
 
 AGAIN_S: Final = 2.0  # between two attempts
+
+
+def require_way_back(device: Device, write: Write, before: Reading) -> None:
+    """Refuse a write of settings of which the device does not show, or would not take again, what is set before.
+
+    Raises:
+        InvalidInput: names the setting.
+    """
+    for name in write.wanted:
+        value = before.value(name)
+        if value is None:
+            facts = f"{name} cannot be read now, so what was before could not be put back"
+            raise InvalidInput(facts, remedy="Write it for good, or when the device shows it.")
+        try:
+            device.plan_write(name, value)
+        except InvalidInput as error:
+            facts = f"{name} is {value} now, which could not be put back: {error}"
+            raise InvalidInput(facts, remedy="Write it for good, so that nothing has to be put back.") from error
 
 
 async def put_all_back(
