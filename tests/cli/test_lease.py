@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,15 @@ def test_a_program_can_read_it(indevolt: Program, host: str, left: LeaseFile) ->
 def test_a_device_that_is_off_is_found_by_its_address(indevolt: Program, left: LeaseFile, host: str, simulator: Simulator) -> None:
     simulator.reboot(1000)
     assert indevolt("lease", host, "--leases", str(left.folder), "--json").json["left_behind"]
+
+
+def test_a_time_of_day_that_will_be_put_back_is_told_as_one(indevolt: Program, host: str, left: LeaseFile) -> None:
+    record = left.load()
+    left.save(replace(record, snapshot=Snapshot(THEN, {"deep_sleep_start_time": time(22, 30)})))
+    assert indevolt("lease", host, "--json", INDEVOLT_LEASES=str(left.folder)).json["puts_back"] == {
+        "deep_sleep_start_time": "22:30:00"
+    }
+    assert "puts back: deep_sleep_start_time 22:30:00" in indevolt("lease", host, INDEVOLT_LEASES=str(left.folder)).out
 
 
 def test_releasing_puts_back_what_was_before(indevolt: Program, host: str, left: LeaseFile, simulator: Simulator) -> None:

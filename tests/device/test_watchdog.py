@@ -8,12 +8,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import indevolt
-from indevolt.battery import Discharge
+from indevolt.battery import Discharge, Value
 from indevolt.clock import SystemClock
 from indevolt.device import Device
 from indevolt.device.lock import LeaseFile, Record, leases_in
@@ -41,11 +43,13 @@ class Told:
         return [finding.text for finding in self.findings]
 
 
-async def left_behind(bench: Bench) -> None:
-    """Command the battery, and end without putting anything back, as a program does that dies."""
+async def left_behind(bench: Bench, *setting: Any) -> None:
+    """Command the battery, or set something, and end without putting anything back, as a program does that dies."""
 
     async def session() -> None:
         async with bench.lease() as lease:
+            if setting:
+                await lease.write(*setting)
             await lease.command(Discharge(500, 20))
             bench.simulator.reboot(100)
 
@@ -76,6 +80,18 @@ async def test_what_a_dead_program_left_is_put_back(bench: Bench) -> None:
     assert {note["actor"] for note in bench.files.notes()[-2:]} == {"watchdog"}
     assert not bench.files.locked()
     assert bench.files.load().snapshot is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("deep_sleep_start_time", time(22, 30)), ("grid_charging", False), ("backup_soc", 30), ("light", "off")]
+)
+async def test_settings_of_any_sort_are_put_back(bench: Bench, name: str, value: Value) -> None:
+    before = bench.simulator.get(name)
+    await left_behind(bench, name, value)
+    assert bench.simulator.get(name) == value != before
+    async with watching(bench):
+        await bench.clock.advance(30)
+    assert (bench.mode, bench.simulator.get(name)) == ("self_use", before)
 
 
 async def test_it_writes_nothing_where_nothing_was_left(bench: Bench) -> None:

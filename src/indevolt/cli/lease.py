@@ -13,6 +13,7 @@ import click
 
 from indevolt.cli.options import Link, device_options, folder_option, json_option
 from indevolt.cli.page import Subcommand
+from indevolt.cli.render import plain
 from indevolt.cli.screen import line, marks, print_json, rows, screen, show, waiting
 from indevolt.cli.session import environment, run, with_device
 from indevolt.cli.watchdog import of_the_hub, ways
@@ -88,7 +89,7 @@ def _document(files: LeaseFile) -> dict[str, Any]:
         },
         "until": record.until and record.until.isoformat(timespec="seconds"),
         "reason": record.reason,
-        "puts_back": dict(record.snapshot.settings) if record.snapshot else None,
+        "puts_back": {name: plain(value) for name, value in record.snapshot.settings.items()} if record.snapshot else None,
         "left_behind": record.snapshot is not None and not held,
         "budgets": [_budget(each) for each in budgets],
         "journal": str(files.journal_path),

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,8 +106,8 @@ class Record:
                 "holder": self.holder,
                 "until": self.until,
                 "reason": self.reason,
-                "snapshot": self.snapshot and {"at": self.snapshot.at, "settings": dict(self.snapshot.settings)},
-                "wrote": dict(self.wrote),
+                "snapshot": self.snapshot and {"at": self.snapshot.at, "settings": _spelled(self.snapshot.settings)},
+                "wrote": _spelled(self.wrote),
                 "writes": {name: [round(at_s, 3) for at_s in times] for name, times in self.ledger.writes.items()},
             },
             option=orjson.OPT_INDENT_2,
@@ -129,12 +129,35 @@ class Record:
                 holder and Holder(holder["actor"], holder["pid"], holder["host"], datetime.fromisoformat(holder["since"])),
                 until and datetime.fromisoformat(until),
                 kept["reason"],
-                snapshot and Snapshot(datetime.fromisoformat(snapshot["at"]), snapshot["settings"]),
-                kept["wrote"],
+                snapshot and Snapshot(datetime.fromisoformat(snapshot["at"]), _values(snapshot["settings"])),
+                _values(kept["wrote"]),
                 Ledger({name: tuple(times) for name, times in kept["writes"].items()}),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(f"what is kept is no record of a lease: {error!r:.100}") from error
+
+
+_TIMES: Final[Mapping[str, type[time | datetime]]] = {"time": time, "datetime": datetime}
+"""What JSON has no kind for; it is kept with its kind, or it would come back as a text that no device shows."""
+
+
+def _spelled(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {
+        name: {type(value).__name__: value.isoformat()} if isinstance(value, time | datetime) else value
+        for name, value in values.items()
+    }
+
+
+def _values(kept: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: _value(value) for name, value in kept.items()}
+
+
+def _value(kept: Any) -> Value:  # noqa: ANN401 - whatever JSON holds
+    if not isinstance(kept, dict):
+        value: Value = kept
+        return value
+    ((kind, text),) = kept.items()
+    return _TIMES[kind].fromisoformat(text)
 
 
 class LeaseFile:
