@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from indevolt.battery import Discharge, Hold
+from indevolt.battery import Discharge, Hold, Value
+from indevolt.control.ledger import REALTIME_NAMES
 from indevolt.errors import IndevoltError, InvalidInput, LeaseLost, NotRestored, Unreachable
 from indevolt.protocol.messages import Request, SetData
 
@@ -46,6 +47,25 @@ async def test_cancellation_ends_it(bench: Bench) -> None:
     await bench.clock.advance(20)
     assert task.cancelled()
     assert bench.mode == "self_use"
+
+
+@pytest.mark.parametrize(
+    ("order", "back"), [(("standby", 0, 0), (0, 50, 5)), (("discharge", 3000, 2), (2, 2400, 5)), (("charge", 20, 90), (1, 50, 90))]
+)
+async def test_an_order_of_somebody_else_that_no_device_should_take_is_nearly_put_back(
+    bench: Bench, order: tuple[Value, ...], back: tuple[int, int, int]
+) -> None:
+    bench.simulator.set("mode", "realtime")
+    for name, value in zip(REALTIME_NAMES, order, strict=True):
+        bench.simulator.set(name, value)
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 20))
+
+    await bench.passing(session())
+    assert (bench.mode, bench.orders[-1]) == ("realtime", back)
+    assert bench.files.load().snapshot is None
 
 
 async def test_being_cancelled_once_more_does_not_keep_it_from_putting_back(bench: Bench) -> None:
@@ -90,6 +110,50 @@ async def test_a_command_that_is_under_way_when_the_time_passes_is_given_up(tmp_
     await bench.passing(session())
     assert bench.mode == "self_use"
     assert bench.steps()[:2] == ["asked", "failed"]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.5, 1.0, 2.0, 3.0, 5.0])
+@pytest.mark.parametrize("lag_s", [2.0, 20.0])
+async def test_what_was_under_way_at_the_end_does_not_come_true_afterwards(tmp_path: Path, lag_s: float, after_s: float) -> None:
+    """A device shows a write late, so that it looks as before although the write is still to come (protocol.md, section 13)."""
+    bench = Bench(tmp_path, lag_s=lag_s)
+
+    async def session() -> None:
+        async with bench.lease() as lease:
+            await lease.command(Discharge(500, 20))
+
+    task = asyncio.create_task(session())
+    await bench.clock.advance(after_s)
+    task.cancel()
+    await bench.clock.advance(120)
+    assert task.cancelled()
+    assert bench.files.load().snapshot is None
+    assert bench.mode == "self_use"
+
+
+async def test_what_a_program_wrote_just_before_it_was_killed_is_waited_for_by_the_next_one(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lag_s=20.0)
+
+    async def killed() -> None:
+        with contextlib.suppress(NotRestored):
+            async with bench.lease(restore_s=0.0) as lease:
+                await lease.command(Discharge(500, 20))
+
+    task = asyncio.create_task(killed())
+    await bench.clock.advance(2)
+    task.cancel()
+    await bench.clock.advance(2)
+    assert bench.mode == "self_use", "it still looks as before"
+    assert bench.files.load().snapshot is not None
+
+    async def next_one() -> None:
+        async with bench.lease():
+            assert bench.mode == "self_use"
+
+    await bench.passing(next_one())
+    await bench.clock.advance(60)
+    assert bench.mode == "self_use"
+    assert bench.modes_written == [4, 1]
 
 
 async def test_a_renewed_lease_lasts_longer(bench: Bench) -> None:

@@ -201,6 +201,15 @@ class Model:
             wanted[point.name] = value if shown is None else shown
         return Write(side.at, tuple(raw), wanted)
 
+    def nearest(self, name: str, value: Value, *, cluster: bool = False) -> Value:
+        """Return the value nearest to this one that a quantity may be set to; what is no number is returned as it is."""
+        point = self.points[name]
+        side = point.writes[0] if point.writes else None
+        if side is None or not isinstance(side.codec, Number) or isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        low, high = _bounds(side, cluster=cluster)
+        return type(value)(min(max(value, value if low is None else low), value if high is None else high))
+
     def spell(self, command: Command, *, cluster: bool = False) -> tuple[Write, ...]:
         """Return the ordered writes that a command means for this family.
 
@@ -263,9 +272,14 @@ def _encode(point: Point, side: WriteSide, value: Value, *, cluster: bool) -> in
     except InvalidInput as error:
         raise InvalidInput(f"{point.name}: {error}", remedy=f"Allowed: {point.range_text()}.") from None
     if isinstance(side.codec, Number):
-        low, high = side.low, side.high
-        if cluster and side.accepts is not None and high is not None:
-            high = max(high, side.accepts[1])
+        low, high = _bounds(side, cluster=cluster)
         if (low is not None and raw < low) or (high is not None and raw > high):
             raise InvalidInput(f"{point.name}: {value} {point.unit} is out of range", remedy=f"Allowed: {point.range_text()}.")
     return raw
+
+
+def _bounds(side: WriteSide, *, cluster: bool) -> tuple[float | None, float | None]:
+    """Return what is sent at least and at most; whoever leads a cluster takes the power of all."""
+    if cluster and side.accepts is not None and side.high is not None:
+        return side.low, max(side.high, side.accepts[1])
+    return side.low, side.high

@@ -5,16 +5,18 @@ The rules are in ``indevolt.control.ledger``, the files in ``lock``. What is wri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from indevolt.battery import Outcome, Reading, Value
+from indevolt.battery import Outcome, Reading, Stage, Value
 from indevolt.catalogue import Write
 from indevolt.clock import Clock
 from indevolt.control.ledger import MODE, REALTIME_NAMES, Budget, Snapshot
 from indevolt.device.lock import LeaseFile, Record, emptied
+from indevolt.device.proof import PATIENCE_S
 from indevolt.errors import BudgetSpent, InvalidInput, LeaseLost
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Account:
         self._clock = clock
         self._hear = hear
         self._offset_s = max(clock.now().timestamp(), record.ledger.latest_s()) - clock.monotonic()
+        self._sent_s = record.ledger.latest_s() if record.wrote else -math.inf  # of what the device has not been seen to show
 
     @property
     def _now_s(self) -> float:
@@ -49,6 +52,11 @@ class Account:
     def budgets(self) -> tuple[Budget, ...]:
         """How often was written, and how often may be."""
         return self.record.ledger.budgets(self._now_s)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether something that was written may still take effect, so that an old value proves nothing."""
+        return self._now_s - self._sent_s < PATIENCE_S
 
     def spend(self, names: Iterable[str]) -> None:
         """Refuse a write that comes too soon or too often.
@@ -90,10 +98,19 @@ class Account:
             device.plan_write(MODE, mode)  # complains about a mode that cannot be written, before it is left
         touched = wanted if MODE not in wanted else was
         old = self.record.snapshot or Snapshot(self._clock.now(), {})
-        snapshot = old.joined({name: value for name in touched if (value := was.get(name)) is not None})
+        # Others give orders that a device is documented not to take, [0, 0, 0] among them (control.md, section 0). Such a one can
+        # only nearly be put back.
+        cluster = before.value("cluster_role") == "master"
+        kept = {
+            name: device.model.nearest(name, value, cluster=cluster) if name in REALTIME_NAMES else value
+            for name in touched
+            if (value := was.get(name)) is not None
+        }
+        snapshot = old.joined(kept)
         ledger = self.record.ledger
         for step in writes:
             ledger = ledger.booked(step.wanted, self._now_s)
+            self._sent_s = self._now_s
         surely = snapshot != self.record.snapshot
         self.keep(replace(self.record, snapshot=snapshot, wrote={**self.record.wrote, **wanted}, ledger=ledger), surely=surely)
         return was
@@ -107,6 +124,7 @@ class Account:
         wrote = {**self.record.wrote, **write.wanted}
         ledger = self.record.ledger.booked(write.wanted, self._now_s)
         self.keep(replace(self.record, wrote=wrote, ledger=ledger), surely=False)
+        self._sent_s = self._now_s
 
     def book(self, name: str) -> None:
         """Count a write that puts something back; a disk that is full does not keep it from being written."""
@@ -153,6 +171,8 @@ class Account:
         except BaseException as error:
             self.note("failed", what=what, reason=reason, error=str(error) or type(error).__name__)
             raise
+        if outcome.proven or outcome.stage is Stage.REFUSED:
+            self._sent_s = -math.inf
         self.note(
             "wrote",
             what=what,
