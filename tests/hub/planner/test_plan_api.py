@@ -102,7 +102,16 @@ async def test_an_owner_pins_a_slot_and_lets_it_go() -> None:
         await it.post("/api/v1/plan/pin", {"slot": start.isoformat(), "mode": None})
         await it.home.until(lambda: pinned(it) == 1)
         told = [text for text in await it.home.journal() if text.startswith("plan from")]
-        assert [text.split(":00+00:00 ")[-1] for text in told] == ["pinned to charge with 600 W", "let go"]
+        assert [text.split(" CEST ")[-1] for text in told] == ["pinned to charge with 600 W", "let go"]
+        assert told[1] == "plan from 2026-06-21 14:00 to 14:15 CEST let go", "by the clocks of the house"
+
+
+async def test_a_time_within_a_slot_pins_that_slot_alone() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        start = quarter_of(it.home.hub.clock.now()) + timedelta(hours=2)
+        await it.post("/api/v1/plan/pin", {"slot": (start + timedelta(minutes=7)).isoformat(), "mode": "hold"})
+        assert set(it.home.hub.planner.pins) == {start}
 
 
 async def test_who_may_only_read_pins_nothing_and_what_is_over_cannot_be_pinned() -> None:

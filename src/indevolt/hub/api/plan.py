@@ -65,15 +65,18 @@ async def get_plan(
 @router.post("/plan/pin", response_model=EnergyPlanBody, status_code=202, responses=problems(403, 422))
 async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     """Want something of a slot, whatever it costs, or nothing any more; the plan is made anew at once."""
-    now = hub.clock.now()
-    start, end = quarter_of(asked.slot.astimezone(UTC)), asked.end or asked.slot + QUARTER
+    now, zone = hub.clock.now(), hub.config.site.zone
+    start = quarter_of(asked.slot.astimezone(UTC))
+    end = asked.end or start + QUARTER
     if not timedelta() < end - start <= FARTHEST or end <= now or end > now + FARTHEST:
         facts = f"slot {asked.slot.isoformat()} to {end.isoformat()} is over, empty, or beyond {FARTHEST.days} days"
         raise InvalidInput(facts, remedy="Slots of the plan are quarters of an hour.")
     pin = None if asked.mode is None else Pin(asked.mode, asked.power_w)
     hub.planner.pin(start, end, pin)
     wanted = "let go" if asked.mode is None else f"pinned to {asked.mode}{f' with {asked.power_w:g} W' if asked.power_w else ''}"
-    text = f"plan from {start.isoformat()} to {end.isoformat()} {wanted}"
+    until = end.astimezone(zone)
+    day = "" if until.date() == start.astimezone(zone).date() else f"{until:%Y-%m-%d} "
+    text = f"plan from {start.astimezone(zone):%Y-%m-%d %H:%M} to {day}{until:%H:%M %Z} {wanted}"
     await hub.journal.note(Kind.HUB, text, actor=f"api {caller.name}".strip())
     return _accepted(hub)
 
