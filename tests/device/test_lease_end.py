@@ -12,6 +12,7 @@ import pytest
 
 from indevolt.battery import Discharge, Hold, Value
 from indevolt.control.ledger import REALTIME_NAMES
+from indevolt.device.holding import holding
 from indevolt.errors import IndevoltError, InvalidInput, LeaseLost, NotRestored, Unreachable
 from indevolt.protocol.messages import Request, SetData
 
@@ -135,14 +136,15 @@ async def test_what_a_program_wrote_just_before_it_was_killed_is_waited_for_by_t
     bench = Bench(tmp_path, lag_s=20.0)
 
     async def killed() -> None:
-        with contextlib.suppress(NotRestored):
-            async with bench.lease(restore_s=0.0) as lease:
-                await lease.command(Discharge(500, 20))
+        async with bench.device() as device:
+            with contextlib.suppress(NotRestored):
+                async with holding(device, bench.clock, ttl=HOUR, actor="killed", folder=tmp_path, restore_s=0.0) as lease:
+                    await lease.command(Discharge(500, 20))
 
     task = asyncio.create_task(killed())
-    await bench.clock.advance(2)
+    await bench.clock.advance(4)
     task.cancel()
-    await bench.clock.advance(2)
+    await bench.clock.advance(4)
     assert bench.mode == "self_use", "it still looks as before"
     assert bench.files.load().snapshot is not None
 

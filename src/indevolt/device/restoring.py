@@ -67,7 +67,7 @@ async def put_all_back(
         try:
             if await put_back(device(), account, snapshot, why, but=but):
                 return
-            trouble = "the device does not show it"
+            trouble = "what was written just now may still take effect" if account.in_flight else "the device does not show it"
         except IndevoltError as error:
             trouble = str(error)
         if clock.monotonic() + AGAIN_S > deadline_s:
@@ -92,6 +92,8 @@ async def put_back(device: Device, account: Account, snapshot: Snapshot, why: st
     names = readable(device.model, (name for name in snapshot.settings if in_realtime or name not in REALTIME_NAMES))
     shown = await device.read(*names)
     wanted = restoration(snapshot, account.record.wrote, {name: shown.value(name) for name in names})
+    if account.in_flight and not wanted.writes and not wanted.left:
+        return False  # what was under way when the lease ended may come yet, and nobody would put it back then
     for name, values in _together(wanted, snapshot.settings):
         account.book(name)
         await device.write(name, *values)
