@@ -122,7 +122,7 @@ async def test_no_course_of_events_takes_a_write_out_of_its_bounds(steps: list[t
             state, power_w, target_pct = order.values
             if state == DISCHARGING:
                 assert power_w <= DISCHARGE_W
-                assert target_pct >= max(FLOOR_PCT, order.soc_pct - FENCE_PCT - 0.5)
+                assert target_pct >= max(order.floor_pct, order.soc_pct - FENCE_PCT - 0.5)
             if state == CHARGING:
                 assert power_w <= CHARGE_W
                 assert target_pct <= max(CEILING_PCT, 5)
@@ -134,8 +134,9 @@ async def test_no_course_of_events_takes_a_write_out_of_its_bounds(steps: list[t
             assert after.at_s - before.at_s >= APART_S
         for each in (*orders, *into):
             assert each.at_s <= course.until_s + 1  # nothing commands after the end
-        if bench.files.load().snapshot is None:
-            assert not bench.files.locked()
+        assert not bench.files.locked()
+        if bench.files.load().snapshot is None and ("foreign", "realtime") not in steps:
+            assert bench.mode != "realtime", "what was before is back, or the file says what is owed"
 
 
 def _most_within(written: list[Written], window_s: float) -> int:
