@@ -18,8 +18,8 @@ test: $(READY) ## run the tests; those of the page need a Chromium, which is ins
 	@$(PY) tests/web/chromium.py
 	@$(PY) -m pytest
 
-test-integrations: $(READY) ## run the tests with a real Home Assistant, which is installed the first time, outside this folder
-	$(PY) tests/integrations/assistant.py
+test-integrations: $(READY) ## run the tests with a real Home Assistant and with Schemathesis, which are installed the first time, outside this folder
+	$(PY) tests/integrations/installed.py
 	$(PY) -m pytest -m integration tests/integrations
 
 check: $(READY) ## lint, format, types, layers, generated docs: everything but the tests

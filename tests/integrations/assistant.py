@@ -1,19 +1,12 @@
-"""A real Home Assistant, without its pages being looked at: installed in an environment of its own, started, asked by websocket.
-
-Run as a program, this installs it, once: some 500 MB in the user's folder for caches, and one to two minutes.
-"""
+"""A real Home Assistant, without its pages being looked at: configured, started, asked by websocket."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import hmac
 import json
 import os
-import subprocess
-import sys
-import venv
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,34 +15,12 @@ from typing import Any
 
 import aiohttp
 
-WANTED = Path(__file__).with_name("home-assistant.txt")
+from integrations.installed import HOME_ASSISTANT
+
 DEADLINE_S = 180  # a fail-safe only
 ENTRY = "mqtt-of-the-test"
 _KEY = "5e" * 32
 _READY = "Now listening on port"
-
-
-def folder() -> Path:
-    """Return where it is installed; another set of packages gets another place."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    state = hashlib.sha256(WANTED.read_bytes()).hexdigest()[:12]
-    return cache / "indevolt" / f"home-assistant-{sys.version_info.major}{sys.version_info.minor}-{state}"
-
-
-def program() -> Path | None:
-    """Return the program, None if it is not installed."""
-    found = folder() / "bin" / "hass"
-    return found if (folder() / "ready").exists() else None
-
-
-def install() -> None:
-    """Install it, if it is not there."""
-    if program():
-        return
-    print(f"Installing Home Assistant in {folder()} ...")
-    venv.create(folder(), clear=True, with_pip=True)
-    subprocess.run([folder() / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", WANTED], check=True)
-    (folder() / "ready").touch()
 
 
 @dataclass
@@ -103,7 +74,7 @@ class Assistant:
 async def home_assistant(place: Path, *, port: int, broker_port: int) -> AsyncIterator[Assistant]:
     """Run it with MQTT set up, on the loopback."""
     _configure(place, port, broker_port)
-    command = [str(folder() / "bin" / "hass"), "--config", str(place), "--skip-pip", "--log-no-color"]
+    command = [str(HOME_ASSISTANT.path), "--config", str(place), "--skip-pip", "--log-no-color"]
     # A home of its own, and no HTTP proxy between two programs of one machine.
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | {"HOME": str(place)}
     process = await asyncio.create_subprocess_exec(
@@ -203,7 +174,3 @@ def _token() -> str:
 
 def _url_safe(raw: bytes) -> bytes:
     return base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-
-if __name__ == "__main__":
-    install()

@@ -18,7 +18,8 @@ from indevolt.hub.hub import Hub
 from indevolt.hub.mqtt import serve_mqtt
 from indevolt.simulator import Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
-from integrations.assistant import DEADLINE_S, ENTRY, Assistant, home_assistant, program
+from integrations.assistant import DEADLINE_S, ENTRY, Assistant, home_assistant
+from integrations.installed import HOME_ASSISTANT
 from mosquitto import Broker, free_port
 
 pytestmark = pytest.mark.integration
@@ -55,7 +56,7 @@ async def hub(broker: Broker, place: Path, devices: dict[str, Simulator]) -> Asy
 
 
 async def test_home_assistant_finds_everything_and_a_setting_arrives(tmp_path: Path) -> None:
-    if program() is None:
+    if HOME_ASSISTANT.path is None:
         lacking("needs Home Assistant in an environment of its own (make test-integrations installs it)")
     clock = SystemClock()
     house = steady_house(Surroundings(700, (300, 200)))
