@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 from api.apihome import token_configs, tokens
 
 from indevolt.hub.api import create_app, served
 from indevolt.hub.config import ApiConfig
+from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.tokens import Role
 from planner.planhome import PlanHome, plan_home
@@ -83,6 +85,15 @@ async def test_a_what_if_changes_nothing() -> None:
         assert await it.get("/api/v1/plan") == holds
         refused = await it.get("/api/v1/plan?reserve=80", status=422)
         assert "Add dry=1" in refused["remedy"]
+
+
+@pytest.mark.parametrize(("configured", "asked"), [(45, 10), (10, 45)])
+async def test_a_what_if_is_what_would_hold_with_that_reserve(configured: float, asked: float) -> None:
+    async with client(control=ControlConfig(reserve_pct=configured), service=False) as it:
+        what_if = await it.get(f"/api/v1/plan?reserve={asked}&dry=1")
+    async with client(control=ControlConfig(reserve_pct=asked), service=False) as it:
+        would_hold = await it.get("/api/v1/plan?dry=1")
+    assert what_if == would_hold
 
 
 def pinned(it: Client) -> int:

@@ -181,6 +181,5 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
         made = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
     except NotKnown as error:
         raise Declined(503, f"no plan can be made: {error}", kind="no-plan", transient=True) from error
-    body = plan_told(hub, made.plan, "asked for", "", made.notes, soc_pct=soc_of(hub.keepers.values()))
-    changes = {"dry": True} | ({} if reserve_pct is None else {"reserve_pct": reserve_pct})
-    return body.model_copy(update=changes)
+    soc_pct = soc_of(hub.keepers.values())
+    return plan_told(hub, made.plan, "asked for", "", made.notes, soc_pct=soc_pct, dry=True, reserve_pct=reserve_pct)

@@ -212,25 +212,33 @@ class ForecastBody(BaseModel):
 
 
 def plan_told(
-    hub: Hub, plan: Plan | None, because: str, reason: str, notes: tuple[str, ...], *, soc_pct: float | None
+    hub: Hub,
+    plan: Plan | None,
+    because: str,
+    reason: str,
+    notes: tuple[str, ...],
+    *,
+    soc_pct: float | None,
+    dry: bool = False,
+    reserve_pct: float | None = None,
 ) -> EnergyPlanBody:
-    """Return a plan, or why there is none."""
+    """Return a plan, or why there is none; one that only shows what would be may have another reserve."""
     now = hub.clock.now()
     return EnergyPlanBody(
         name=plan.name if plan else "",
         at=plan.at.astimezone(UTC) if plan else None,
         because=because if plan else "",
         reason=reason,
-        dry=False,
+        dry=dry,
         automatic=hub.config.control.automatic and hub.planner.slot_at in hub.plans,
         stale=plan is not None and now - plan.at >= TOO_OLD,
         simulated=hub.prices.simulated or any(keeper.simulated for keeper in hub.keepers.values()),
         currency=plan.currency if plan else hub.config.site.currency,
         time_zone=hub.config.site.time_zone,
-        reserve_pct=hub.config.control.reserve_pct,
+        reserve_pct=hub.config.control.reserve_pct if reserve_pct is None else reserve_pct,
         soc_pct=None if soc_pct is None else round(soc_pct, 1),
         notes=[*notes, *(plan.notes if plan else ())],
-        battery=_battery(hub),
+        battery=_battery(hub, reserve_pct),
         gate=_gate(hub),
         targets=[TargetBody(soc_pct=each.soc_pct, by=each.by) for each in targets_of(hub, now, now + FARTHEST)],
         load_curves=load_curves(hub),
@@ -264,13 +272,13 @@ def _slot(slot: PlannedSlot) -> PlanSlotBody:
     )
 
 
-def _battery(hub: Hub) -> BatteryBody | None:
+def _battery(hub: Hub, reserve_pct: float | None) -> BatteryBody | None:
     try:
-        from indevolt.hub.planner.problem import NotKnown, battery_of  # noqa: PLC0415 - needs the extra control
+        from indevolt.hub.planner.problem import NotKnown, battery_of, control_with  # noqa: PLC0415 - needs the extra control
     except ImportError:
         return None
     try:
-        known = battery_of(hub.keepers.values(), hub.config.control, wear_per_kwh=hub.config.plan.wear_per_kwh)
+        known = battery_of(hub.keepers.values(), control_with(hub, reserve_pct), wear_per_kwh=hub.config.plan.wear_per_kwh)
     except NotKnown:
         return None
     return BatteryBody(

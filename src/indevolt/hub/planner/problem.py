@@ -78,14 +78,15 @@ class NotKnown(Exception):
     """What a plan cannot do without is not known; the text says what."""
 
 
-async def facts_of(hub: Hub, now: datetime) -> Facts:
-    """Gather what a plan is made from.
+async def facts_of(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> Facts:
+    """Gather what a plan is made from; with another reserve, to see what that would change.
 
     Raises:
         NotKnown: charge or prices.
         IndevoltError: the store is away.
     """
-    battery = battery_of(hub.keepers.values(), hub.config.control, wear_per_kwh=hub.config.plan.wear_per_kwh)
+    control = control_with(hub, reserve_pct)
+    battery = battery_of(hub.keepers.values(), control, wear_per_kwh=hub.config.plan.wear_per_kwh)
     start, zone = quarter_of(now), hub.config.site.zone
     until = start + timedelta(hours=hub.config.plan.horizon_h)
     prices = quarters_of(hub.prices.slots(start, until), start)
@@ -110,13 +111,13 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
     ordered = hub.planner.slot_at(now)
     return Facts(
         at=now,
-        battery=_at_its_best(battery, passing, hub.config.control),
+        battery=_at_its_best(battery, passing, control),
         prices=prices,
         pv_w=pv_w,
         load_history_w=load,
         foreseen_w=[hub.forecast.pv_w(since + number * QUARTER) for number in range(len(sun))],
         given_w=sun,
-        control=hub.config.control,
+        control=control,
         pins=dict(hub.planner.pins),
         currency=hub.config.site.currency,
         gate=hub.planner.gate(hub.config.plan.gate),
@@ -130,11 +131,15 @@ async def facts_of(hub: Hub, now: datetime) -> Facts:
     )
 
 
-def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
-    """Return the problem; with another reserve, to see what that would change."""
-    control, battery = facts.control, facts.battery
-    if reserve_pct is not None:
-        battery = replace(battery, reserve_pct=min(reserve_pct, battery.ceiling_pct))
+def control_with(hub: Hub, reserve_pct: float | None) -> ControlConfig:
+    """Return the rules of the owner; with another reserve, for a what-if."""
+    control = hub.config.control
+    return control if reserve_pct is None else control.model_copy(update={"reserve_pct": reserve_pct})
+
+
+def problem_of(facts: Facts) -> Problem:
+    """Return the problem."""
+    control = facts.control
     slots = tuple(
         Slot(
             start=each.start,
@@ -151,7 +156,7 @@ def problem_of(facts: Facts, *, reserve_pct: float | None = None) -> Problem:
     return Problem(
         slots=slots,
         scenarios=scenarios_of(facts),
-        battery=battery,
+        battery=facts.battery,
         currency=facts.currency,
         battery_to_grid=control.battery_to_grid,
         grid_charging=control.grid_charging,

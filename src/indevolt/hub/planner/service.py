@@ -145,10 +145,10 @@ async def make(hub: Hub, now: datetime, *, reserve_pct: float | None = None) -> 
     from indevolt.hub.planner.circumstances import explained  # noqa: PLC0415 - numpy may be missing
     from indevolt.hub.planner.problem import facts_of, problem_of  # noqa: PLC0415 - numpy may be missing
 
-    facts = await facts_of(hub, now)
+    facts = await facts_of(hub, now, reserve_pct=reserve_pct)
 
     def worked_out() -> Plan:
-        problem = problem_of(facts, reserve_pct=reserve_pct)
+        problem = problem_of(facts)
         return explained(solve(problem, now.astimezone(facts.zone)), facts, problem)
 
     return Made(await asyncio.to_thread(worked_out), facts.notes, facts.known_days)
