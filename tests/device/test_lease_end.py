@@ -99,6 +99,18 @@ async def test_a_command_does_not_outlive_the_time_of_its_lease(bench: Bench) ->
     assert bench.steps() == ["asked", "wrote", "restored"]
 
 
+async def test_a_lease_that_is_cut_short_ends_then_and_not_with_the_next_heartbeat(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            lease.renew(timedelta(seconds=1))
+            with pytest.raises(LeaseLost, match="its time has passed"):
+                await lease.command(Discharge(500, 20))
+
+    await bench.passing(session())
+    assert bench.modes_written == [4, 1]
+    assert bench.orders == []
+
+
 async def test_a_command_that_is_under_way_when_the_time_passes_is_given_up(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lag_s=20.0)
 

@@ -398,15 +398,20 @@ class Lease:
             work.close()
             raise
         task, over = asyncio.ensure_future(work), asyncio.ensure_future(self._over.wait())
+        due: asyncio.Future[None] | None = None
         try:
-            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise LeaseLost(f"the lease of {self._account.files.serial} is over: {self.ended}")
-            return task.result()
+            while True:
+                due = asyncio.ensure_future(self._clock.sleep(self.left_s))
+                await asyncio.wait({task, over, due}, return_when=asyncio.FIRST_COMPLETED)
+                due.cancel()
+                if task.done():
+                    return task.result()
+                self.check()  # one that was renewed meanwhile goes on
         finally:
-            for each in (task, over):
+            ending = [each for each in (task, over, due) if each is not None]
+            for each in ending:
                 each.cancel()
-            await asyncio.gather(task, over, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
 
     # ---- its end -------------------------------------------------------------------------------------------------------------
 
