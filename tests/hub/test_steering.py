@@ -82,6 +82,19 @@ async def test_an_order_that_failed_is_not_what_undo_brings_back(house: House) -
         assert it.unit.override.command == Charge(800, 90)
 
 
+async def test_what_the_device_refused_is_taken_back_as_whoever_asked_was_told_so(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(400, 90))
+        house.simulator.faults.add("refuse*1")
+        outcome = await it.ask(Charge(800, 90))
+        assert outcome.stage is Stage.REFUSED
+        await house.clock.advance(600)
+        assert it.unit.override is not None
+        assert it.unit.override.command == Charge(400, 90)
+        assert house.power_w == -400
+        assert "charge with 800 W up to 90 % is over: the device refused it" in await it.decisions()
+
+
 async def test_stored_energy_does_not_go_to_the_grid_unless_that_is_allowed(house: House) -> None:
     async with house.hub() as it:
         outcome = await it.ask(Discharge(1500, 20))

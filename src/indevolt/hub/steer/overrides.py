@@ -68,7 +68,7 @@ class Overrides:
     async def ask(
         self, command: Command, until: datetime, *, actor: str, reason: str, soc_pct: float | None, room: Room
     ) -> tuple[Override, Outcome | None]:
-        """Have it hold from now on; return what became of it, None while it waits for its turn.
+        """Have it hold from now on; return what became of it, None while it waits for its turn. What is refused is taken back.
 
         Raises:
             InvalidInput: an end that is past or too far away, or a charge that is there already.
@@ -100,7 +100,11 @@ class Overrides:
             raise
         finally:
             self._first.pop(override.id, None)
-        return self.standing if self.standing is not None and self._holds(override) else override, outcome
+        made = self.standing if self.standing is not None and self._holds(override) else override
+        if outcome is not None and outcome.stage is Stage.REFUSED and self._holds(override):
+            self.replaced = earlier
+            await self.over(override, "the device refused it", previous)
+        return made, outcome
 
     async def release(self, *, actor: str, undo: bool) -> None:
         """End what holds now; ``undo`` brings back the one that it replaced, if that has not ended."""
