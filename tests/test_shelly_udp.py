@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -156,20 +156,29 @@ async def test_a_flood_is_answered_within_bounds_and_hurts_nobody_else() -> None
                 for _ in range(40):
                     flood.send(EM)
                 assert (await unit.ask())["id"] == 1
-            assert flood.heard() == ANSWERS_PER_S
+            for _ in range(ANSWERS_PER_S):
+                await flood.hear()
+            assert flood.heard() == 0, "no more"
             clock.tick(1)
             assert (await flood.ask())["id"] == 1, "a second later it may again"
 
 
 async def test_many_senders_are_answered_within_bounds() -> None:
     async with serving(clock=ManualClock()) as meter:
-        senders = [Asker(meter.udp_port, f"127.0.1.{number}") for number in range(1, ASKERS_PER_S + 11)]
-        for sender in senders:
-            sender.send(EM)
-        await until(lambda: meter.datagrams == len(senders))
-        assert sum(sender.heard() for sender in senders) == ASKERS_PER_S
-        for sender in senders:
-            sender.close()
+        with ExitStack() as stack:
+            addresses = [f"127.0.1.{number}" for number in range(1, ASKERS_PER_S + 11)]
+            senders = [stack.enter_context(closing(Asker(meter.udp_port, address))) for address in addresses]
+            for sender in senders:
+                sender.send(EM)
+            await until(lambda: meter.datagrams == len(senders))
+            answers: list[int] = []
+
+            def all_came() -> bool:
+                answers.append(sum(sender.heard() for sender in senders))
+                return sum(answers) >= ASKERS_PER_S
+
+            await until(all_came)
+            assert sum(answers) == ASKERS_PER_S
 
 
 async def test_whatever_measuring_raises_is_told_and_ends_one_call() -> None:
