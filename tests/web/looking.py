@@ -38,6 +38,7 @@ async def go(page: Page, name: str) -> None:
     await page.evaluate("name => { location.hash = `#/${name}` }", name)
     await expect(page.locator("main")).to_have_attribute("data-page", name)
     await expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+    await expect(page.locator("main [aria-busy=true]")).to_have_count(0)
 
 
 async def sticking_out(page: Page) -> list[str]:

@@ -105,16 +105,21 @@ export async function reach(url, init, patienceMs, abort) {
     return await fetch(url, { ...init, signal: abort ? AbortSignal.any([abort, limit]) : limit });
   } catch (error) {
     if (abort?.aborted) throw error;
-    throw new Problem({ status: 0, detail: error instanceof Error ? error.message : String(error) });
+    lost(error);
   }
 }
 
 /** @param {Response} answer @returns {Promise<any>} */
 export async function answered(answer) {
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) return answer.status === 204 ? null : answer.json().catch(lost);
   const problem = new Problem(await problemIn(answer));
   if (problem.status === 401) tokenWanted.value = token.value ? "wrong" : "missing";
   throw problem;
+}
+
+/** @param {unknown} error why an answer did not come whole: the link broke, or something between us and the hub answered @returns {never} */
+function lost(error) {
+  throw new Problem({ status: 0, detail: error instanceof Error ? error.message : String(error) });
 }
 
 /** @param {Response} answer @returns {Promise<Partial<ProblemBody> & { status: number }>} */

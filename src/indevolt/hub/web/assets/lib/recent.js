@@ -1,4 +1,4 @@
-// How quantities went in the last hours: asked of the hub once, and from then on added to by what is heard.
+// How quantities went in the last hours: asked of the hub once, and from then on added to by what is heard, each by the time it stands for.
 
 import { useEffect, useSignal } from "./html.js";
 import { Problem, get } from "./api.js";
@@ -8,6 +8,7 @@ import { link, on } from "./live.js";
 /** @typedef {Record<string, (number | null)[]>} Columns */
 
 const STEPS = 96;
+const PAUSE_MS = 10_000; // between two questions, where the first brought nothing
 
 /**
  * How quantities of the house went, in means of equal steps.
@@ -19,43 +20,48 @@ export function useRecent(names, hours) {
   useEffect(() => {
     const abort = new AbortController();
     const step = Math.round((hours * 3600) / STEPS);
-    let last = 0; // the step that is going on, counted from 1970
-    /** What was heard in it. @type {Record<string, { sum: number, count: number }>} */
-    let heard = {};
+    let last = 0; // the step that is going on, counted from 1970 ...
+    let heard = 0; // ... and until when its means are known, in s since 1970
+    let asking = false;
+    let pausedUntil = 0; // no question before, in ms of performance.now()
     const ask = async () => {
-      if (link.peek() !== "live" || document.hidden) return; // before, the hub's time is not known
-      last = Math.floor(hubNow() / 1000 / step);
-      heard = {};
-      const end = (last + 1) * step;
+      if (asking || link.peek() !== "live" || document.hidden) return; // before, the hub's time is not known
+      asking = true;
+      const now = hubNow() / 1000;
+      const current = Math.floor(now / step);
+      const end = (current + 1) * step;
       const span = { start: new Date((end - STEPS * step) * 1000).toISOString(), end: new Date(end * 1000).toISOString() };
       try {
         columns.value = (await get("site/history", { names: names.join(","), step, ...span }, abort.signal)).columns;
+        [last, heard] = [current, now];
       } catch (error) {
         if (!abort.signal.aborted && !(error instanceof Problem)) throw error;
+      } finally {
+        asking = false;
+        pausedUntil = performance.now() + PAUSE_MS;
       }
     };
     /** @param {{ at: string, values: Record<string, unknown> }} told */
     const add = ({ at, values }) => {
+      if (asking || document.hidden) return;
       const before = columns.peek();
-      if (before === null || document.hidden) return;
-      const current = Math.floor(Date.parse(at) / 1000 / step);
-      if (current < last || current - last >= STEPS) return void ask();
-      if (current > last) heard = {};
+      const now = Date.parse(at) / 1000;
+      const current = Math.floor(now / step);
+      if (before === null || current < last || current - last >= STEPS) return void (performance.now() < pausedUntil || ask());
+      const began = Math.max(heard, current * step); // what is told counts from then on
+      const share = now > began ? (now - began) / (now - current * step) : 0;
       columns.value = Object.fromEntries(
         names.map((name) => {
           const value = values[name];
           const column = [...(before[name] ?? Array(STEPS).fill(null)), ...Array(current - last).fill(null)].slice(-STEPS);
-          if (typeof value === "number") {
-            const { sum, count } = heard[name] ?? { sum: 0, count: 0 };
-            heard[name] = { sum: sum + value, count: count + 1 };
-            column[STEPS - 1] = (sum + value) / (count + 1);
-          }
+          const mean = column[STEPS - 1];
+          if (typeof value === "number") column[STEPS - 1] = mean === null ? value : mean + (value - mean) * share;
           return [name, column];
         }),
       );
-      last = current;
+      [last, heard] = [current, Math.max(heard, now)];
     };
-    const seen = () => void (document.hidden || ask());
+    const seen = () => void ask();
     void ask();
     document.addEventListener("visibilitychange", seen);
     const ends = [on("site", add), on("loaded", ask), () => document.removeEventListener("visibilitychange", seen), () => abort.abort()];

@@ -84,6 +84,7 @@ export default function Journal() {
       !problem.value &&
       html`<${Empty} icon="journal" title=${t("journal.empty")} text=${t(key === NOTHING && !text.value ? "journal.empty.text" : "journal.empty.filter")} />`
     }
+    ${entries.value.length === 0 && state.value === "busy" && html`<div class="waiting" aria-busy="true"></div>`}
     <div class="journal-end" aria-busy=${state.value === "busy"}>
       ${older.value !== null && html`<button type="button" class="button" disabled=${state.value === "busy"} onClick=${() => load(older.peek())}>${state.value === "busy" ? t("busy") : t("journal.older")}</button>`}
       ${older.value === null && found.value.length > 0 && html`<p class="quiet">${t("journal.begin")}</p>`}

@@ -17,6 +17,7 @@ export default {
   "settings.hub.size": "Größe des Verlaufs",
   "settings.store.sqlite": "in einer Datei",
   "settings.store.postgres": "auf einem PostgreSQL-Server",
+  "settings.running": "läuft",
   "settings.store.memory": "nur im Speicher, weg sobald der Hub endet",
   "settings.service.api": "Seite und API",
   "settings.service.mqtt": "MQTT",

@@ -17,6 +17,7 @@ export default {
   "settings.hub.size": "Size of history",
   "settings.store.sqlite": "in a file",
   "settings.store.postgres": "on a PostgreSQL server",
+  "settings.running": "running",
   "settings.store.memory": "in memory alone, lost when the hub ends",
   "settings.service.api": "Page and API",
   "settings.service.mqtt": "MQTT",

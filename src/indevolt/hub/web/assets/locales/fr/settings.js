@@ -17,6 +17,7 @@ export default {
   "settings.hub.size": "Taille de l’historique",
   "settings.store.sqlite": "dans un fichier",
   "settings.store.postgres": "sur un serveur PostgreSQL",
+  "settings.running": "en marche",
   "settings.store.memory": "en mémoire seulement, perdu à l’arrêt du hub",
   "settings.service.api": "Page et API",
   "settings.service.mqtt": "MQTT",

@@ -17,6 +17,7 @@ export default {
   "settings.hub.size": "Grootte van de geschiedenis",
   "settings.store.sqlite": "in een bestand",
   "settings.store.postgres": "op een PostgreSQL-server",
+  "settings.running": "draait",
   "settings.store.memory": "alleen in het geheugen, weg als de hub stopt",
   "settings.service.api": "Pagina en API",
   "settings.service.mqtt": "MQTT",

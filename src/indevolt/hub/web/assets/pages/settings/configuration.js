@@ -18,7 +18,7 @@ export function Configuration() {
   const [all, setAll] = useState(false);
   const it = asked.value;
   const sections = it ? sectionsOf(it.values, all) : [];
-  return html`<section class="card settings-config">
+  return html`<section class="card settings-config" aria-busy=${asked.busy}>
     <div class="card-head">
       <h2>${t("settings.config")}</h2>
       <label class="check"><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /><span>${t("settings.config.all")}</span></label>

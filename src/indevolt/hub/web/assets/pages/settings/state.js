@@ -14,7 +14,7 @@ export function State() {
   const asked = useAsked((abort) => /** @type {Promise<Health>} */ (get("health", {}, abort)), [], true);
   const it = asked.value;
   const zone = meta.value?.time_zone ?? "UTC";
-  return html`<section class="card">
+  return html`<section class="card" aria-busy=${asked.busy}>
     <h2>${t("settings.hub")}</h2>
     ${asked.problem && html`<${Trouble} detail=${asked.problem.message} remedy=${asked.problem.remedy} level="error" />`}
     <dl class="settings-rows">
@@ -24,9 +24,9 @@ export function State() {
         it &&
         html`<div><dt>${t("settings.hub.started")}</dt><dd>${when(it.started, { dateStyle: "medium", timeStyle: "short" }, zone)}</dd></div>
           <div><dt>${t("settings.hub.streams")}</dt><dd>${exact(it.streams)}</dd></div>
-          <div><dt>${t("settings.hub.store")}</dt><dd><${Mark} good=${it.store.state === "ok"} />${word("settings.store", String(it.store.kind))}, <span lang="en">${it.store.state}</span></dd></div>
+          <div><dt>${t("settings.hub.store")}</dt><dd><span><${Mark} good=${it.store.state === "ok"} /> ${word("settings.store", String(it.store.kind))}${it.store.state !== "ok" && html`: <span lang="en">${it.store.state}</span>`}</span></dd></div>
           ${typeof it.store.size_bytes === "number" && it.store.size_bytes > 0 && html`<div><dt>${t("settings.hub.size")}</dt><dd>${exact(it.store.size_bytes / 1e6, 1)} MB</dd></div>`}
-          ${Object.entries(it.services).map(([name, state]) => html`<div key=${name}><dt>${word("settings.service", name)}</dt><dd lang="en"><${Mark} good=${state === "running"} />${state}</dd></div>`)}`
+          ${Object.entries(it.services).map(([name, state]) => html`<div key=${name}><dt>${word("settings.service", name)}</dt><dd><span><${Mark} good=${state === "running"} /> ${state === "running" ? t("settings.running") : html`<span lang="en">${state}</span>`}</span></dd></div>`)}`
       }
     </dl>
   </section>`;

@@ -13,7 +13,7 @@ import { Trouble } from "../../parts/notice.js";
 export function Tokens() {
   const asked = useAsked((abort) => /** @type {Promise<TokenList>} */ (get("tokens", {}, abort)), [], true);
   const it = asked.value;
-  return html`<section class="card">
+  return html`<section class="card" aria-busy=${asked.busy}>
     <h2>${t("settings.tokens")}</h2>
     ${asked.problem && html`<${Trouble} detail=${asked.problem.message} remedy=${asked.problem.remedy} level="error" />`}
     ${
