@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from steered_house import START, House
 
-from indevolt.control.situation import Action, PlanSlot
+from indevolt.control.situation import Action, PlanSlot, Target
 from indevolt.hub.api.steering import steering_body
 from indevolt.hub.steer.records import Owner
 
@@ -52,6 +53,25 @@ async def test_zero_export_is_left_to_the_device_until_a_plan_wants_something_el
             f"the plan until 13:00 CEST: {CHEAP.reason}",
             "the plan until 14:00 CEST: covers the house; the device's own loop does that",
         ]
+
+
+async def test_a_slot_that_the_owner_pinned_is_carried_out_as_his(house: House) -> None:
+    async with house.hub(automatic=True) as it:
+        it.hub.plans.append(lambda _: replace(CHEAP, pinned=True))
+        await house.clock.advance(60)
+        told = steering_body(it.keeper)
+        assert (told.owner, told.why) == (Owner.USER, "this slot is pinned until 13:00 CEST: charge")
+        assert (house.mode, house.power_w) == ("realtime", -500)
+
+
+async def test_a_charge_by_a_time_begins_at_its_last_moment_also_without_a_plan(house: House) -> None:
+    async with house.hub(automatic=True) as it:
+        it.hub.planner.want(Target(80, START + timedelta(minutes=30)))
+        await house.clock.advance(60)
+        told = steering_body(it.keeper)
+        assert told.owner is Owner.USER
+        assert told.why.startswith("80 % by 12:30 CEST: ")
+        assert house.power_w <= -1500
 
 
 async def test_a_hub_that_may_not_decide_says_that_the_device_does(house: House) -> None:

@@ -363,8 +363,8 @@ class UnitSteering:
 
     async def decide(self, wish: Wish | None, decision: Decision | None, left: Left | None = None) -> None:
         """Take what is decided; who decides is written down when that changes, and what, in outline."""
-        if wish is not None and self.override is None and wish.owner is Owner.USER:
-            return  # it ended in between
+        if wish is not None and wish.until is not None and self.override is None:
+            return  # it is that of an override, which ended in between
         self.decision, self.left = decision, left
         if wish is None or self.wish is None or wish.command != self.wish.command:
             self._wake.set()
