@@ -217,7 +217,7 @@ def settle(poller: Child, fleet: Child, seconds: float) -> float:
     began_s = time.monotonic()
     while not poller.ask()["ready"]:
         if time.monotonic() - began_s > PATIENCE_S:
-            raise SystemExit(f"not all devices were read once within {PATIENCE_S:g} s")
+            raise TimeoutError(f"not all devices were read once within {PATIENCE_S:g} s")
         time.sleep(0.5)
     took_s = time.monotonic() - began_s
     time.sleep(seconds)
@@ -246,38 +246,11 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
     print(f"The hub, all tiers: {len(NAMES)} quantities every {EVERY_S:g} s, {rarely()}.", flush=True)
     rows = []
     for size in sizes:
-        with ExitStack() as stack:
-            fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
-            hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))  # ends before its folder goes
-            where = fleet.ask(devices=size)
-            hub.ask(**where, folder=folder, store="sqlite", steady=False, lags=True)
-            first_s = settle(hub, fleet, SETTLE_S)
-            found = watch(hub, fleet, seconds)
-            time.sleep(3.0)  # so that the last second of it is committed
-            history = hub.ask(since=found.since, until=found.until)
-        done = history["polls"] / (size * found.wall_s / EVERY_S)
-        good = done >= LEAST_DONE and not found.missed and history["state"] == "ok" and history["waiting"] < size
-        rows.append(
-            [
-                f"{size:,}",
-                f"{history['polls'] / found.wall_s:,.0f}",
-                f"{done:.1%}",
-                f"{history['values']:.0f}",
-                f"{found.cpu_s / found.wall_s:.0%}",
-                f"{found.cpu_s / history['polls'] * 1e6:,.0f}",
-                f"{found.writer_s / history['polls'] * 1e6:,.0f}",
-                f"{history['gap_s']:.2f}",
-                f"{history['gap_p99_s']:.2f}",
-                f"{found.lag_p99_s * 1000:,.0f}",
-                f"{found.kb / size:,.0f}",
-                f"{first_s:.0f}",
-                f"{found.fleet_cpu_s / found.wall_s:.0%}",
-                verdict(met=good) if size == GOAL_DEVICES else ("" if good else "behind"),
-            ]
-        )
-        told = f"{history['waiting']} rows wait, {found.missed} events missed, {history['state']}"
-        print(f"  {size:,} devices: {told}", flush=True)
+        try:
+            rows.append(own_fleet(size, seconds, cores))
+        except TimeoutError as error:
+            print(f"  {size:,} devices: {error}", flush=True)
+            rows.append([f"{size:,}", *["-"] * 12, "behind"])
     heads = [
         "devices",
         "polls/s kept",
@@ -295,6 +268,44 @@ def show_sizes(sizes: Sequence[int], seconds: float, cores: Cores) -> None:
         "goal",
     ]
     show_table(heads, rows)
+
+
+def own_fleet(size: int, seconds: float, cores: Cores) -> list[str]:
+    """Let the hub own a fleet, and return a row.
+
+    Raises:
+        TimeoutError: not all devices were read even once.
+    """
+    with ExitStack() as stack:
+        fleet = stack.enter_context(Child(own("fleet", loops()[0]), cores.server))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="indevolt-hub-"))
+        hub = stack.enter_context(Child(own("hub", loops()[0]), cores.client))  # ends before its folder goes
+        where = fleet.ask(devices=size)
+        hub.ask(**where, folder=folder, store="sqlite", steady=False, lags=True)
+        first_s = settle(hub, fleet, SETTLE_S)
+        found = watch(hub, fleet, seconds)
+        time.sleep(3.0)  # so that the last second of it is committed
+        history = hub.ask(since=found.since, until=found.until)
+    done = history["polls"] / (size * found.wall_s / EVERY_S)
+    good = done >= LEAST_DONE and not found.missed and history["state"] == "ok" and history["waiting"] < size
+    told = f"{history['waiting']} rows wait, {found.missed} events missed, {history['state']}"
+    print(f"  {size:,} devices: {told}", flush=True)
+    return [
+        f"{size:,}",
+        f"{history['polls'] / found.wall_s:,.0f}",
+        f"{done:.1%}",
+        f"{history['values']:.0f}",
+        f"{found.cpu_s / found.wall_s:.0%}",
+        f"{found.cpu_s / history['polls'] * 1e6:,.0f}",
+        f"{found.writer_s / history['polls'] * 1e6:,.0f}",
+        f"{history['gap_s']:.2f}",
+        f"{history['gap_p99_s']:.2f}",
+        f"{found.lag_p99_s * 1000:,.0f}",
+        f"{found.kb / size:,.0f}",
+        f"{first_s:.0f}",
+        f"{found.fleet_cpu_s / found.wall_s:.0%}",
+        verdict(met=good) if size == GOAL_DEVICES else ("" if good else "behind"),
+    ]
 
 
 def rarely() -> str:
@@ -405,7 +416,10 @@ def main() -> None:
         show_sizes([50] if chosen.quick else chosen.devices, 10.0 if chosen.quick else chosen.seconds, cores)
     if chosen.only != "sizes":
         stage_s, rounds = (5.0, 1) if chosen.quick else (STAGE_S, chosen.rounds)
-        show_stages(20 if chosen.quick else chosen.staged, stage_s, rounds, cores)
+        try:
+            show_stages(20 if chosen.quick else chosen.staged, stage_s, rounds, cores)
+        except TimeoutError as error:
+            raise SystemExit(f"The stages: {error}.") from error
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class _Work:
         bus = Bus()
         journal = Journal(store, bus, clock)
         self._keepers: dict[str, Keeper] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by name
         self._group = group
         self.roster = Roster(config, self.keep, self.drop)
         self.hub = Hub(
@@ -157,14 +157,13 @@ class _Work:
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Begin a task of the hub."""
-        self._tasks.append(self._group.create_task(work, name=name))
+        self._tasks[name] = self._group.create_task(work, name=name)
 
     def keep(self, device: DeviceConfig, origin: Origin) -> None:
         """Begin to keep a device; whoever kept one of that name before, ends."""
         hub = self.hub
-        for former in self._named(f"keeper {device.name}"):
+        if (former := self._tasks.pop(f"keeper {device.name}", None)) is not None:
             former.cancel()  # the device is at another address now
-            self._tasks.remove(former)
         keeper = Keeper(
             device,
             clock=hub.clock,
@@ -177,7 +176,7 @@ class _Work:
         keeper.origin = origin
         self._keepers[keeper.id] = keeper
         self.start(f"keeper {keeper.id}", keeper.run())
-        if device.control and not self._named(STEERING):
+        if device.control and STEERING not in self._tasks:
             self.start(STEERING, _supervised(hub, STEERING, serve_steering))
 
     async def drop(self, name: str) -> None:
@@ -185,9 +184,7 @@ class _Work:
         hub, keeper = self.hub, self._keepers[name]
         if keeper.steering is not None:
             await keeper.steering.end()  # which puts back what was before, through the keeper
-        ending = self._named(f"keeper {name}")
-        self._tasks = [task for task in self._tasks if task not in ending]
-        await _ended(ending, STOP_S)
+        await _ended([self._tasks.pop(f"keeper {name}")], STOP_S)
         del self._keepers[name]
         await hub.alerts.forget(name)
         hub.bus.publish(LinkChanged(name, REMOVED, "is not kept any more", hub.clock.now()))
@@ -196,11 +193,9 @@ class _Work:
         """End everything."""
         if self.hub.scout is not None:
             self.hub.scout.close()
-        await _ended(self._named(STEERING), RESTORE_S)  # first, as it puts back what was before through the keepers
-        await _ended(self._tasks, STOP_S)
-
-    def _named(self, name: str) -> list[asyncio.Task[None]]:
-        return [task for task in self._tasks if task.get_name() == name]
+        if STEERING in self._tasks:
+            await _ended([self._tasks[STEERING]], RESTORE_S)  # first, as it puts back what was before through the keepers
+        await _ended(list(self._tasks.values()), STOP_S)
 
     def _known(self) -> Mapping[str, str]:
         """Return the names of devices, by address and by serial number."""
