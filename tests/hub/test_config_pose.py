@@ -53,7 +53,8 @@ def test_everything_can_be_said() -> None:
 )
 def test_what_does_not_fit_is_told_with_what_does(text: str, mistake: str) -> None:
     (told,) = mistakes(f"{DEVICE}[devices.pose]\n{text}")
-    assert f"devices[1].pose.{mistake}" in told or mistake in told
+    assert "devices[1].pose." in told
+    assert mistake in told
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ class Course:
                 await clock.advance(how[0])
 
 
-@settings(max_examples=4, phases=(Phase.explicit, Phase.generate))  # a whole hub for minutes: no time for shrinking
+@settings(max_examples=10, phases=(Phase.explicit, Phase.generate))  # a whole hub for minutes: no time for shrinking
 @given(st.lists(happenings, min_size=3, max_size=6), st.sampled_from([31, 45, 60, 84]))
 async def test_no_course_of_events_takes_a_hub_out_of_its_bounds(steps: list[tuple[Any, ...]], soc_pct: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
