@@ -16,7 +16,9 @@ from control_scene import FREE, Home, later, limits, load, sample, situation, un
 from indevolt.battery import Limit
 from indevolt.control.controller import Controller
 from indevolt.control.decision import Decision
+from indevolt.control.settle import Settled, settle
 from indevolt.control.situation import Action, Caps, Dynamics, Envelope, Goals, Override, PlanSlot, Rank, Role, Situation, Tier
+from indevolt.control.strategies import ordered
 from indevolt.control.strategies.safety import sight
 
 
@@ -28,6 +30,10 @@ def power_w(known: Situation) -> float:
     power = decide(known).power_w
     assert power is not None
     return power
+
+
+def settled(known: Situation) -> Settled:
+    return settle(known, [(rank, strategy(known)) for rank, strategy in ordered()])
 
 
 def discharge(power: float = 2000, **changes: Any) -> Situation:
@@ -318,6 +324,21 @@ def test_rule_15_a_backup_hold_beats_any_price() -> None:
     assert power_w(known) == 0
     assert decide(known).high_w == 0
     assert power_w(replace(known, goals=Goals())) == 1500
+
+
+def test_rule_15_a_backup_hold_comes_before_orders_to_give() -> None:
+    known = situation(caps=FREE, goals=Goals(backup_until=later(60)))
+    pinned = PlanSlot(later(0), later(15), Action.DISCHARGE, 1500, pinned=True)
+    assert power_w(replace(known, overrides=(Override(Action.DISCHARGE, later(5), "Ada", 500),))) == 0
+    assert power_w(replace(known, slot=pinned)) == 0
+    assert power_w(replace(known, overrides=(Override(Action.CHARGE, later(5), "Ada", 500),))) == -500
+
+
+def test_rule_15_a_backup_hold_is_not_left_to_a_loop_that_gives_as_well() -> None:
+    known = situation(tier=Tier.NATIVE, net_load=load(-600), goals=Goals(backup_until=later(60)))
+    assert settled(known).power_w == -600
+    assert settled(replace(known, net_load=load(600))).power_w == 0
+    assert settled(replace(known, goals=Goals())).power_w is None
 
 
 def test_rule_15_calibration_is_not_fought() -> None:

@@ -149,10 +149,25 @@ def test_a_clock_that_jumped_says_nothing_about_expiries() -> None:
 
 def test_everything_is_kept_for_an_outage_until_it_is_over() -> None:
     goals = Goals(backup_until=later(60))
-    assert range_w(backup_hold.propose(with_goals(goals))) == (-math.inf, 0)
-    assert not backup_hold.propose(with_goals(goals, at=later(60)))
-    assert backup_hold.propose(with_goals(goals, at=later(60), clock_trusted=False)), "in doubt it is kept"
-    assert not backup_hold.propose(situation())
+    assert range_w(backup_hold.keep(with_goals(goals))) == (-math.inf, 0)
+    assert wanted_w(backup_hold.propose(with_goals(goals))) is None
+    for strategy in (backup_hold.keep, backup_hold.propose):
+        assert not strategy(with_goals(goals, at=later(60)))
+        assert strategy(with_goals(goals, at=later(60), clock_trusted=False)), "in doubt it is kept"
+        assert not strategy(situation())
+
+
+def test_what_is_kept_for_an_outage_is_charged_first_where_that_is_wanted() -> None:
+    goals = Goals(backup_until=later(60), backup_pct=80)
+
+    def at(soc: float | None, commanded_w: float = 0.0) -> float | None:
+        return wanted_w(backup_hold.propose(with_goals(goals, units=(unit(soc=soc, commanded_w=commanded_w),))))
+
+    assert at(50) == -2400
+    assert at(79, commanded_w=-2400) == -2400, "it goes on to the end"
+    assert at(80, commanded_w=-2400) is None
+    assert at(79) is None, "standby took it"
+    assert at(None) is None
 
 
 def test_the_battery_does_not_feed_the_car() -> None:
@@ -234,7 +249,7 @@ def test_no_strategy_breaks_over_what_it_is_shown(
 ) -> None:
     goals = Goals(peak_import_w=watts[0], spare_charger=True, soak_below_per_kwh=watts[1])
     if at is not None:
-        goals = replace(goals, target=Target(80, at), backup_until=at)
+        goals = replace(goals, target=Target(80, at), backup_until=at, backup_pct=soc)
     known = situation(
         unit(soc=soc, limits=limits(600, 800)),
         meter=MeterSample(watts[2], 99.0, 1.0),

@@ -52,6 +52,7 @@ class Preference:
     power_w: float | None
     reason: str
     otherwise: str = ""  # what would have to be different for another wish
+    loop: bool = True  # False: by commands alone, also where the device's own loop would do, for the moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,8 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
         wanted = situation.net_load.wanted_w
     last = next((index for index, (_, proposal) in enumerate(said) if proposal.preference is preference), len(said))
     low, high = hard_low, hard_high = -math.inf, math.inf
-    loop = (
-        preference.power_w is None and situation.tier is not Tier.REALTIME and _leaves_alone(situation.net_load, said[: last + 1])
-    )
+    own_loop = preference.power_w is None and preference.loop and situation.tier is not Tier.REALTIME
+    loop = own_loop and _leaves_alone(situation.net_load, said[: last + 1])
     reasons: list[Reason] = []
     for index, (of, proposal) in enumerate(said):
         for bound in proposal.bounds:

@@ -217,7 +217,8 @@ class Goals:
     grid_target_w: float = 5.0  # what zero export aims at, import positive
     hard_zero: bool = False  # export costs more than its price: aim below the middle of a chattering load
     peak_import_w: float | None = None  # shave import above
-    backup_until: datetime | None = None  # keep everything for an outage until then
+    backup_until: datetime | None = None  # keep everything for an outage until then ...
+    backup_pct: float | None = None  # ... and charge to this for it
     target: Target | None = None
     soak_below_per_kwh: float | None = None  # charge from the grid while import costs less
     spare_charger: bool = False  # the battery does not feed the car

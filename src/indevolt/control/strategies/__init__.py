@@ -1,6 +1,7 @@
 """One strategy a module, a page each: ``propose(situation) -> Proposal``, pure.
 
-Here is their order. Within a rank the first outranks the second; the order of the ranks is the owner's to choose, but for safety.
+Here is their order. Within a rank the first outranks the second; the order of the ranks between safety and self-use is the owner's
+to choose (``ranks`` of ``[control]``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from indevolt.control.strategies import (
 STRATEGIES: Final[Mapping[Rank, tuple[Strategy, ...]]] = MappingProxyType(
     {
         Rank.SAFETY: (safety.propose,),
-        Rank.OWNER: (override.propose, backup_hold.propose, house_not_car.propose, target_by_time.propose),
+        Rank.OWNER: (
+            backup_hold.keep,
+            override.propose,
+            target_by_time.propose,
+            backup_hold.propose,
+            house_not_car.propose,
+        ),
         Rank.FLEET: (envelope.propose,),
         Rank.PLAN: (peak_shaving.propose, negative_price_soak.propose, plan.propose),
         Rank.SELF_USE: (self_use.propose,),
