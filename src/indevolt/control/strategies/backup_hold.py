@@ -25,7 +25,7 @@ def keep(situation: Situation) -> Proposal:
 
 
 def propose(situation: Situation) -> Proposal:
-    """Return the charge that is wanted first, or that the surplus is stored: by commands, as a device's own loop would give, too."""
+    """Return the charge that is wanted first, or that the surplus is stored: by commands, as a device's own loop gives, too."""
     until, wanted = _until(situation), situation.goals.backup_pct
     if until is None:
         return Proposal(NAME)
