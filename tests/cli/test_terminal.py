@@ -125,7 +125,7 @@ def test_ctrl_c_at_a_prompt_ends_it_cleanly(locked: str, words: list[str]) -> No
 
 
 def test_ctrl_c_while_a_write_is_followed_waits_for_it_and_puts_back_what_was_before(virtual: Virtual) -> None:
-    battery, written = Simulator("powerflex2000", clock=SystemClock(), lag_s=1.0), threading.Event()
+    battery, written = Simulator("powerflex2000", clock=SystemClock(), lag_s=2.0), threading.Event()
     writes: list[str] = []
 
     def observe(_peer: str, _method: str, target: str, _status: int, _took_s: float) -> None:
