@@ -54,7 +54,7 @@ def test_a_battery_that_nobody_holds(indevolt: Program, host: str, tmp_path: Pat
     ran = indevolt("lease", host, INDEVOLT_LEASES=str(tmp_path))
     assert ran.code == 0
     assert ran.out.startswith("✓ nobody holds the lease of ")
-    assert "realtime     0   400      now" in ran.out
+    assert "realtime              0   400      now" in ran.out
 
 
 def test_what_a_dead_program_left_is_told_with_the_next_step(indevolt: Program, host: str, left: LeaseFile) -> None:

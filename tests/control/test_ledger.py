@@ -10,6 +10,9 @@ from hypothesis import given, strategies as st
 
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse, Value
 from indevolt.control.ledger import (
+    CALM_CHANGES,
+    DIRECTION_ALLOWANCE,
+    DIRECTION_CHANGES,
     FENCE_PCT,
     MODE,
     REALTIME,
@@ -25,6 +28,7 @@ from indevolt.control.ledger import (
     fenced,
     restoration,
     strange,
+    wears,
 )
 
 NOW = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
@@ -80,6 +84,42 @@ def test_real_time_points_are_written_together_and_count_once() -> None:
     ledger = Ledger().booked(TRIPLE, 0.0)
     assert ledger.writes == {REALTIME: (0.0,)}
     assert ledger.budget(REALTIME, 0.0).left == REALTIME_ALLOWANCE.most - 1
+
+
+def turned(ledger: Ledger, ways: str, *, apart_s: float = 60.0) -> Ledger:
+    """Orders after each other: c charges, d discharges, anything else rests."""
+    words = {"c": "charge", "d": "discharge"}
+    for number, way in enumerate(ways):
+        ledger = ledger.turned({"realtime_state": words.get(way, "standby")}, number * apart_s)
+    return ledger
+
+
+@pytest.mark.parametrize(("ways", "changes"), [("", 0), ("d", 0), ("dddd", 0), ("dc", 1), ("d-d", 0), ("d-c--d", 2), ("-cdcd", 3)])
+def test_an_order_in_the_other_direction_counts_and_rest_in_between_does_not(ways: str, changes: int) -> None:
+    assert turned(Ledger(), ways).budget(DIRECTION_CHANGES, 600.0).used == changes
+
+
+def test_what_is_no_order_has_no_direction() -> None:
+    assert turned(Ledger(), "d").turned({MODE: "self_use"}, 60.0) == turned(Ledger(), "d")
+
+
+def test_more_than_sixty_changes_of_direction_in_a_day_wear_and_keep_nothing_from_being_written() -> None:
+    ledger = turned(Ledger(), "dc" * 30 + "d")
+    assert not wears(ledger.budget(DIRECTION_CHANGES, 3600.0), told=False)
+    ledger = turned(Ledger(), "dc" * 31)
+    changes = ledger.budget(DIRECTION_CHANGES, 3720.0)
+    assert (changes.used, changes.allowance.most, changes.left, changes.free_in_s) == (61, 60, 0, 0.0)
+    assert wears(changes, told=False)
+    assert ledger.spent((DIRECTION_CHANGES, REALTIME), 3720.0) is None
+
+
+def test_an_alarm_of_too_many_changes_ends_below_where_it_began() -> None:
+    ledger = turned(Ledger(), "dc" * 31)
+    day_s = DIRECTION_ALLOWANCE.window_s
+    left = [ledger.budget(DIRECTION_CHANGES, day_s + number * 60.0) for number in range(1, 63)]
+    assert [each.used for each in left[:2]] == [60, 59]
+    assert [each.used for each in left if wears(each, told=False)] == []
+    assert min(each.used for each in left if wears(each, told=True)) == CALM_CHANGES + 1
 
 
 def test_two_writes_of_a_setting_are_kept_back_for_putting_it_back() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indevolt.battery import Charge, Discharge, Hold, SelfUse, Stage
+from indevolt.battery import Charge, Discharge, Hold, Reading, SelfUse, Stage
 from indevolt.errors import BudgetSpent, ForeignWriter, InvalidInput
 
 from .leasing import BACKUP_SOC, HOUR, MODE, Bench
@@ -273,6 +273,41 @@ async def test_an_order_of_somebody_else_is_noticed_as_well(bench: Bench) -> Non
 
     await bench.passing(session())
     assert bench.mode == "self_use"
+
+
+async def test_a_change_of_direction_counts_however_it_is_ordered(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.lease() as lease:
+            counts = []
+            for order in (lease.command(Charge(500, 90)), lease.adjust(Discharge(500, 20)), lease.command(Charge(300, 90))):
+                await order
+                counts.append({each.name: each.used for each in lease.budgets}["direction_changes"])
+            assert counts == [0, 1, 2]
+
+    await bench.passing(session())
+
+
+async def test_what_was_read_before_a_write_is_not_taken_for_somebody_else(bench: Bench) -> None:
+    async def session() -> None:
+        async with bench.device() as device:
+            first: list[Reading] = []
+
+            async def look(names: tuple[str, ...]) -> Reading:
+                """What a hub has read already, and that is a while ago."""
+                first.append(await device.read(*names))
+                return first[0]
+
+            async with device.lease(ttl=HOUR, folder=bench.folder, actor="test", look=look) as lease:
+                await lease.command(Charge(500, 90))
+                await lease.tend()
+                await lease.command(Discharge(500, 20))
+                await lease.tend()
+                assert lease.yielded is None
+                bench.simulator.set("mode", "schedule")
+                with pytest.raises(ForeignWriter, match="mode is schedule"):
+                    await lease.tend()
+
+    await bench.passing(session())
 
 
 async def test_a_write_that_shows_late_is_not_taken_for_somebody_else(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ async def test_as_long_as_the_loop_follows_nothing_is_written_and_no_budget_is_s
         assert abs(it.grid_w) < 40
         steering = it.unit.keeper.steering
         assert steering is not None
-        assert [budget.used for budget in steering.budgets()] == [0, 0]
+        assert [budget.used for budget in steering.budgets()] == [0, 0, 0]
 
 
 @every_way

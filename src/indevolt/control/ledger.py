@@ -27,6 +27,9 @@ REALTIME_NAMES: Final = ("realtime_state", "realtime_power", "realtime_target_so
 MODE: Final = "mode"
 LOAD_CURVE: Final = "load_curve"
 """The budget of all points of a load curve together: they are written in one go."""
+DIRECTION_CHANGES: Final = "direction_changes"
+"""How often orders went from charge to discharge or back. Counted beside the budgets, and no reason not to write."""
+DIRECTIONS: Final = ("charge", "discharge")
 
 
 # ---- the write budget ------------------------------------------------------------------------------------------------------------
@@ -40,17 +43,22 @@ class Allowance:
     window_s: float
     apart_s: float = 0.0  # at least so long between two
     kept_back: int = 0  # of ``most``, for putting back what was before
+    binds: bool = True  # else more of it is only told
 
 
 REALTIME_ALLOWANCE: Final = Allowance(400, 3600.0)
 """Whether real-time points wear the flash is not published; 400 an hour is what good control needs (section 5, rule 10)."""
 SETTING_ALLOWANCE: Final = Allowance(24, 86_400.0, apart_s=300.0, kept_back=2)
 """Everything else counts as flash (section 5, rules 10 and 13)."""
+DIRECTION_ALLOWANCE: Final = Allowance(60, 86_400.0, binds=False)
+"""More than that wears relays and converter (section 5, rule 13)."""
+CALM_CHANGES: Final = 50
+"""An alarm ends when there are no more than so many, and not each time that one of sixty is a day old."""
 
 
 def allowance_of(name: str) -> Allowance:
     """Return what holds for a budget."""
-    return REALTIME_ALLOWANCE if name == REALTIME else SETTING_ALLOWANCE
+    return {REALTIME: REALTIME_ALLOWANCE, DIRECTION_CHANGES: DIRECTION_ALLOWANCE}.get(name, SETTING_ALLOWANCE)
 
 
 def budgets_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -82,6 +90,7 @@ class Ledger:
     """When what was written, in seconds that only grow."""
 
     writes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    facing: str = ""  # the direction of the last order that had one
 
     def booked(self, names: Iterable[str], at_s: float) -> Ledger:
         """Return the ledger with one more write; what is too old to matter is dropped."""
@@ -89,7 +98,15 @@ class Ledger:
         for name in budgets_of(names):
             kept = self._within(name, at_s)
             added[name] = (*kept, max(at_s, kept[-1] if kept else at_s))
-        return Ledger(added)
+        return replace(self, writes=added)
+
+    def turned(self, wanted: Mapping[str, Value], at_s: float) -> Ledger:
+        """Return the ledger after an order; its direction counts where it is not the last one, and rest in between changes none."""
+        way = wanted.get(REALTIME_NAMES[0])
+        if way not in DIRECTIONS or way == self.facing:
+            return self
+        counted = self.booked((DIRECTION_CHANGES,), at_s) if self.facing else self
+        return replace(counted, facing=str(way))
 
     def budget(self, name: str, now_s: float) -> Budget:
         """Return what is used of a budget, and when it has room for one more."""
@@ -99,13 +116,13 @@ class Ledger:
         if kept:
             free_s = max(free_s, kept[-1] + allowance.apart_s)
         open_to_all = allowance.most - allowance.kept_back
-        if len(kept) >= open_to_all:
+        if allowance.binds and len(kept) >= open_to_all:
             free_s = max(free_s, kept[len(kept) - open_to_all] + allowance.window_s)
         return Budget(name, len(kept), allowance, free_s - now_s)
 
     def budgets(self, now_s: float) -> tuple[Budget, ...]:
-        """Return all budgets that were ever used, and the two that every command needs."""
-        return tuple(self.budget(name, now_s) for name in dict.fromkeys((REALTIME, MODE, *self.writes)))
+        """Return all budgets that were ever used, the two that every command needs, and how often the direction changed."""
+        return tuple(self.budget(name, now_s) for name in dict.fromkeys((REALTIME, MODE, DIRECTION_CHANGES, *self.writes)))
 
     def spent(self, names: Iterable[str], now_s: float) -> Budget | None:
         """Return the budget that does not allow this write now and will last; None if all do."""
@@ -119,6 +136,11 @@ class Ledger:
     def _within(self, name: str, now_s: float) -> tuple[float, ...]:
         times = self.writes.get(name, ())
         return times[bisect.bisect_right(times, now_s - allowance_of(name).window_s) :]
+
+
+def wears(changes: Budget, *, told: bool) -> bool:
+    """Return whether the direction changes too often; ``told``: that was said already, and ends later than it began."""
+    return changes.used > (CALM_CHANGES if told else changes.allowance.most)
 
 
 # ---- the fence -------------------------------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ class Account:
         snapshot = old.joined(kept)
         ledger = self.record.ledger
         for step in writes:
-            ledger = ledger.booked(step.wanted, self._now_s)
+            ledger = ledger.booked(step.wanted, self._now_s).turned(step.wanted, self._now_s)
             self._sent_s = self._now_s
         surely = snapshot != self.record.snapshot
         self.keep(replace(self.record, snapshot=snapshot, wrote={**self.record.wrote, **wanted}, ledger=ledger), surely=surely)
@@ -122,7 +122,7 @@ class Account:
             LeaseLost, InvalidInput: as for :meth:`keep`.
         """
         wrote = {**self.record.wrote, **write.wanted}
-        ledger = self.record.ledger.booked(write.wanted, self._now_s)
+        ledger = self.record.ledger.booked(write.wanted, self._now_s).turned(write.wanted, self._now_s)
         self.keep(replace(self.record, wrote=wrote, ledger=ledger), surely=False)
         self._sent_s = self._now_s
 

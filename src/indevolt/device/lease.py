@@ -342,6 +342,8 @@ class Lease:
     async def _tend(self) -> None:
         names = readable(self.device.model, WATCHED)
         reading = await (self.device.read(*names) if self._look is None else self._look(names))
+        if self._look is not None and self._others.traces(reading):
+            reading = await self.device.read(*names)  # what somebody has read already may be from before our last write
         await self._notice(reading)
         self._others.respect()
         soc_pct = reading.number("battery_soc")

@@ -109,6 +109,7 @@ class Record:
                 "snapshot": self.snapshot and {"at": self.snapshot.at, "settings": _spelled(self.snapshot.settings)},
                 "wrote": _spelled(self.wrote),
                 "writes": {name: [round(at_s, 3) for at_s in times] for name, times in self.ledger.writes.items()},
+                "facing": self.ledger.facing,
             },
             option=orjson.OPT_INDENT_2,
         )
@@ -131,7 +132,7 @@ class Record:
                 kept["reason"],
                 snapshot and Snapshot(datetime.fromisoformat(snapshot["at"]), _values(snapshot["settings"])),
                 _values(kept["wrote"]),
-                Ledger({name: tuple(times) for name, times in kept["writes"].items()}),
+                Ledger({name: tuple(times) for name, times in kept["writes"].items()}, str(kept.get("facing", ""))),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(f"what is kept is no record of a lease: {error!r:.100}") from error

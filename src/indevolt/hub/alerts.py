@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Reading
 from indevolt.clock import Clock
+from indevolt.control.ledger import DIRECTION_CHANGES, wears
 from indevolt.hub.bus import Bus
 from indevolt.hub.derive import BALANCE_AFTER
 from indevolt.hub.events import Alert, LinkChanged, Noted, Tier, Update
@@ -56,6 +57,7 @@ class What(StrEnum):
     CLOCK = "clock"
     SERVICE = "service"
     METER = "meter"
+    WEAR = "wear"
 
 
 MEANING: Final[Mapping[What, str]] = {
@@ -72,6 +74,7 @@ MEANING: Final[Mapping[What, str]] = {
     What.CLOCK: "The clock of this machine was set",
     What.SERVICE: "A part of the hub failed and is started anew",
     What.METER: "A meter of the house is not heard of, stands still, or tells what cannot be",
+    What.WEAR: "A battery was turned between charge and discharge more often than is good for it",
 }
 _PASSING: Final = (What.LIMIT, What.FIRMWARE, What.REPLACED, What.CLOCK)  # news rather than states: they end by themselves
 PASSING_S: Final = 3600.0
@@ -221,6 +224,7 @@ class _Watch:
             (What.FROZEN, "repeats the same values although power flows" if keeper.latest.frozen else None),
             (What.QUARANTINE, f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None),
             (What.SIGNS, _UNBALANCED if keeper.derivation.unbalanced >= BALANCE_AFTER else None),
+            (What.WEAR, self._wear(keeper)),
             device=keeper.id,
         )
 
@@ -232,6 +236,16 @@ class _Watch:
         if since_s < self._hub.config.notify.silent_after_s:
             return None
         return f"has not answered for {since_s / 60:.0f} minutes: {keeper.error or 'no reply'}"
+
+    def _wear(self, keeper: Keeper) -> str | None:
+        """Return what is to be said of a battery that orders turn too often (control.md, section 5, rule 13)."""
+        budgets = keeper.steering.budgets() if keeper.steering is not None else ()
+        changes = next((each for each in budgets if each.name == DIRECTION_CHANGES), None)
+        if changes is None or not wears(changes, told=(keeper.id, What.WEAR) in self._alerts.active):
+            return None
+        return (
+            f"orders turned it between charge and discharge {changes.used} times in 24 h; above {changes.allowance.most} it wears"
+        )
 
     def _since_s(self, keeper: Keeper) -> float:
         """Return for how long a link has been as it is; a wall clock that jumps makes it neither longer nor shorter."""

@@ -37,7 +37,8 @@ async def test_while_nobody_wants_anything_the_device_decides(it: ApiHome) -> No
     assert (body["owner"], body["mode"], body["tier"], body["command"]) == ("device", "self_use", "native", None)
     assert body["why"] == "nothing is commanded; the device decides, in mode self_use"
     assert body["lease"] is None
-    assert [(each["name"], each["used"], each["most"]) for each in body["budgets"]] == [("realtime", 0, 400), ("mode", 0, 24)]
+    counted = [(each["name"], each["used"], each["most"]) for each in body["budgets"]]
+    assert counted == [("realtime", 0, 400), ("mode", 0, 24), ("direction_changes", 0, 60)]
 
 
 async def test_an_override_is_carried_out_and_told(it: ApiHome) -> None:
@@ -53,7 +54,7 @@ async def test_an_override_is_carried_out_and_told(it: ApiHome) -> None:
     assert body["sent"] == {"command": "charge", "power_w": 800, "soc_pct": 59}
     assert body["override"]["step"] == "effective"
     assert body["lease"]["ours"] is True
-    assert {each["name"]: each["used"] for each in body["budgets"]} == {"realtime": 1, "mode": 1}
+    assert {each["name"]: each["used"] for each in body["budgets"]} == {"realtime": 1, "mode": 1, "direction_changes": 0}
 
 
 async def test_a_released_override_brings_back_what_was_before(it: ApiHome) -> None:

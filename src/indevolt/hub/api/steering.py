@@ -19,6 +19,7 @@
                   "step": "effective", "outcome": {...} or null} or null,
      "lease": {"ours": true, "actor": "hub", "pid": 1, "host": "pi", "since": "...", "until": "..."} or null,
      "budgets": [{"name": "realtime", "used": 3, "most": 400, "left": 397, "window_s": 3600, "free_in_s": 0}, ...],
+                              // also "direction_changes": between orders to charge and to discharge; more than "most" is told
      "paused_until": null, "foreign": {"what": "mode is schedule", "since": "...", "until": "..."} or null,
      "trouble": {"detail": "...", "remedy": "..."} or null,
      "outcome": {...} or null}     // of what was sent last
@@ -116,7 +117,7 @@ class LeaseBody(BaseModel):
 class BudgetBody(BaseModel):
     """How often something was written, and how often it may be."""
 
-    name: str = Field(description="realtime, or the name of a setting.")
+    name: str = Field(description="realtime, the name of a setting, or direction_changes, which are counted and never kept from.")
     used: int
     most: int
     left: int = Field(description="Without those that are kept back for putting back what was before.")

@@ -43,6 +43,7 @@ export default {
   "devices.budget.realtime": "Aufträge",
   "devices.budget.mode": "Moduswechsel",
   "devices.budget.setting": "Einstellungen",
+  "devices.budget.direction_changes": "Richtungswechsel",
   "devices.budget.used": "{used} von {most} in {span}",
   "devices.latency": "Letzte Antwort brauchte",
   "devices.latency.usual": "Gewöhnlich",

@@ -42,6 +42,7 @@ export default {
   "devices.budget.realtime": "Orders",
   "devices.budget.mode": "Changes of mode",
   "devices.budget.setting": "Settings",
+  "devices.budget.direction_changes": "Changes of direction",
   "devices.budget.used": "{used} of {most} in {span}",
   "devices.latency": "Last answer took",
   "devices.latency.usual": "Usually",

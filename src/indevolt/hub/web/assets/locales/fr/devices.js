@@ -43,6 +43,7 @@ export default {
   "devices.budget.realtime": "Ordres",
   "devices.budget.mode": "Changements de mode",
   "devices.budget.setting": "Réglages",
+  "devices.budget.direction_changes": "Changements de sens",
   "devices.budget.used": "{used} sur {most} en {span}",
   "devices.latency": "Dernière réponse en",
   "devices.latency.usual": "D’habitude",

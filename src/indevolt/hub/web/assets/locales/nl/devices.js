@@ -43,6 +43,7 @@ export default {
   "devices.budget.realtime": "Opdrachten",
   "devices.budget.mode": "Wisselingen van modus",
   "devices.budget.setting": "Instellingen",
+  "devices.budget.direction_changes": "Richtingswisselingen",
   "devices.budget.used": "{used} van {most} in {span}",
   "devices.latency": "Laatste antwoord duurde",
   "devices.latency.usual": "Gewoonlijk",

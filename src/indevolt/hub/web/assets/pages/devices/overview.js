@@ -128,7 +128,8 @@ function Steered({ name }) {
 
 /** How often the hub may still write, so that no device wears out. @param {{ name: string }} props */
 function Budgets({ name }) {
-  const budgets = steerings.value.get(name)?.budgets ?? [];
+  const counted = steerings.value.get(name)?.budgets ?? [];
+  const budgets = counted.filter(({ name: budget, used }) => budget !== "direction_changes" || used > 0); // no budget, but wears as well
   if (budgets.length === 0) return null;
   return html`<section class="card">
     <h2>${t("devices.budgets")}</h2>
