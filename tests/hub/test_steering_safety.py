@@ -10,6 +10,7 @@ from steered_house import House
 
 from indevolt.battery import Hold
 from indevolt.errors import InvalidInput
+from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.records import Owner
 from indevolt.hub.steer.situation import situation
 from indevolt.simulator import Surroundings, steady_house
@@ -46,6 +47,26 @@ async def test_the_journal_of_the_hub_tells_what_a_program_wrote_that_was_killed
     assert entries == [("evening script", f"asked for: {what} {source}"), ("evening script", f"{what}: effective {source}")]
 
 
+async def test_adjustments_of_a_hub_that_was_killed_are_told_in_sum(house: House) -> None:
+    killed = house.files
+    async with house.hub() as it:
+        await house.clock.advance(10)
+        chronicle = Chronicle(it.hub, it.unit.keeper.id)
+        await chronicle.catch_up(killed)
+        killed.acquire(house.clock.now())
+        for power_w in (500, 510, 520):
+            facts = {"what": f"discharge {power_w} W", "stage": "accepted"}
+            killed.note(house.clock.now(), "adjusted", actor="hub", **facts)
+            chronicle.hear("adjusted", facts)
+            if power_w == 510:
+                await chronicle.flush()  # two are known and not summed up when it is killed; of the third only the lease knows
+        killed.release()
+        await Chronicle(it.hub, it.unit.keeper.id).catch_up(killed)
+        await Chronicle(it.hub, it.unit.keeper.id).catch_up(killed)
+        texts = [entry.text for entry in await it.entries("write")]
+    assert texts == ["adjusted 3 times before that (from the lease's own journal)"]
+
+
 @pytest.mark.parametrize("hours", [-1, 0, 25])
 async def test_an_override_without_an_end_within_a_day_is_refused(house: House, hours: int) -> None:
     async with house.hub() as it:
@@ -60,7 +81,7 @@ async def test_sun_that_goes_through_a_unit_counts_while_a_reading_or_two_are_mi
     async with house.hub(output_limit_w=800) as it:
 
         def sun_w() -> float:
-            return situation(it.hub, (it.unit,), override=False, clock_trusted=True).unit_pv_w
+            return situation(it.hub, (it.unit,), people=False, clock_trusted=True).unit_pv_w
 
         shown = [sun_w()]
         house.simulator.faults.add("silent")

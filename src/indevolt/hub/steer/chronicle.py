@@ -43,7 +43,8 @@ class Chronicle:
         self._lines: deque[tuple[str, str, Mapping[str, Any]]] = deque()
         self._arrived = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._adjusted = 0
+        self._size = 0  # of the lease's journal, as far as it is written down here
+        self._adjusted = 0  # and not yet summed up
         self._adjusted_since_s = 0.0
 
     async def run(self) -> None:
@@ -66,28 +67,37 @@ class Chronicle:
             size = self.files.journal_size() if self.files else 0
             while self._lines:
                 await self._write(*self._lines.popleft())
-            await self._remember(size)
+            self._size = size
+            await self._remember()
 
     async def catch_up(self, files: LeaseFile) -> None:
         """Write down what stands in the journal of the lease and not here: of a killed hub, of the watchdog, of scripts."""
         self.files = files
         async with self._writing:
             with suppress(IndevoltError, ValueError):
-                known = int(await self._hub.store.get(self._key) or 0)
+                known, _, adjusted = (await self._hub.store.get(self._key) or "0").partition(" ")
                 size = files.journal_size()
-                for line in files.notes(known if known <= size else 0):
-                    facts = {name: value for name, value in line.items() if name not in ("step", "actor", "device")}
-                    said = sentence(line["step"], facts, self._hub.config.site.zone)
-                    text = f"{said} (from the lease's own journal, {line['at']:.19})"
-                    await self._hub.journal.note(
-                        Kind.WRITE, text, device=self._device, actor=line.get("actor", ""), step=line["step"], **facts
-                    )
-                await self._remember(size)
+                lines = files.notes(int(known) if int(known) <= size else 0)
+                for line in lines:
+                    if line["step"] != "adjusted":
+                        await self._catch_up(line)
+                self._size = size
+                self._adjusted = int(adjusted or 0) + sum(line["step"] == "adjusted" for line in lines)
+                if self._adjusted:
+                    await self._tell_adjusted(f"adjusted {self._adjusted} times before that (from the lease's own journal)")
+                else:
+                    await self._remember()
 
-    async def _remember(self, size: int) -> None:
-        """Keep how far the journal of the lease is written down here."""
+    async def _catch_up(self, line: Mapping[str, Any]) -> None:
+        facts = {name: value for name, value in line.items() if name not in ("step", "actor", "device")}
+        said = sentence(line["step"], facts, self._hub.config.site.zone)
+        text = f"{said} (from the lease's own journal, {line['at']:.19})"
+        await self._hub.journal.note(Kind.WRITE, text, device=self._device, actor=line.get("actor", ""), step=line["step"], **facts)
+
+    async def _remember(self) -> None:
+        """Keep how far the journal of the lease is written down here, and how many adjustments of that wait for their sum."""
         with suppress(IndevoltError):  # the store says so itself; then a line stands here twice
-            await self._hub.store.put(self._key, str(size))
+            await self._hub.store.put(self._key, f"{self._size} {self._adjusted}")
 
     @property
     def _key(self) -> str:
@@ -106,9 +116,12 @@ class Chronicle:
         """Write down how often was adjusted since the last time."""
         if self._adjusted:
             minutes = (self._hub.clock.monotonic() - self._adjusted_since_s) / 60
-            text = f"adjusted {self._adjusted} times in {minutes:.0f} min"
-            self._adjusted = 0
-            await self._hub.journal.note(Kind.WRITE, text, device=self._device, step="adjusted")
+            await self._tell_adjusted(f"adjusted {self._adjusted} times in {minutes:.0f} min")
+
+    async def _tell_adjusted(self, text: str) -> None:
+        self._adjusted = 0
+        await self._hub.journal.note(Kind.WRITE, text, device=self._device, step="adjusted")
+        await self._remember()
 
     async def _write(self, step: str, actor: str, facts: Mapping[str, Any]) -> None:
         now_s = self._hub.clock.monotonic()
