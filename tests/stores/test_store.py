@@ -333,7 +333,7 @@ async def test_last_knows_each_quantity_with_its_own_time(store: Store) -> None:
 
 async def test_last_is_known_after_a_restart(opening: Opening, kind: str) -> None:
     if kind == "memory":
-        pytest.skip("forgets, as it says")
+        pytest.skip("the store in memory is documented to forget at its end")
     store = await opening()
     await store.append([reading(after(0), battery_power=1, battery_soc=50)])
     await store.append([reading(after(each * 60), battery_power=each) for each in range(1, 20)])
@@ -433,7 +433,7 @@ async def test_readings_past_their_time_are_deleted_and_their_rollups_stay(openi
 @pytest.mark.parametrize("sealed", [False, True])
 async def test_a_family_may_gain_quantities_words_and_digits(opening: Opening, kind: str, sealed: bool) -> None:
     if kind == "memory":
-        pytest.skip("forgets, as it says")
+        pytest.skip("the store in memory is documented to forget at its end")
     store = await opening()
     await store.append([reading(after(0), battery_soc=55.5, battery_state="standby")])
     if sealed:

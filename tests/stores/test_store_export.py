@@ -63,6 +63,6 @@ async def test_parquet_keeps_types(store: Store) -> None:
 
 async def test_only_a_file_can_be_copied(store: Store, kind: str, tmp_path: Path) -> None:
     if kind == "sqlite":
-        pytest.skip("see test_sqlite.py")
+        pytest.skip("SQLite is the one that can be copied, which test_sqlite.py tries")
     with pytest.raises(InvalidInput, match="copied"):
         await store.backup(tmp_path / "copy.db")
