@@ -24,7 +24,7 @@ KEPT = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n")
 BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 SLACK = 1024  # above how finely limits are kept
 SHORT_S = 0.1
-PATIENCE_S = 10
+PATIENCE_S = 60  # of a test that fails
 
 
 def steady(*_: Asked) -> Measurement:

@@ -21,7 +21,7 @@ from indevolt.measurement import Measurement
 from indevolt.shelly import ANSWERS_PER_S, ASKERS_PER_S, DATAGRAM_LIMIT, Asked, ShellyMeter
 from wire_oracle import ask, until
 
-PATIENCE_S = 10
+PATIENCE_S = 60  # of a test that fails
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 EM = b'{"id":1,"method":"EM.GetStatus","params":{"id":0}}'
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
-PATIENCE_S = 10.0  # of a test that fails; one that succeeds never waits
+PATIENCE_S = 60.0  # of a test that fails; one that succeeds never waits
 
 
 class End(Enum):

@@ -90,7 +90,7 @@ def test_its_page_may_do_everything_by_the_token_in_its_address(closed_port: int
         assert process.stdout is not None
         try:
             shown: dict[str, Any] = json.loads(process.stdout.readline())
-            connection = HTTPConnection(shown["url"].removeprefix("http://"), timeout=10)
+            connection = HTTPConnection(shown["url"].removeprefix("http://"), timeout=60)
             connection.request("GET", "/api/v1/meta", headers={"Authorization": f"Bearer {shown['token']}"})
             assert json.load(connection.getresponse())["caller"] == {"name": "demo", "role": "admin"}
             connection.close()

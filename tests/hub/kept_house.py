@@ -156,7 +156,7 @@ class Receiver:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait for messages; gives up loudly."""
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(holds)
 
     def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -34,7 +34,7 @@ async def told(it: PosedHouse) -> AsyncIterator[Any]:
     async with served(it.hub, create_app(it.hub)) as url, aiohttp.ClientSession() as session:
 
         async def ask(path: str) -> Any:
-            async with asyncio.timeout(20), session.get(f"{url}/api/v1/devices/cellar/{path}") as reply:
+            async with asyncio.timeout(60), session.get(f"{url}/api/v1/devices/cellar/{path}") as reply:
                 assert reply.status == 200
                 return await reply.json()
 
@@ -107,7 +107,7 @@ async def test_explain_says_that_the_hub_poses_and_where(tmp_path: Path) -> None
         )
         async with running(config, clock=clock) as hub, served(hub, create_app(hub)) as url:
             keeper = hub.keepers["cellar"]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while keeper.link is not Link.ONLINE or keeper.posing is None or not keeper.posing.ports:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0.01)
             port = keeper.posing.ports[Way.HTTP]

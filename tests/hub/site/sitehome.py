@@ -34,7 +34,7 @@ from indevolt.store.memory import MemoryStore
 from indevolt.transport import ReplyT, Transport
 
 POWER_S = 10.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # of a test that fails
 
 
 class Switchable:
