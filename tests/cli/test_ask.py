@@ -158,10 +158,14 @@ def test_a_time_that_is_none(indevolt: Program, since: str) -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", (4, "did not come whole")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", (5, "is no hub: it tells no JSON object")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", (5, "is no hub: it tells no JSON object")),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 2\r\n\r\n{}",
+            (2, "it is said to be at 'http://127.0.0.1:9/'"),
+        ),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n[]", (1, "the hub failed: Oh")),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 200\r\n\r\n{", (1, "the hub failed: Oh")),
     ],
-    ids=["ssh", "silence", "cut off", "a list", "a page", "failed", "failed and cut off"],
+    ids=["ssh", "silence", "cut off", "a list", "a page", "elsewhere", "failed", "failed and cut off"],
 )
 def test_what_is_no_hub_or_a_broken_one_is_called_that(
     indevolt: Program, peer: Peer, words: tuple[str, ...], answer: bytes, told: tuple[int, str]
@@ -192,6 +196,12 @@ def test_a_time_without_a_zone_is_by_the_clock_of_whoever_types_it() -> None:
         server.shutdown()
         thread.join()
     assert "start=2026-06-21T10%3A00%3A00%2B03%3A00" in asked[0]
+
+
+def test_no_proxy_of_the_environment_stands_between(indevolt: Program, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", peer(b"HTTP/1.1 502 From the proxy\r\nContent-Length: 2\r\n\r\n{}"))
+    ran = indevolt("explain", "--hub", peer(b"HTTP/1.1 503 From the hub\r\nContent-Length: 2\r\n\r\n{}"))
+    assert "From the hub" in ran.err
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://a b"])

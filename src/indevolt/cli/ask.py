@@ -64,6 +64,13 @@ _KINDS: Final[Mapping[str, type[IndevoltError]]] = {
 """What the hub calls its problems, as errors of the family: the same trouble has the same exit code on both ways."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: a hub sends none, and the token is for the hub alone."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Say no, so that the answer is a problem."""
+
+
 @dataclass(frozen=True, slots=True)
 class HubAt:
     """Where a hub is, and what opens it."""
@@ -118,9 +125,11 @@ class HubAt:
         if data is not None:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - http and https only, checked where it is given
-        tls = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
+        tls = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        # Straight to the hub, as the library goes to devices: a proxy would see the token, and perhaps not reach this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls), _Stay)
         with self._talking():
-            answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310 - see the request
+            answer: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT_S)
         return answer
 
     def _read(self, answer: http.client.HTTPResponse) -> Json:
@@ -246,6 +255,9 @@ def _problem(error: urllib.error.HTTPError) -> IndevoltError:
     if kind in _KINDS:
         return _KINDS[kind](detail, remedy=remedy)
     match error.code:
+        case 301 | 302 | 303 | 307 | 308:
+            place = error.headers.get("Location", "elsewhere")
+            return InvalidInput(f"the hub is not there: it is said to be at {place!r:.120}", remedy="Give that address with --hub.")
         case 401:
             return Unauthorized(detail, remedy=remedy)
         case 403:
