@@ -129,6 +129,34 @@ def test_a_unit_that_was_shown_a_difference_is_not_shown_it_again() -> None:
     assert posed.shown_w("unit", 18.0) == 0
 
 
+def test_what_a_unit_says_is_put_right_once_however_often_it_is_told() -> None:
+    posed, share = Posed(["unit"]), [Share("unit", -2400, 2400, 50, 100, 100)]
+    posed.see(MeterSample(800.0, 10.0, 1.0), AIM)
+    posed.divide(10.0, AIM, share)
+    assert posed.shown_w("unit", 10.0) == 800
+    shown = []
+    for now in (20.5, 21.0, 21.5, 22.0):
+        posed.told("unit", Seen(1000.0, 20.0))
+        posed.see(MeterSample(-200.0, 20.0, 1.0), AIM)
+        posed.divide(now, AIM, share)
+        shown.append(posed.shown_w("unit", now))
+    assert shown == pytest.approx([-200, 0, 0, 0], abs=5)
+
+
+def test_what_a_unit_says_before_it_can_have_acted_on_a_correction_does_not_count() -> None:
+    posed, share = Posed(["unit"]), [Share("unit", -2400, 2400, 50, 100, 100)]
+    posed.see(MeterSample(800.0, 10.0, 1.0), AIM)
+    posed.divide(10.0, AIM, share)
+    assert posed.shown_w("unit", 10.0) == 800
+    shown = []
+    for now in (20.5, 21.5, 22.5):
+        posed.told("unit", Seen(1000.0, now - 0.5))  # as it is read each second
+        posed.see(MeterSample(-200.0, 20.0, 1.0), AIM)
+        posed.divide(now, AIM, share)
+        shown.append(posed.shown_w("unit", now))
+    assert shown == pytest.approx([-200, 0, 0], abs=5)
+
+
 def test_units_get_their_shares_and_all_of_one_sign() -> None:
     posed = Posed(["a", "b"])
     shares = [Share("a", -2400, 1000, 60, 600, 400), Share("b", -2400, 1000, 40, 400, 600)]

@@ -19,8 +19,8 @@ FOLLOWS: Final = Dynamics(dead_s=0.0, gain=1.0, charge_gain=1.0, margin_s=1.0)
 """A unit that looks at a meter acts at once, and on what it gives at the socket: nothing is lost on the way."""
 
 ALIKE_W: Final = 5.0
-"""A unit whose aim has changed by less is still: shares drift with the charge of units, and what a unit says that it gives would
-otherwise never count."""
+"""A unit whose aim has changed by less, and that is shown less, is still: shares drift with the charge of units, and what a unit
+says that it gives would otherwise never count."""
 SETTLED_S: Final = 3.0  # above what telemetry is late by, below the time between two steps of a house
 
 
@@ -34,14 +34,24 @@ class Posed:
         self._given: Mapping[str, float] = {}
         self._aims: dict[str, float] = {}  # that moved units last ...
         self._still_s: dict[str, float] = {}  # ... and until when
+        self._put_right_s: dict[str, float] = {}  # until when a difference that was shown moves them
+        self._told_s: dict[str, float] = {}  # of what they said last that counted
 
     def see(self, sample: MeterSample, aim: Aim) -> None:
         """Take in a sample of the true meter."""
         self._observer.see(sample, aim)
 
-    def told(self, unit: str, power: Seen) -> None:
-        """Take note of what a unit says that it gives, at the socket; it counts once nothing should move any more."""
-        if power.at_s >= self._still_s.get(unit, 0.0) + SETTLED_S:
+    def told(self, unit: str, power: Seen, *, sure: bool = True) -> None:
+        """Take note of what a unit says that it gives, at the socket; it counts once nothing should move any more, and only once.
+
+        What was put right already would else be put right again with each look, as the next reading is seconds away. Where somebody
+        else may have looked instead of the unit it is not ``sure`` that anything was put right, and the same counts again.
+        """
+        still_s = self._still_s.get(unit, 0.0)
+        if sure:
+            still_s = max(still_s, self._put_right_s.get(unit, 0.0))
+        if power.at_s >= still_s + SETTLED_S and (power.at_s > self._told_s.get(unit, -math.inf) or not sure):
+            self._told_s[unit] = power.at_s
             self._observer.told(unit, power, commanded=False)
 
     def divide(self, at_s: float, aim: Aim, shares: Sequence[Share]) -> None:
@@ -74,6 +84,9 @@ class Posed:
         shown = given_w - self._observer.given_w(unit, at_s)
         if acts:
             self._observer.sent(unit, at_s, given_w)
+            until_s = self._observer.still_since_s(unit)
             if abs(given_w - self._aims.get(unit, math.inf)) >= ALIKE_W:
-                self._aims[unit], self._still_s[unit] = given_w, self._observer.still_since_s(unit)
+                self._aims[unit], self._still_s[unit] = given_w, until_s
+            if abs(shown) >= ALIKE_W:
+                self._put_right_s[unit] = until_s
         return shown

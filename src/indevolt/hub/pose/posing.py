@@ -57,6 +57,11 @@ class Posing:
         """Whether the unit goes by this meter, as far as is known."""
         return self._clock.monotonic() - self._followed_s <= self._patience_s
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether what was shown reached the unit itself, and not somebody who cannot be told from it."""
+        return Way.PUSH in self.ways or self._clock.monotonic() - self._itself_s <= FOLLOWS_S
+
     # ---- a unit that asks --------------------------------------------------------------------------------------------------------
 
     def asked(self, over: Way, peer: str) -> bool:

@@ -123,10 +123,10 @@ class Poses:
 
     def _hear(self, now_s: float) -> None:
         """Take note of what units say that they give."""
-        for keeper in self._units:
+        for keeper, posing in self._units.items():
             told = unit_state(keeper, now_s).ac_w
             if told is not None:
-                self._posed.told(keeper.id, told)
+                self._posed.told(keeper.id, told, sure=posing.is_sure)
 
     def _notice(self, keeper: Keeper, posing: Posing, now_s: float) -> None:
         """See whether a unit shows what it was sent."""
