@@ -67,6 +67,20 @@ async def test_adjustments_of_a_hub_that_was_killed_are_told_in_sum(house: House
     assert texts == ["adjusted 3 times before that (from the lease's own journal)"]
 
 
+async def test_a_line_that_is_not_understood_keeps_neither_the_others_nor_the_hub_from_their_work(house: House) -> None:
+    killed = house.files
+    killed.acquire(house.clock.now())
+    with killed.journal_path.open("a", encoding="utf-8") as journal:
+        journal.write('{"at": "2026-06-21T10:00:00+00:00", "step": "wrote"}\n[1]\n{"step": "foreign", "shown": 1, "until": 2}\n')
+    killed.note(house.clock.now(), "asked", actor="evening script", what="rest")
+    killed.release()
+    async with house.hub() as it:
+        await house.clock.advance(60)
+        assert [entry.text.partition(" (")[0] for entry in await it.entries("write")] == ["asked for: rest"]
+        await it.ask(Hold())
+        assert house.mode == "realtime"
+
+
 @pytest.mark.parametrize("hours", [-1, 0, 25])
 async def test_an_override_without_an_end_within_a_day_is_refused(house: House, hours: int) -> None:
     async with house.hub() as it:

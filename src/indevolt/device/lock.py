@@ -354,7 +354,7 @@ class LeaseFile:
             raise InvalidInput(f"{self.journal_path} cannot be written: {error.strerror or error}") from error
 
     def notes(self, offset: int = 0) -> list[dict[str, Any]]:
-        """Return the journal from an offset in bytes on; a line that was cut off by a loss of power is left out."""
+        """Return the journal from an offset in bytes on; what is no line of one, as after a loss of power, is left out."""
         try:
             lines = self.journal_path.read_bytes()[offset:].splitlines()
         except FileNotFoundError:
@@ -362,7 +362,8 @@ class LeaseFile:
         found = []
         for line in lines:
             with suppress(orjson.JSONDecodeError):
-                found.append(orjson.loads(line))
+                if isinstance(noted := orjson.loads(line), dict) and "step" in noted:
+                    found.append(noted)
         return found
 
     def journal_size(self) -> int:

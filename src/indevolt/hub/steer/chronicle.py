@@ -79,8 +79,9 @@ class Chronicle:
                 size = files.journal_size()
                 lines = files.notes(int(known) if int(known) <= size else 0)
                 for line in lines:
-                    if line["step"] != "adjusted":
-                        await self._catch_up(line)
+                    with suppress(ValueError, KeyError, TypeError, AttributeError):  # of a program that writes them otherwise
+                        if line["step"] != "adjusted":
+                            await self._catch_up(line)
                 self._size = size
                 self._adjusted = int(adjusted or 0) + sum(line["step"] == "adjusted" for line in lines)
                 if self._adjusted:
