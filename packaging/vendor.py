@@ -44,7 +44,8 @@ FORGOTTEN = Mend(
     "_=z(n,v,h,i,f,o,e,l,c,a),w=v.__e,h==p||(h.__=null),",
     "A node that was drawn anew lets go of its parent, as it does already where a component draws itself. First nodes stay, in"
     " templates and as somebody's children; and as subtrees that did not change are handed on, the first led by parents of parents"
-    " to all later ones: 0.15 MB more each time that the page Now was drawn whole. Of the kind of preactjs/preact issue 4909.",
+    " to all later ones: 0.15 MB more each time that the page Now was drawn whole. Of the kind of preactjs/preact issue 4909;"
+    " tests/web/test_page_memory.py notices.",
 )
 
 
