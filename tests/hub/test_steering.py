@@ -82,6 +82,18 @@ async def test_an_order_that_failed_is_not_what_undo_brings_back(house: House) -
         assert it.unit.override.command == Charge(800, 90)
 
 
+async def test_who_asks_for_what_is_so_already_is_told_at_once(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(800, 90))
+        orders = house.orders
+        begun = house.clock.now()
+        outcome = await it.ask(Charge(800, 90), actor="mqtt")
+        assert outcome.stage is Stage.CONFIRMED
+        assert "it was so already, so nothing was written" in outcome.notes
+        assert house.clock.now() - begun < timedelta(minutes=1)  # and not when the order ends
+        assert house.orders == orders
+
+
 async def test_what_the_device_refused_is_taken_back_as_whoever_asked_was_told_so(house: House) -> None:
     async with house.hub() as it:
         await it.ask(Charge(400, 90))

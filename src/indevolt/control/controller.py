@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
-from indevolt.control.decision import Bound, Decision, Proposal, Reason, UnitOrder, Weight
+from indevolt.control.decision import PACED, Bound, Decision, Proposal, Reason, UnitOrder, Weight
 from indevolt.control.observer import Aim, Observer
 from indevolt.control.reach import Reach, reach
 from indevolt.control.repeats import Repeats
@@ -166,7 +166,7 @@ class Controller:
 
     def _with_dwell(self, situation: Situation, said: Sequence[tuple[Rank, Proposal]], settled: Settled) -> Settled:
         """Return it as it is, or in the mode that units are in where a mode must not change again so soon."""
-        if situation.at_s - self._switched_s >= SWITCH_S or not settled.follows_house:
+        if situation.at_s - self._switched_s >= SWITCH_S or not settled.follows_house or settled.by_commands:
             return settled
         commanded = any(self._commanded[unit.name] is not None for unit in situation.usable)
         if commanded and settled.power_w is None:
@@ -252,7 +252,7 @@ def _is_at(watts: int, bound: Bound) -> bool:
 
 def _waits(power_w: float) -> Reason:
     text = f"{power_w:+.0f} W are due, once that has lasted, makes a difference, and is not too soon after the last command"
-    return Reason(Rank.SELF_USE, "steady", text, Weight.BINDING)
+    return Reason(Rank.SELF_USE, PACED, text, Weight.BINDING)
 
 
 def _note(text: str) -> Reason:

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from indevolt.battery import Command
 from indevolt.control.situation import Rank, Situation, Tier
+
+PACED: Final = "steady"
+"""Who says that a power is due and not yet commanded, as ``steady`` lets it wait."""
 
 # ---- what a strategy says --------------------------------------------------------------------------------------------------------
 
@@ -132,6 +135,11 @@ class Decision:
     def binding(self) -> tuple[Reason, ...]:
         """The bounds that keep the battery from what was preferred."""
         return tuple(reason for reason in self.reasons if reason.weight is Weight.BINDING)
+
+    @property
+    def waits(self) -> bool:
+        """Whether another power is due, and only not yet commanded."""
+        return any(reason.strategy == PACED for reason in self.reasons)
 
     def order(self, unit: str) -> UnitOrder | None:
         """Return the order for one unit."""

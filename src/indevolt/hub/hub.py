@@ -25,6 +25,7 @@ from indevolt.hub.roster import Roster
 from indevolt.hub.scout import Scout
 from indevolt.hub.site.book import Site
 from indevolt.hub.site.prices import Price, Tariff
+from indevolt.hub.steer.backup import BackupHold
 from indevolt.hub.steer.envelopes import Envelopes
 from indevolt.hub.steer.pause import Pause
 from indevolt.hub.steer.trials import Trials
@@ -58,6 +59,7 @@ class Hub:
     tariffs: list[Tariff] = field(default_factory=list)  # whoever knows prices adds itself; the first that knows one counts
     plans: list[PlanAt] = field(default_factory=list)  # whoever plans adds itself; the first that has a slot counts
     pause: Pause = field(default_factory=Pause)  # of everything that decides by itself
+    backup: BackupHold = field(default_factory=BackupHold)  # what is kept for an outage
     envelopes: Envelopes = field(default_factory=Envelopes)  # what somebody outside asks for
     trials: Trials = field(default_factory=Trials)  # of how units answer
     numbers: Iterator[int] = field(default_factory=partial(count, 1))  # of updates

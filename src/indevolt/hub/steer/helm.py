@@ -1,7 +1,7 @@
 """Where it is decided what each unit is to do: strategies are heard whenever something changes, and what they say becomes wishes.
 
-An override decides for its own unit only; all others are one battery, if the owner lets strategies decide. How a wish gets to its
-device, and what came of it, is the business of ``unit``.
+An override decides for its own unit only; all others are one battery, if the owner lets strategies decide, or somebody asked for a
+backup hold. How a wish gets to its device, and what came of it, is the business of ``unit``.
 """
 
 from __future__ import annotations
@@ -76,18 +76,21 @@ class Helm:
     async def decide(self) -> None:
         """Decide for every unit now."""
         await self._watch_the_clock()
+        await self._hub.backup.expire(self._hub)
         units = self.units
         for unit in units:
             await self._recall(unit.keeper)
         asked = sorted((unit.override.at, number) for number, unit in enumerate(units) if unit.override is not None)
         overridden = [(units[number],) for _, number in asked]
         automatic = self._hub.config.control.automatic and self._hub.pause.until(self._hub) is None
+        kept = self._hub.backup.current(self._hub) is not None and not self._hub.trials.running
         rest = tuple(unit for unit in units if unit.override is None)
         groups: list[tuple[UnitSteering, ...]] = [*overridden, *([rest] if rest else [])]
         self._keep_controllers(groups)
         ordered_w: dict[str, float] = {}  # what those give that were decided for, and so come first
         for group in groups:
-            await self._decide(group, automatic=automatic, beside_w=self._beside_w(group, ordered_w, gives_way=automatic))
+            beside_w = self._beside_w(group, ordered_w, gives_way=automatic or kept)
+            await self._decide(group, automatic=automatic, kept=kept, beside_w=beside_w)
             ordered_w.update(_given_w(unit, self._hub.clock.monotonic()) for unit in group)
 
     def learn(self, unit: str, known: Dynamics) -> None:
@@ -130,16 +133,18 @@ class Helm:
         )
         return math.ceil(max(0.0, others_w - STEP_W / 5) / STEP_W) * STEP_W
 
-    async def _decide(self, group: tuple[UnitSteering, ...], *, automatic: bool, beside_w: float) -> None:
+    async def _decide(self, group: tuple[UnitSteering, ...], *, automatic: bool, kept: bool, beside_w: float) -> None:
         """Hear all strategies; where they may not decide, only so that it can be told what they would."""
         override = group[0].override is not None
+        people = override or (kept and not automatic)
+        decides = (automatic or kept) and not override
         controller = self._controllers[_names(group)]
         trusted = self._hub.clock.monotonic() >= self._doubt_until_s
-        known = situation(self._hub, group, override=override, clock_trusted=trusted, beside_w=beside_w)
+        known = situation(self._hub, group, people=people, clock_trusted=trusted, beside_w=beside_w)
         decision = controller.decide(known)
         for unit in group:
-            wish = wish_for_all(unit, decision) if automatic and not override else wish_for_override(unit, decision)
-            left = left_to_itself(unit, decision) if automatic and not override and wish is None else None
+            wish = wish_for_all(unit, decision) if decides else wish_for_override(unit, decision)
+            left = left_to_itself(unit, decision) if decides and wish is None else None
             await unit.decide(wish, decision, left)
 
     def _keep_controllers(self, groups: Sequence[tuple[UnitSteering, ...]]) -> None:
@@ -212,7 +217,7 @@ def wish_for_all(unit: UnitSteering, decision: Decision) -> Wish | None:
     elif not follows or decision.tier is Tier.REALTIME:
         strongest = None
     decider = strongest or chosen
-    why = decider.text if decider is chosen else f"{chosen.text}; but {decider.text}"
+    why = decider.text if decider.text == chosen.text else f"{chosen.text}; but {decider.text}"
     return Wish(OWNERS[decider.rank], order.command, why, None, _told(decision), notes=order.notes, urgent=decision.urgent)
 
 

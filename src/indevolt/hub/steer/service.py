@@ -37,9 +37,10 @@ async def serve_steering(hub: Hub) -> None:
     helm = Helm(hub)
     units = list(steer(hub, helm))
     hub.pause.changed, hub.trials.learnt = helm.wake, helm.learn
-    hub.envelopes.changed = helm.wake
+    hub.envelopes.changed = hub.backup.changed = helm.wake
     await hub.pause.recall(hub)
     await hub.envelopes.recall(hub)
+    await hub.backup.recall(hub)
     try:
         async with asyncio.TaskGroup() as group:
             for unit in units:

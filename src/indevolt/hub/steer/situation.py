@@ -71,15 +71,13 @@ def unit_state(keeper: Keeper, now_s: float) -> UnitState:
     )
 
 
-def situation(
-    hub: Hub, units: tuple[UnitSteering, ...], *, override: bool, clock_trusted: bool, beside_w: float = 0.0
-) -> Situation:
+def situation(hub: Hub, units: tuple[UnitSteering, ...], *, people: bool, clock_trusted: bool, beside_w: float = 0.0) -> Situation:
     """Return what strategies may know when they decide for these units.
 
     Args:
         hub: what it knows.
         units: those that are commanded as one battery.
-        override: a person decides for them, so that no plan does.
+        people: only people decide for them, so that no plan does.
         clock_trusted: the wall clock has not jumped just now.
         beside_w: what other units of the hub give of what all together may.
     """
@@ -97,13 +95,13 @@ def situation(
         unit_pv_w=unit_pv_w,
         charger_w=charger_w,
         price=control.Price(price.import_per_kwh, price.export_per_kwh or 0.0) if price else None,
-        slot=None if override else slot_at(hub),
+        slot=None if people else slot_at(hub),
         overrides=tuple(made for unit in units if (made := _override(unit, hub)) is not None),
-        goals=replace(goals_of(config), target=None if override else _target(hub)),
+        goals=_with_wishes(goals_of(config), hub, people=people),
         caps=_shared(caps_of(config), beside_w),
         tier=tier_of(units),
-        envelope=None if override else hub.envelopes.current(hub),
-        clock_trusted=clock_trusted or override,  # the end of an override is known by another clock as well
+        envelope=hub.envelopes.current(hub),
+        clock_trusted=clock_trusted or people,  # the end of what people ask for is known by another clock as well
     )
 
 
@@ -159,6 +157,13 @@ def _target(hub: Hub) -> Target | None:
     now = hub.clock.now()
     wanted = next(iter(targets_of(hub, now, now + TARGETS_AHEAD)), None)
     return None if wanted is None else replace(wanted, by=wanted.by.astimezone(hub.config.site.zone))
+
+
+def _with_wishes(goals: Goals, hub: Hub, *, people: bool) -> Goals:
+    """Return what the owner wants at all times, and what somebody asked for in the running hub."""
+    backup = hub.backup.current(hub)
+    goals = replace(goals, target=None if people else _target(hub))
+    return goals if backup is None else replace(goals, backup_until=backup.until, backup_pct=backup.charge_pct)
 
 
 def goals_of(config: ControlConfig) -> Goals:

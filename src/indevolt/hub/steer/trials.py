@@ -56,6 +56,11 @@ class Trials:
         self.learnt: Callable[[str, Dynamics], None] = lambda _, __: None  # whoever steers by it
         self._asked: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
 
+    @property
+    def running(self) -> bool:
+        """Whether a unit is tried now, or waits for it; nothing else moves batteries meanwhile."""
+        return any(state.running for state in self.states.values())
+
     def ask(self, hub: Hub, device: str, *, actor: str, silence: bool = True) -> TrialState:
         """Have a unit tried.
 
@@ -68,7 +73,7 @@ class Trials:
         Raises:
             NoSuchDevice: the hub has none of this name.
             ReadOnly, Unreachable: nothing can be written to it now.
-            InvalidInput: it is being tried, or somebody has asked for something else.
+            InvalidInput: it is being tried, somebody has asked for something else, or all is kept for an outage.
         """
         keeper = hub.keeper(device)
         if not keeper.config.control:
@@ -79,6 +84,8 @@ class Trials:
             raise InvalidInput(f"{device} is being tried already", remedy="Wait until that is done.")
         if keeper.steering is not None and keeper.steering.override is not None:
             raise InvalidInput(f"somebody has asked {device} for something", remedy="Release the override first.")
+        if (backup := hub.backup.current(hub)) is not None:
+            raise InvalidInput(backup.why(), remedy="A trial gives some of it; end the backup hold first.")
         state = self.states[device] = TrialState(device, hub.clock.now(), actor)
         self._asked.put_nowait((device, silence))
         return state

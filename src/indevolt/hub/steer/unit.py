@@ -145,6 +145,7 @@ class UnitSteering:
             IndevoltError: as for :meth:`Device.plan_command`.
         """
         device = self._writable()
+        self._hub.backup.check(self._hub, command)
         return bounded_plan(await device.plan_command(command), device.model, self.room, self.lease.sent if self.lease else None)
 
     async def ask(self, command: Command, until: datetime, *, actor: str, reason: str = "") -> tuple[Override, Outcome | None]:
@@ -153,9 +154,11 @@ class UnitSteering:
         Raises:
             ReadOnly, Unreachable: nothing can be written to the device now.
             InvalidInput: a command that this device does not take, or an end that is past or too far away.
+            Refused: what it would give is kept for an outage.
             IndevoltError: it failed, and was taken back.
         """
         self._writable().model.spell(command, cluster=True)
+        self._hub.backup.check(self._hub, command)
         soc_pct, room = self._charge()
         return await self._asked.ask(command, until, actor=actor, reason=reason, soc_pct=soc_pct, room=room)
 
@@ -294,13 +297,15 @@ class UnitSteering:
 
     async def _follow(self, lease: Lease, wish: Wish) -> float:
         """Have the device do what is wanted; return how long to wait before looking again."""
-        override = self.override
+        override = self.override if self.override is not None and wish.until == self.override.until else None  # else it is to come
         try:
-            if wish.command == lease.wanted and lease.sent is not None:
+            awaited = override is not None and self._asked.is_awaited(override)
+            final = self.decision is None or not self.decision.waits  # then it is proven also where it is so already
+            if wish.command == lease.wanted and lease.sent is not None and not (awaited and final):
                 await lease.tend()
                 self.trouble = None
                 return TEND_S
-            if override is None or not self._asked.is_awaited(override):
+            if override is None or not awaited:
                 outcome = await lease.adjust(wish.command, reason=wish.why, safety=wish.urgent)
             else:  # somebody waits for the proof
                 self._chronicle.actor = override.by
@@ -354,7 +359,7 @@ class UnitSteering:
 
     def _overridden(self, override: Override | None) -> None:
         """Go by another override from now on, or by what others decide."""
-        if override is None:
+        if override is None and self._hub.backup.current(self._hub) is None:  # else the loop would give until that is decided
             self.wish = None
         self._wake.set()
         self.changed()
