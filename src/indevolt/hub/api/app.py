@@ -18,6 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from indevolt.errors import IndevoltError
 from indevolt.hub.api import (
+    backup,
     control,
     devices,
     envelopes,
@@ -71,6 +72,7 @@ ROUTERS: Final = (
     state.router,
     steering.router,
     envelopes.router,
+    backup.router,
     explaining.router,
     trials.router,
 )

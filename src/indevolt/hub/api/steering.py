@@ -20,7 +20,8 @@
      "lease": {"ours": true, "actor": "hub", "pid": 1, "host": "pi", "since": "...", "until": "..."} or null,
      "budgets": [{"name": "realtime", "used": 3, "most": 400, "left": 397, "window_s": 3600, "free_in_s": 0}, ...],
                               // also "direction_changes": between orders to charge and to discharge; more than "most" is told
-     "paused_until": null, "foreign": {"what": "mode is schedule", "since": "...", "until": "..."} or null,
+     "paused_until": null, "backup": {"until": "...", "charge_pct": 90, "at": "...", "by": "api anna", "reason": "a storm"} or null,
+     "foreign": {"what": "mode is schedule", "since": "...", "until": "..."} or null,
      "trouble": {"detail": "...", "remedy": "..."} or null,
      "outcome": {...} or null}     // of what was sent last
 
@@ -58,6 +59,7 @@ from indevolt.battery import Charge, Command, Discharge, Hold, SelfUse
 from indevolt.errors import ReadOnly, Unreachable
 from indevolt.hub.api.asked import HubOf, KeeperOf, Moment
 from indevolt.hub.api.auth import READERS, Controller
+from indevolt.hub.api.backup import BackupBody, backup_body
 from indevolt.hub.api.control import CARRIED, DryRun, Key, carry, ended, outcome_body, plan_body, planned
 from indevolt.hub.api.models import OutcomeBody, PlanBody, TroubleBody
 from indevolt.hub.api.posing import PosedBody, posed_body
@@ -156,6 +158,7 @@ class SteeringBody(BaseModel):
     lease: LeaseBody | None
     budgets: list[BudgetBody]
     paused_until: datetime | None
+    backup: BackupBody | None = Field(description="What is kept for an outage, in all units; see `/api/v1/steering/backup`.")
     foreign: ForeignBody | None
     trouble: TroubleBody | None
     outcome: OutcomeBody | None = Field(description="Of what was sent last.")
@@ -336,6 +339,7 @@ def steering_body(keeper: Keeper) -> SteeringBody:
             for each in (unit.budgets() if unit else ())
         ],
         paused_until=unit.paused_until if unit else None,
+        backup=backup_body(unit.backup) if unit and unit.backup else None,
         foreign=_foreign(unit) if unit else None,
         trouble=TroubleBody(detail=str(trouble), remedy=trouble.remedy) if trouble else None,
         outcome=outcome_body(unit.outcome) if unit and unit.outcome else None,

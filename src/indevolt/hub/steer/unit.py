@@ -26,6 +26,7 @@ from indevolt.device.lease import Lease
 from indevolt.device.lock import LeaseFile, Record
 from indevolt.errors import BudgetSpent, ForeignWriter, IndevoltError, InvalidInput, LeaseLost, ReadOnly, Refused, Unreachable
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.steer.backup import Backup
 from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.curve import LoadCurve
@@ -115,6 +116,11 @@ class UnitSteering:
     def paused_until(self) -> datetime | None:
         """Until when nothing decides by itself."""
         return self._hub.pause.until(self._hub)
+
+    @property
+    def backup(self) -> Backup | None:
+        """What is kept for an outage now, in all units."""
+        return self._hub.backup.current(self._hub)
 
     @property
     def files(self) -> LeaseFile:
