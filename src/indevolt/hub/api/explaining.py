@@ -83,6 +83,9 @@ def _first(keeper: Keeper, steering: SteeringBody) -> list[str]:
         found.append(in_a_sentence(steering.posed))
     if steering.trouble is not None:
         found.append(f"{steering.trouble.detail}. {steering.trouble.remedy}")
+    if steering.backup is not None:
+        by, until = steering.backup.by, steering.backup.until
+        found.append(f"{by} asked for a backup hold until {until:%Y-%m-%d %H:%M} UTC; nothing is given before its end.")
     if steering.paused_until is not None:
         found.append(f"What decides by itself pauses until {steering.paused_until:%H:%M} UTC.")
     if keeper.config.control and steering.command is None and steering.paused_until is None and not _is_left(keeper):
