@@ -12,6 +12,8 @@ import aiohttp
 import pytest
 from api.apihome import token_configs, tokens
 
+from indevolt.control.plan.problem import Pin
+from indevolt.control.situation import Action
 from indevolt.hub.api import create_app, served
 from indevolt.hub.config import ApiConfig
 from indevolt.hub.config_control import ControlConfig
@@ -195,3 +197,35 @@ async def test_without_a_place_no_sun_is_foreseen() -> None:
         body = await it.get("/api/v1/forecast")
         assert body["reason"] == "nobody foresees the sun; see [forecast]"
         assert {slot["pv_w"] for slot in body["slots"]} == {None}
+
+
+async def test_a_backup_hold_is_planned_for_beats_the_price_and_is_not_pinned_against() -> None:
+    async with client() as it:
+        await it.home.until_planned()
+        hub, begun = it.home.hub, it.home.hub.clock.now()
+        for keeper in hub.keepers.values():
+            keeper.config = keeper.config.model_copy(update={"control": True})
+        until = quarter_of(begun) + 20 * QUARTER
+        pinned = quarter_of(begun) + 4 * QUARTER
+        hub.planner.pin(pinned, pinned + QUARTER, Pin(Action.DISCHARGE, 500))
+        await it.post("/api/v1/steering/backup", {"until": until.isoformat(), "charge_pct": 95}, status=200)
+        await it.home.until_planned("the owner wants it otherwise")
+        slots = (await it.get("/api/v1/plan"))["slots"]
+        held, free = slots[:20], slots[20:]
+        assert {slot["mode"] for slot in held} == {"charge", "hold"}
+        assert all("everything is kept for an outage until 2026-06-21 " in slot["reason"] for slot in held)
+        assert not any(slot["pinned"] for slot in held)
+        assert max(slot["battery_w"] for slot in held) <= 0
+        assert held[-1]["soc_pct"]["p50"] >= 93  # and the sun does the rest
+        assert not any("outage" in slot["reason"] for slot in free)
+        assert min(slot["soc_pct"]["p50"] for slot in free) < 90  # it is used once the hold is over
+        ahead = {"slot": (pinned + QUARTER).isoformat(), "mode": "discharge"}
+        assert "kept for an outage" in (await it.post("/api/v1/plan/pin", ahead, status=409))["detail"]
+        await it.post("/api/v1/plan/pin", {**ahead, "slot": until.isoformat()})
+        headers = {"Authorization": f"Bearer {tokens()[Role.CONTROL]}"}
+        async with it.session.delete(f"{it.url}/api/v1/steering/backup", headers=headers) as answer:
+            assert answer.status == 200
+        await it.home.until_planned("the owner wants it otherwise")
+        slots = (await it.get("/api/v1/plan"))["slots"]
+        assert [slot["mode"] for slot in slots if slot["start"] == pinned.isoformat().replace("+00:00", "Z")] == ["discharge"]
+        assert not any("outage" in slot["reason"] for slot in slots)

@@ -91,6 +91,7 @@ class Pin:
 
     action: Action
     power_w: float = 0.0  # of charge and discharge; 0: as much as there is
+    because: str = ""  # why, where it comes of something else that he wants
 
 
 @dataclass(frozen=True, slots=True)

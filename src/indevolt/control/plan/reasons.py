@@ -61,7 +61,7 @@ def _ends_before(expected: Sequence[Expected], index: int) -> bool:
 def _reason(problem: Problem, index: int, here: Expected, use: int | None) -> str:
     slot, currency = problem.slots[index], problem.currency
     if slot.pin is not None:
-        return "pinned by the owner"
+        return slot.pin.because or "pinned by the owner"
     later = None if use is None else _later(problem, slot, problem.slots[use])
     now, kept = money(slot.import_per_kwh, currency), money(here.stored_value, currency)
     match here.choice.action:

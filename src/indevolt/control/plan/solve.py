@@ -88,7 +88,7 @@ def _slots(solved: _Solved) -> tuple[PlannedSlot, ...]:
             import_per_kwh=slot.import_per_kwh,
             export_per_kwh=slot.export_per_kwh,
             published=slot.published,
-            pinned=slot.pin is not None,
+            pinned=slot.pin is not None and not slot.pin.because,
             load_w=_band(load_w[index], weight),
             pv_w=_band(pv_w[index], weight),
             soc_pct=_band(course.stored_wh[index + 1] / per_pct, weight),

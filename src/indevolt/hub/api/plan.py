@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indevolt.control.plan.problem import Pin
-from indevolt.control.situation import Target
+from indevolt.control.situation import Action, Target
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.asked import End, HubOf, Start, span_of
 from indevolt.hub.api.auth import READERS, Controller
@@ -62,7 +62,7 @@ async def get_plan(
     return reply(request, await _what_if(hub, reserve))
 
 
-@router.post("/plan/pin", response_model=EnergyPlanBody, status_code=202, responses=problems(403, 422))
+@router.post("/plan/pin", response_model=EnergyPlanBody, status_code=202, responses=problems(403, 409, 422))
 async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     """Want something of a slot, whatever it costs, or nothing any more; the plan is made anew at once."""
     now, zone = hub.clock.now(), hub.config.site.zone
@@ -71,6 +71,8 @@ async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     if not timedelta() < end - start <= FARTHEST or end <= now or end > now + FARTHEST:
         facts = f"slot {asked.slot.isoformat()} to {end.isoformat()} is over, empty, or beyond {FARTHEST.days} days"
         raise InvalidInput(facts, remedy="Slots of the plan are quarters of an hour.")
+    if asked.mode is Action.DISCHARGE:
+        hub.backup.refuse_at(hub, start)
     pin = None if asked.mode is None else Pin(asked.mode, asked.power_w)
     hub.planner.pin(start, end, pin)
     wanted = "let go" if asked.mode is None else f"pinned to {asked.mode}{f' with {asked.power_w:g} W' if asked.power_w else ''}"

@@ -21,6 +21,7 @@ from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Action, 
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.planner.calibration import Calibration, calibrations
+from indevolt.hub.planner.held import with_backup
 from indevolt.hub.planner.monthly_peak import monthly_peak
 from indevolt.hub.planner.packs import Passage, passages
 from indevolt.hub.planner.quarters import on_grid, quarters
@@ -28,6 +29,7 @@ from indevolt.hub.planner.targets import targets_of
 from indevolt.hub.planner.units import units_of
 from indevolt.hub.prices.records import QUARTER, Priced, quarter_of
 from indevolt.hub.site.quantities import SITE
+from indevolt.hub.steer.backup import Backup
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -66,6 +68,7 @@ class Facts:
     calibrations: Sequence[Calibration] = ()
     peak: PeakTariff | None = None
     running: Action | None = None  # what the last plan has it do now
+    backup: Backup | None = None  # what is kept for an outage
     notes: tuple[str, ...] = ()
 
     @property
@@ -127,6 +130,7 @@ async def facts_of(hub: Hub, now: datetime, *, reserve_pct: float | None = None)
         calibrations=await calibrations(hub, now, notes),
         peak=await monthly_peak(hub, now, notes),
         running=None if ordered is None else ordered.action,
+        backup=hub.backup.current(hub),
         notes=tuple(notes),
     )
 
@@ -140,6 +144,7 @@ def control_with(hub: Hub, reserve_pct: float | None) -> ControlConfig:
 def problem_of(facts: Facts) -> Problem:
     """Return the problem."""
     control = facts.control
+    pins = with_backup(facts.pins, facts.backup, [each.start for each in facts.prices], facts.battery)
     slots = tuple(
         Slot(
             start=each.start,
@@ -149,7 +154,7 @@ def problem_of(facts: Facts) -> Problem:
             charge_limit_w=passage.charge_w,
             discharge_limit_w=passage.discharge_w,
             published=each.known,
-            pin=facts.pins.get(each.start),
+            pin=pins.get(each.start),
         )
         for each, passage in zip(facts.prices, facts.passages or repeat(UNBOUND), strict=False)
     )

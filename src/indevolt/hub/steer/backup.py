@@ -104,13 +104,22 @@ class BackupHold:
                 await hub.journal.note(Kind.DECISION, f"goes on after a restart: {backup.why()}", actor=backup.by)
 
     def check(self, hub: Hub, command: Command) -> None:
-        """Raise where somebody wants to give what is kept.
+        """Raise where a command would give what is kept.
+
+        Raises:
+            Refused: it is to be kept.
+        """
+        if isinstance(command, Discharge):
+            self.refuse_at(hub, hub.clock.now())
+
+    def refuse_at(self, hub: Hub, at: datetime) -> None:
+        """Raise where somebody wants to give at an instant what is kept until then.
 
         Raises:
             Refused: it is to be kept.
         """
         backup = self.current(hub)
-        if backup is not None and isinstance(command, Discharge):
+        if backup is not None and at < backup.until:
             remedy = "End the backup hold first, if the battery may be used; the page and DELETE /api/v1/steering/backup do that."
             raise Refused(f"{said(backup.until)}, as {backup.by} asked", remedy=remedy)
 
