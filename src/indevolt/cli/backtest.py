@@ -132,7 +132,7 @@ def _of_hub(hub: HubAt, days: int) -> _Site:
     """Return what a hub kept of its site: the last days in one piece, at the prices that it knew."""
     from indevolt.control.plan.past import past_of
     from indevolt.hub.planner.quarters import on_grid, quarters
-    from indevolt.hub.planner.site_past import bridged, unbroken_from
+    from indevolt.hub.planner.site_past import last_stretch
 
     told = hub.get("plan")
     zone = zone_named(told["time_zone"])
@@ -149,14 +149,14 @@ def _of_hub(hub: HubAt, days: int) -> _Site:
     grid = quarters(times[0], until)
     load, sun = (on_grid(times, history["columns"][name], grid) for name in ("house_power", "solar_power"))
     rates = _rates(hub, grid[0], until)
-    first = unbroken_from(load, [at in rates for at in grid])
+    first, load_w, pv_w = last_stretch(load, sun, [at in rates for at in grid])
     if len(grid) - first < _LEAST_DAYS * 96:
         facts = f"of the last {days} days, {(len(grid) - first) / 96:.1f} have history without a long gap, and prices"
         raise InvalidInput(facts, remedy="It needs two; or give a file.")
     span = grid[first:]
     columns = {
-        "load_w": bridged(load[first:]),
-        "pv_w": [value or 0.0 for value in sun[first:]],
+        "load_w": load_w,
+        "pv_w": pv_w,
         "import_per_kwh": [rates[at][0] for at in span],
         "export_per_kwh": [rates[at][1] for at in span],
     }

@@ -15,7 +15,7 @@ from indevolt.hub.config_tariff import FixedTariff, TimeOfUseTariff
 from indevolt.hub.planner import gate
 from indevolt.hub.planner.gate import Tuned, found
 from indevolt.hub.planner.problem import facts_of
-from indevolt.hub.planner.site_past import bridged, past_days, unbroken_from
+from indevolt.hub.planner.site_past import bridged, last_stretch, past_days, unbroken_from
 from indevolt.hub.planner.tuning import FIRST_S, GATE, NIGHT, first_wait_s, serve_tuning, tune
 from indevolt.hub.prices.records import QUARTER, quarter_of
 from indevolt.hub.site.quantities import SITE
@@ -191,6 +191,13 @@ def test_where_no_plan_was_worth_it_plain_self_use_holds() -> None:
 def test_what_somebody_else_kept_there_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Tuned.of_text(text)
+
+
+def test_sun_that_was_not_read_is_bridged_or_ends_the_past_and_is_never_none() -> None:
+    load, priced = [1.0] * 8, [True] * 8
+    assert last_stretch(load, [None] * 8, priced) == (0, load, [0.0] * 8), "a site without modules"
+    assert last_stretch(load, [0.0, 100.0, None, 300.0, *[0.0] * 4], priced) == (0, load, [0.0, 100.0, 200.0, 300.0, *[0.0] * 4])
+    assert last_stretch(load, [9.0, *[None] * 5, 7.0, 8.0], priced) == (6, [1.0, 1.0], [7.0, 8.0])
 
 
 async def test_gaps_are_those_of_what_the_store_has() -> None:

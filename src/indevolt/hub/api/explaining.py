@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from indevolt.control import explain
 from indevolt.control.decision import Decision
-from indevolt.hub.api.asked import KeeperOf
+from indevolt.hub.api.asked import HubOf, KeeperOf
 from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.posing import in_a_sentence
 from indevolt.hub.api.problems import problems
@@ -44,6 +45,7 @@ class ExplanationBody(BaseModel):
 @router.get("/devices/{device}/steering/explanation", response_model=ExplanationBody, responses={**NOT_MODIFIED, **problems(404)})
 async def explain_steering(
     request: Request,
+    hub: HubOf,
     keeper: KeeperOf,
     *,
     power_w: Annotated[float | None, Query(ge=-100_000, le=100_000, description="Another power; positive discharges.")] = None,
@@ -55,7 +57,7 @@ async def explain_steering(
     found = () if decision is None or power_w is None else explain.obstacles(decision, power_w)
     body = ExplanationBody(
         steering=steering,
-        why=[*_first(keeper, steering), *(explain.why(decision) if decision is not None and applied else ())],
+        why=[*_first(keeper, steering, hub.config.site.zone), *(explain.why(decision) if decision is not None and applied else ())],
         said=_said(decision),
         applied=applied,
         power_w=power_w,
@@ -74,20 +76,21 @@ def _is_left(keeper: Keeper) -> bool:
     return keeper.steering is not None and keeper.steering.left is not None
 
 
-def _first(keeper: Keeper, steering: SteeringBody) -> list[str]:
+def _first(keeper: Keeper, steering: SteeringBody, zone: tzinfo) -> list[str]:
     """Return what outranks every strategy: that nobody may write, somebody else does, or something is wrong."""
     found = [f"{steering.why}."]
     if steering.foreign is not None:
-        found.append(f"Somebody else wrote ({steering.foreign.what}); that is left alone until {steering.foreign.until:%H:%M} UTC.")
+        until = steering.foreign.until.astimezone(zone)
+        found.append(f"Somebody else wrote ({steering.foreign.what}); that is left alone until {until:%H:%M %Z}.")
     if steering.posed is not None:
         found.append(in_a_sentence(steering.posed))
     if steering.trouble is not None:
         found.append(f"{steering.trouble.detail}. {steering.trouble.remedy}")
     if steering.backup is not None:
-        by, until = steering.backup.by, steering.backup.until
-        found.append(f"{by} asked for a backup hold until {until:%Y-%m-%d %H:%M} UTC; nothing is given before its end.")
+        by, until = steering.backup.by, steering.backup.until.astimezone(zone)
+        found.append(f"{by} asked for a backup hold until {until:%Y-%m-%d %H:%M %Z}; nothing is given before its end.")
     if steering.paused_until is not None:
-        found.append(f"What decides by itself pauses until {steering.paused_until:%H:%M} UTC.")
+        found.append(f"What decides by itself pauses until {steering.paused_until.astimezone(zone):%H:%M %Z}.")
     if keeper.config.control and steering.command is None and steering.paused_until is None and not _is_left(keeper):
         found.append("Strategies may not decide here (automatic = false in [control]), or want what the device does by itself.")
     return found

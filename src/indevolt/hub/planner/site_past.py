@@ -15,7 +15,7 @@ from indevolt.hub.site.quantities import SITE
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
 
-BRIDGED: Final = 4  # quarters without load that are bridged; a longer gap ends the past
+BRIDGED: Final = 4  # quarters without load or sun that are bridged; a longer gap ends the past
 LEARNT_DAYS: Final = 14  # before the days that are lived again, and a third of what there is at most
 
 
@@ -45,14 +45,14 @@ async def past_days(hub: Hub, now: datetime, days: int) -> Span | None:
     times = quarters(since, until)
     load, sun = (on_grid(series.times, series.columns[name], times) for name in ("house_power", "solar_power"))
     rates = [hub.prices.rate_at(at) for at in times]
-    first = unbroken_from(load, [rate is not None for rate in rates])
+    first, load_w, pv_w = last_stretch(load, sun, [rate is not None for rate in rates])
     if len(times) - first < 2 * PER_DAY:
         return None
     span = slice(first, len(times))
     known = [rate for rate in rates[span] if rate is not None]  # all of them are
     columns = {
-        "load_w": bridged(load[span]),
-        "pv_w": [value or 0.0 for value in sun[span]],
+        "load_w": load_w,
+        "pv_w": pv_w,
         "import_per_kwh": [rate.import_price for rate in known],
         "export_per_kwh": [rate.export_price for rate in known],
     }
@@ -66,13 +66,27 @@ async def past_days(hub: Hub, now: datetime, days: int) -> Span | None:
     return Span(past, past.quarters - lived * PER_DAY, past.quarters)
 
 
-def unbroken_from(load: Sequence[float | None], priced: Sequence[bool]) -> int:
-    """Return where the last stretch begins that has all prices and no long gap of load; the length where it is empty."""
-    number = start = len(load)
+def last_stretch(
+    load: Sequence[float | None], sun: Sequence[float | None], priced: Sequence[bool]
+) -> tuple[int, list[float], list[float]]:
+    """Return where the last stretch without a long gap begins, and load and sun from there on, short gaps bridged.
+
+    A site that never knew of any sun has none.
+    """
+    if all(value is None for value in sun):
+        sun = [0.0] * len(load)
+    both = [None if of_sun is None else of_load for of_load, of_sun in zip(load, sun, strict=True)]
+    first = unbroken_from(both, priced)
+    return first, bridged(load[first:]), bridged(sun[first:])
+
+
+def unbroken_from(known: Sequence[float | None], priced: Sequence[bool]) -> int:
+    """Return where the last stretch begins that has all prices and no long gap of what is known; the length where it is empty."""
+    number = start = len(known)
     missing = 0
     while number > 0 and priced[number - 1]:
         number -= 1
-        missing = missing + 1 if load[number] is None else 0
+        missing = missing + 1 if known[number] is None else 0
         if missing > BRIDGED:
             break
         if not missing:
@@ -84,7 +98,7 @@ def bridged(values: Sequence[float | None]) -> list[float]:
     """Return values, the first of which is known, without their gaps: lines are drawn over them, the last known one goes on."""
     known = [number for number, value in enumerate(values) if value is not None]
     found = [value or 0.0 for value in values]
-    for before, after in zip(known, [*known[1:], len(values)], strict=True):
+    for before, after in zip(known, [*known, len(values)][1:], strict=True):
         low, high = found[before], found[after] if after < len(values) else found[before]
         for number in range(before + 1, after):
             found[number] = low + (high - low) * (number - before) / (after - before)
