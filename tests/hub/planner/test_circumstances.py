@@ -57,8 +57,12 @@ async def test_the_peak_of_a_month_is_that_of_the_history_and_not_below_the_floo
         assert (facts := await facts_of(it.hub, now)).peak is not None
         assert (facts.peak.per_kw, facts.peak.so_far_kw) == (4.2, 2.5)
         assert any("the peak of this month is known only from" in note for note in facts.notes)
-        await remember(it, {"grid_import_power": 7000.0}, datetime(2026, 5, 31, 21, 45, tzinfo=UTC))  # in May, by local clocks
-        await remember(it, {"grid_import_power": 3100.0}, datetime(2026, 5, 31, 22, 0, tzinfo=UTC))
+        june = datetime(2026, 5, 31, 22, 0, tzinfo=UTC)  # where it begins, by local clocks
+        for minutes in (-15, -10, -5):
+            await remember(it, {"grid_import_power": 7000.0}, june + timedelta(minutes=minutes))
+        for minutes in (0, 5, 10):
+            await remember(it, {"grid_import_power": 3000.0 + 20 * minutes}, june + timedelta(minutes=minutes))
+        await remember(it, {"grid_import_power": 9000.0}, june + timedelta(minutes=15))  # and no more of that quarter is known
         facts = await facts_of(it.hub, now)
         assert facts.peak is not None
         assert facts.peak.so_far_kw == pytest.approx(3.1)
