@@ -154,12 +154,17 @@ class Helm:
             self._dynamics.update(self._controllers.pop(names).dynamics)
         for names, group in wanted.items():
             if names not in self._controllers:
-                ranks = (Rank.SAFETY, Rank.OWNER) if group[0].override is not None else tuple(Rank)
+                ranks = self._ranks(override=group[0].override is not None)
                 controller = Controller({name: self._dynamics.get(name, ASSUMED) for name in names}, ranks=ranks)
                 self._controllers[names] = controller
                 for unit in group:
                     if unit.lease is not None and unit.lease.sent is not None:
                         controller.sent(unit.keeper.id, unit.lease.wrote_s, signed(unit.lease.sent))
+
+    def _ranks(self, *, override: bool) -> tuple[Rank, ...]:
+        """Return who is heard between safety and self-use, as the owner orders them; for an override nobody below him."""
+        ranks = tuple(Rank(each) for each in self._hub.config.control.ranks)
+        return ranks[: ranks.index(Rank.OWNER) + 1] if override else ranks
 
     async def _watch_the_clock(self) -> None:
         """Let plans wait for a while when the wall clock jumped; ends of overrides go by another clock as well."""
