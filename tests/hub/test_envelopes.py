@@ -59,6 +59,20 @@ async def test_an_order_of_a_person_comes_first(house: House) -> None:
         assert house.power_w < -400
 
 
+async def test_it_binds_orders_of_people_and_a_backup_hold_where_the_owner_ranks_it_above_himself(house: House) -> None:
+    async with house.hub(issuers=ISSUERS, ranks=("fleet", "owner", "plan")) as it:
+        await it.hub.envelopes.take(it.hub, signed(-300, 300))
+        outcome = await it.ask(Charge(500, 90))
+        assert house.power_w == -300
+        assert any("grid asks for -300 to 300 W until 12:30 CEST" in note for note in outcome.notes)
+        await it.hub.backup.ask(it.hub, START + timedelta(hours=2), actor="api anna", charge_pct=90)
+        await it.passing(it.unit.release(actor="api anna"))
+        await it.clock.advance(60)
+        assert house.power_w == -300
+        await it.clock.advance(30 * 60)
+        assert house.power_w <= -1500  # it has ended
+
+
 async def test_it_never_takes_the_battery_below_the_floor(tmp_path: Path) -> None:
     house = House(tmp_path, soc_pct=20)
     async with house.hub(automatic=True, issuers=ISSUERS, reserve_pct=25, battery_to_grid=True) as it:

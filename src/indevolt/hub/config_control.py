@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -18,6 +18,8 @@ from indevolt.hub.config_values import AnyPath, Name, spelled
 Watts = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
+ChosenRank = Literal["owner", "fleet", "plan"]
+RANKS: Final[tuple[ChosenRank, ...]] = ("owner", "fleet", "plan")
 PUBLIC_KEY_BYTES: Final = 32  # of Ed25519 (RFC 8032)
 
 
@@ -50,6 +52,12 @@ class ControlConfig(Section):
     automatic: bool = Field(
         default=False,
         description="Let strategies decide as well: zero export, the plan, peak shaving. Else only people do, by overrides.",
+    )
+    ranks: Annotated[tuple[ChosenRank, ...], Field(strict=False, max_length=len(RANKS))] = Field(
+        default=RANKS,
+        description="Who outranks whom, below safety: people (owner), envelopes from outside (fleet), the plan with peak shaving "
+        "and cheap energy (plan). Each once; with fleet first an envelope binds orders of people and a backup hold as well.",
+        examples=[["fleet", "owner", "plan"]],
     )
     grid_target_w: Annotated[float, Field(ge=0, le=100)] = Field(
         default=5.0, description="What zero export aims at, at the meter; positive is taken from the grid."
@@ -87,6 +95,11 @@ class ControlConfig(Section):
     )
 
     def rules(self) -> Broken:
-        """There is room between the two."""
+        """There is room between the two, and people are heard."""
         if self.ceiling_pct <= self.reserve_pct:
             yield ("ceiling_pct",), f"{self.ceiling_pct:g} is not above reserve_pct, which is {self.reserve_pct:g}"
+        if sorted(self.ranks) != sorted(RANKS):
+            told = ", ".join(self.ranks) or "nothing"
+            yield ("ranks",), f"{told}: give {', '.join(RANKS)}, each once; safety is first and self-use last in any case"
+        elif self.ranks.index("plan") < self.ranks.index("owner"):
+            yield ("ranks",), "plan stands before owner, so no order of a person would count where there is a plan; put it behind"

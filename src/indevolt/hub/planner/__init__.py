@@ -6,7 +6,7 @@
       ├── problem   what the hub knows, as a problem that ``control.plan`` solves
       ├── days      plans of past days, and what became of them
       ├── circumstances  why limits are what they are: sentences beside the solver's
-      ├── monthly_peak, targets, calibration, packs  what else a problem is made of
+      ├── monthly_peak, targets, calibration, packs, held  what else a problem is made of
       └── planner   the plan that holds, pins, and why there is none (no numpy)
     tuning ── finds each night the gate that suits the site
       ├── gate        which one holds, and why (no numpy)
