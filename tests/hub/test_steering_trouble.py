@@ -11,7 +11,7 @@ import pytest
 from steered_house import MODE, REALTIME, House
 
 from indevolt.battery import Charge, Discharge, Hold
-from indevolt.errors import Conflict, ForeignWriter, LeaseHeld, Refused
+from indevolt.errors import Conflict, ForeignWriter, LeaseHeld, Refused, Unreachable
 from indevolt.hub.steer.records import Owner
 from indevolt.protocol.messages import SetData
 
@@ -217,6 +217,21 @@ async def test_an_order_that_is_taken_back_before_it_is_carried_out_says_so(hous
             await order
         assert caught.value.remedy == "The journal says by whom; ask again."
         assert not it.overridden()
+
+
+async def test_a_setting_asked_for_as_the_device_falls_silent_is_not_written_once_it_is_back(house: House) -> None:
+    async with house.hub() as it:
+        house.simulator.faults.add("silent")
+        await house.clock.advance(120)
+        assert it.keeper.link.value == "silent"
+        waiting = it.unit._chores.add("led", (True,), actor="api anna", reason="")  # which ``write`` refuses from now on
+        await house.clock.advance(10)
+        with pytest.raises(Unreachable, match="does not answer"):
+            await waiting
+        house.simulator.faults.clear()
+        await house.clock.advance(120)
+        assert it.keeper.link.value == "online"
+        assert house.wire.writes == []
 
 
 async def test_a_program_behind_the_gateway_is_given_way_to_at_once(house: House) -> None:

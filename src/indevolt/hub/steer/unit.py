@@ -219,8 +219,11 @@ class UnitSteering:
         if self.ended:
             raise Unreachable(f"{self.keeper.id} is not steered now", remedy=_ANEW)
         if self.keeper.device is None or self.keeper.link is not Link.ONLINE:
-            raise Unreachable(f"{self.keeper.id} does not answer", remedy="Wait until it answers; the journal says what is wrong.")
+            raise self._silent()
         return self.keeper.device
+
+    def _silent(self) -> Unreachable:
+        return Unreachable(f"{self.keeper.id} does not answer", remedy="Wait until it answers; the journal says what is wrong.")
 
     # ---- the service ---------------------------------------------------------------------------------------------------------
 
@@ -243,7 +246,10 @@ class UnitSteering:
             await self._expire()
             await self.curve.look()
             needed = self.wish is not None or self._chores or self._owes or self.curve.wanted is not None
-            if not needed or self.keeper.device is None or self.keeper.link is not Link.ONLINE:
+            if self.keeper.device is None or self.keeper.link is not Link.ONLINE:
+                self._chores.fail(self._silent())  # a setting is not written hours after it was asked for
+                needed = False
+            if not needed or self.keeper.device is None:
                 await self._pause(TEND_S)
                 continue
             try:
