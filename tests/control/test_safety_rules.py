@@ -1,7 +1,7 @@
 """The safety rules of control.md, section 5, by number: one test each, which fails when the rule is taken out.
 
 Here are those that a decision keeps. What a lease keeps is in ``tests/device/test_lease*.py`` and ``tests/control/test_ledger.py``
-(1 one writer, 2 opt-in, 5 rate, 6 verify, 7 fence and duration, 9 restore, 10 budgets, 11 journal), what a meter keeps in
+(1 one writer, 2 opt-in, 5 rate, 6 what was written, 7 fence and duration, 9 restore, 10 budgets, 11 journal), what a meter keeps in
 ``tests/hub/meters`` (4 plausibility), the door in ``tests/hub/api`` (12), and killing in ``tests/hub`` (16).
 """
 
@@ -138,6 +138,18 @@ def unproven(known: Situation) -> Any:
 def test_rule_4_a_wish_to_discharge_needs_it_too_where_the_grid_may_get_nothing() -> None:
     assert power_w(discharge(caps=Caps(), meter=sample(400, proven=False))) == 0
     assert power_w(discharge(caps=FREE, meter=sample(400, proven=False))) == 2000
+
+
+# ---- 6: accepted is not done -------------------------------------------------------------------------------------------------
+
+
+def test_rule_6_a_unit_that_is_given_up_is_not_commanded_and_others_do_its_part() -> None:
+    gone = unit("a", given_up="a is left to itself until 12:30, as it does not do what it is told")
+    known = discharge(units=(gone, unit("b")))
+    assert [(order.unit, order.power_w) for order in decide(known).orders] == [("b", 2000)]
+    alone = decide(discharge(units=(gone,)))
+    assert alone.orders == ()
+    assert gone.given_up in [reason.text for reason in alone.binding]
 
 
 # ---- 7: nothing is open-ended ------------------------------------------------------------------------------------------------

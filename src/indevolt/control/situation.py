@@ -129,6 +129,7 @@ class UnitState:
     commanded_w: float | None = None  # what we last sent and was accepted; None: nothing that still holds
     calibrating: bool = False  # the device fills itself up, or recharges its reserve, on its own account
     dynamics: Dynamics = Dynamics()
+    given_up: str = ""  # why it is left to itself for a while: it did not do what it was told; empty: it is not
 
     @property
     def stored_wh(self) -> float | None:
@@ -140,7 +141,7 @@ class UnitState:
     @property
     def usable(self) -> bool:
         """Whether it may be commanded at all."""
-        return self.online and self.controlled and self.role is not Role.SLAVE
+        return self.online and self.controlled and self.role is not Role.SLAVE and not self.given_up
 
 
 @dataclass(frozen=True, slots=True)

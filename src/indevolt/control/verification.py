@@ -31,6 +31,7 @@ WAITS_S: Final = 60.0  # for witnesses after that; then nothing is said
 REMEMBERED_S: Final = 180.0  # above what a command may take until it is known, and the wait for witnesses
 NEAR_PCT: Final = 1.0  # a charge is shown in whole percent
 TAPERS_PCT: Final = 95.0  # from here on a battery may take less than it is told
+SUN_W: Final = 50.0  # through the unit, above the noise of a panel at night
 
 RETRIES: Final = 1
 GIVEN_UP_S: Final = 900.0  # as long as others are left alone ...
@@ -177,18 +178,25 @@ class Verification:
 class Trust:
     """What follows from it: one more try, then none for a while, longer each time; one step that is seen, and all is well."""
 
-    __slots__ = ("_failures", "_times", "until_s", "what")
+    __slots__ = ("_failures", "_physical", "_times", "until_s", "what")
 
     def __init__(self) -> None:
         self.what = ""
         """What was wrong last; empty while nothing is."""
         self.until_s = -math.inf
         self._failures = 0
+        self._physical = False
         self._times = 0
 
-    def failed(self, now_s: float, what: str) -> bool:
-        """Take note that it did not do what it was told; return whether to try once more, else it is given up from now on."""
-        self.what = what
+    def failed(self, now_s: float, what: str, *, physical: bool = True) -> bool:
+        """Take note that it did not do what it was told; return whether to try once more, else it is given up from now on.
+
+        Args:
+            now_s: the monotonic clock.
+            what: was wrong.
+            physical: nothing moved; else it does not even show the order.
+        """
+        self.what, self._physical = what, physical
         self._failures += 1
         if self._failures <= RETRIES:
             return True
@@ -196,6 +204,11 @@ class Trust:
         self._times += 1
         self.until_s = now_s + min(LONGEST_S, GIVEN_UP_S * 2.0 ** min(self._times - 1, 10))
         return False
+
+    def took(self) -> None:
+        """Take note that it shows an order; that something moves has to be seen by more than the unit itself."""
+        if not self._physical:
+            self._failures = 0
 
     def proved(self) -> None:
         """Take note that it did."""
@@ -214,17 +227,25 @@ class Trust:
         return self._times > 0 and now_s < self.until_s + LINGERS_S
 
 
-def is_excused(unit: UnitState, sent: Command) -> bool:
-    """Return whether a unit may rightly not move: it is where the order ends, near full, or busy on its own account."""
+def is_excused(unit: UnitState, sent: Command, *, sun_w: float = 0.0) -> bool:
+    """Return whether a unit may rightly not move: it is where the order ends, near full, or busy on its own account.
+
+    While the sun gives through it, it may also be its socket that does as ordered: which of both an order means is not documented
+    (control.md, section 0).
+    """
     if unit.calibrating or unit.soc_pct is None:
         return True
-    soc_pct = unit.soc_pct.value
+    soc_pct, ordered_w = unit.soc_pct.value, 0.0
     match sent:
-        case Charge(soc_pct=target_pct):
-            return soc_pct >= min(TAPERS_PCT, target_pct - NEAR_PCT, unit.limits.soc_max.value - NEAR_PCT)
-        case Discharge(soc_pct=target_pct):
-            return soc_pct <= NEAR_PCT + max(target_pct, unit.limits.soc_min.value, unit.backup_pct or 0.0)
-    return False
+        case Charge(power_w=power_w, soc_pct=target_pct):
+            ordered_w = -power_w
+            done = soc_pct >= min(TAPERS_PCT, target_pct - NEAR_PCT, unit.limits.soc_max.value - NEAR_PCT)
+        case Discharge(power_w=power_w, soc_pct=target_pct):
+            ordered_w = power_w
+            done = soc_pct <= NEAR_PCT + max(target_pct, unit.limits.soc_min.value, unit.backup_pct or 0.0)
+        case _:
+            done = False
+    return done or (sun_w >= SUN_W and unit.ac_w is not None and abs(unit.ac_w.value - ordered_w) < LEAST_W)
 
 
 def _is_limited(shown_w: float, target_w: float) -> bool:

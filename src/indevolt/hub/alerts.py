@@ -58,6 +58,7 @@ class What(StrEnum):
     SERVICE = "service"
     METER = "meter"
     WEAR = "wear"
+    DISOBEYS = "disobeys"
 
 
 MEANING: Final[Mapping[What, str]] = {
@@ -75,6 +76,7 @@ MEANING: Final[Mapping[What, str]] = {
     What.SERVICE: "A part of the hub failed and is started anew",
     What.METER: "A meter of the house is not heard of, stands still, or tells what cannot be",
     What.WEAR: "A battery was turned between charge and discharge more often than is good for it",
+    What.DISOBEYS: "A battery does not do what it is told, and is left to its own loop for a while",
 }
 _PASSING: Final = (What.LIMIT, What.FIRMWARE, What.REPLACED, What.CLOCK)  # news rather than states: they end by themselves
 PASSING_S: Final = 3600.0
@@ -225,6 +227,7 @@ class _Watch:
             (What.QUARANTINE, f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None),
             (What.SIGNS, _UNBALANCED if keeper.derivation.unbalanced >= BALANCE_AFTER else None),
             (What.WEAR, self._wear(keeper)),
+            (What.DISOBEYS, keeper.steering.proofs.alarm if keeper.steering is not None else None),
             device=keeper.id,
         )
 

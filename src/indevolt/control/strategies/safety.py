@@ -33,7 +33,11 @@ def propose(situation: Situation) -> Proposal:
 def _bounds(situation: Situation) -> Iterator[Bound]:
     usable = situation.usable
     if not usable:
-        yield Bound(0.0, 0.0, "no unit may be commanded", "one has to be online, and its owner has to allow control")
+        given_up = next((unit.given_up for unit in situation.units if unit.given_up), "")
+        otherwise = "one has to be online, and its owner has to allow control"
+        if given_up:
+            otherwise = "it is tried again by itself then, and at once when a person asks it for something"
+        yield Bound(0.0, 0.0, given_up or "no unit may be commanded", otherwise)
         return
     own = not any(kept_here(situation, unit) for unit in usable)
     yield replace(together(tuple(reach(situation, unit) for unit in usable)), own=own)

@@ -22,6 +22,7 @@
                               // also "direction_changes": between orders to charge and to discharge; more than "most" is told
      "paused_until": null, "backup": {"until": "...", "charge_pct": 90, "at": "...", "by": "api anna", "reason": "a storm"} or null,
      "foreign": {"what": "mode is schedule", "since": "...", "until": "..."} or null,
+     "given_up": {"what": "ordered +700 W, ...", "since": "...", "until": "..."} or null,   // it does not do what it is told
      "trouble": {"detail": "...", "remedy": "..."} or null,
      "outcome": {...} or null}     // of what was sent last
 
@@ -135,6 +136,14 @@ class ForeignBody(BaseModel):
     until: datetime
 
 
+class GivenUpBody(BaseModel):
+    """The unit does not do what it is told, so it is left to its own loop until then."""
+
+    what: str
+    since: datetime
+    until: datetime
+
+
 class SteeringBody(BaseModel):
     """Who decides what a battery does now, and why."""
 
@@ -160,6 +169,7 @@ class SteeringBody(BaseModel):
     paused_until: datetime | None
     backup: BackupBody | None = Field(description="What is kept for an outage, in all units; see `/api/v1/steering/backup`.")
     foreign: ForeignBody | None
+    given_up: GivenUpBody | None = Field(default=None, description="It does not do what it is told; null: it does.")
     trouble: TroubleBody | None
     outcome: OutcomeBody | None = Field(description="Of what was sent last.")
 
@@ -341,6 +351,7 @@ def steering_body(keeper: Keeper) -> SteeringBody:
         paused_until=unit.paused_until if unit else None,
         backup=backup_body(unit.backup) if unit and unit.backup else None,
         foreign=_foreign(unit) if unit else None,
+        given_up=_given_up(unit) if unit else None,
         trouble=TroubleBody(detail=str(trouble), remedy=trouble.remedy) if trouble else None,
         outcome=outcome_body(unit.outcome) if unit and unit.outcome else None,
     )
@@ -404,3 +415,8 @@ def _lease(unit: UnitSteering) -> LeaseBody | None:
 def _foreign(unit: UnitSteering) -> ForeignBody | None:
     yielded = unit.lease.yielded if unit.lease else None
     return None if yielded is None else ForeignBody(what=str(yielded), since=yielded.at, until=yielded.until)
+
+
+def _given_up(unit: UnitSteering) -> GivenUpBody | None:
+    found = unit.proofs.given_up
+    return None if found is None else GivenUpBody(what=found.what, since=found.since, until=found.until.astimezone(UTC))

@@ -16,7 +16,7 @@ from indevolt.control.controller import Controller
 from indevolt.control.decision import Decision, Weight
 from indevolt.control.situation import Dynamics, Rank, Tier
 from indevolt.hub.journal import Kind
-from indevolt.hub.steer.records import Left, Owner, Told, Wish
+from indevolt.hub.steer.records import Left, Owner, Told, Wish, signed
 from indevolt.hub.steer.situation import given_w, situation, sun_w
 from indevolt.hub.steer.trials import kept_dynamics
 from indevolt.hub.steer.waiting import soon
@@ -100,6 +100,11 @@ class Helm:
             if unit in names:
                 controller.learn(unit, known)
 
+    def dynamics(self, unit: str) -> Dynamics:
+        """Return what is known by now of how a unit answers."""
+        deciding = next((controller for names, controller in self._controllers.items() if unit in names), None)
+        return self._dynamics.get(unit, ASSUMED) if deciding is None else deciding.dynamics[unit]
+
     async def _recall(self, keeper: Keeper) -> None:
         """Go by what a trial found of a unit, as long as it has the firmware of then."""
         name, firmware = keeper.id, keeper.firmware
@@ -145,6 +150,8 @@ class Helm:
         for unit in group:
             wish = wish_for_all(unit, decision) if decides else wish_for_override(unit, decision)
             left = left_to_itself(unit, decision) if decides and wish is None else None
+            if (given_up := unit.proofs.given_up) is not None:
+                wish, left = None, Left(Owner.SAFETY, given_up.why(unit.keeper.id), _told(decision))
             await unit.decide(wish, decision, left)
 
     def _keep_controllers(self, groups: Sequence[tuple[UnitSteering, ...]]) -> None:
@@ -235,18 +242,6 @@ def left_to_itself(unit: UnitSteering, decision: Decision) -> Left | None:
         return Left(Owner.DEVICE, f"{chosen.text}; so the device is left as it is", _told(decision))
     does = "" if chosen.rank is Rank.SELF_USE else "; the device's own loop does that"
     return Left(OWNERS[chosen.rank], f"{chosen.text}{does}", _told(decision))
-
-
-def signed(command: Command | None) -> float | None:
-    """Return the battery power that a command means, positive when discharging; None where the device itself decides."""
-    match command:
-        case Discharge(power_w=power_w):
-            return float(power_w)
-        case Charge(power_w=power_w):
-            return -float(power_w)
-        case Hold():
-            return 0.0
-    return None
 
 
 def _given_w(unit: UnitSteering, now_s: float) -> tuple[str, float]:

@@ -63,6 +63,18 @@ def arguments_of(command: Command) -> dict[str, int]:
     return asdict(command)
 
 
+def signed(command: Command | None) -> float | None:
+    """Return the battery power that a command means, positive when discharging; None where the device itself decides."""
+    match command:
+        case Discharge(power_w=power_w):
+            return float(power_w)
+        case Charge(power_w=power_w):
+            return -float(power_w)
+        case Hold():
+            return 0.0
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """What a person asked for; it always ends."""

@@ -27,7 +27,7 @@ def steer(hub: Hub, helm: Helm) -> tuple[UnitSteering, ...]:
         if keeper.config.control and (keeper.steering is None or keeper.steering.ended)
     )
     for unit in units:
-        unit.changed, unit.sent = helm.wake, helm.sent
+        unit.changed, unit.sent, unit.proofs.answers = helm.wake, helm.sent, helm.dynamics
         unit.keeper.steering = unit
     return units
 

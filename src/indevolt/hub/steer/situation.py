@@ -83,7 +83,7 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, people: bool, clock_
     """
     now, now_s = hub.clock.now(), hub.clock.monotonic()
     config, price = hub.config.control, hub.price_at(now)
-    states = tuple(unit_state(unit.keeper, now_s) for unit in units)
+    states = tuple(replace(unit_state(unit.keeper, now_s), given_up=_given_up(unit)) for unit in units)
     unit_pv_w = sum(sun_w(unit.keeper) for unit in units)
     plants_w, charger_w = branches_w(hub)
     return Situation(
@@ -103,6 +103,12 @@ def situation(hub: Hub, units: tuple[UnitSteering, ...], *, people: bool, clock_
         envelope=hub.envelopes.current(hub),
         clock_trusted=clock_trusted or people,  # the end of what people ask for is known by another clock as well
     )
+
+
+def _given_up(unit: UnitSteering) -> str:
+    """Return why a unit is left to itself for a while; empty where it is not."""
+    given_up = unit.proofs.given_up
+    return "" if given_up is None else given_up.why(unit.keeper.id)
 
 
 def tier_of(units: tuple[UnitSteering, ...]) -> Tier:

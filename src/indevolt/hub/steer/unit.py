@@ -31,6 +31,7 @@ from indevolt.hub.steer.chores import Chore, Chores
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.curve import LoadCurve
 from indevolt.hub.steer.overrides import LONGEST, Overrides
+from indevolt.hub.steer.proofs import Proofs
 from indevolt.hub.steer.records import Left, Override, Owner, Step, Wish, outline_of
 from indevolt.hub.steer.waiting import soon
 
@@ -79,6 +80,7 @@ class UnitSteering:
         self._told: tuple[Owner, str, str] | None = None
         self._chronicle = Chronicle(hub, keeper.id)
         self._chores = Chores(keeper, self._chronicle)
+        self.proofs = Proofs(hub, keeper, self._chronicle)
         self._asked = Overrides(hub, keeper.id, self._chronicle, owner=lambda: self.owner, changed=self._overridden)
         self._again_s = 0.0
         self._owes = True  # perhaps an earlier run left something to be put back
@@ -165,6 +167,7 @@ class UnitSteering:
         """
         self._writable().model.spell(command, cluster=True)
         self._hub.backup.check(self._hub, command)
+        self.proofs.forgive()
         soc_pct, room = self._charge()
         return await self._asked.ask(command, until, actor=actor, reason=reason, soc_pct=soc_pct, room=room)
 
@@ -245,7 +248,7 @@ class UnitSteering:
         while True:
             await self._expire()
             await self.curve.look()
-            needed = self.wish is not None or self._chores or self._owes or self.curve.wanted is not None
+            needed = self._due is not None or self._chores or self._owes or self.curve.wanted is not None
             if self.keeper.device is None or self.keeper.link is not Link.ONLINE:
                 self._chores.fail(self._silent())  # a setting is not written hours after it was asked for
                 needed = False
@@ -277,7 +280,7 @@ class UnitSteering:
         finally:
             self.lease = None
             self.curve.forget()
-            self.sent(self.keeper.id, None)
+            self._given_back()
             await self._chronicle.flush()
             await self._chronicle.sum_up()
 
@@ -291,7 +294,7 @@ class UnitSteering:
             while self._chores:
                 await self._do(lease, self._chores.next())
             await self.curve.look()
-            wish = self.wish
+            wish = self._due
             if wish is None and self.curve.wanted is None:
                 return
             if self.keeper.link is not Link.ONLINE:  # what stands is fenced, and the keeper looks for it
@@ -303,13 +306,16 @@ class UnitSteering:
         """Command nothing any more, and hold the lease only for the load curve."""
         if lease.wanted is not None:
             await lease.rest(load_curve.NAMES, why="nothing is commanded any more")
-            self.sent(self.keeper.id, None)
+            self._given_back()
         await self.curve.lay(lease)
         return TEND_S
 
     async def _follow(self, lease: Lease, wish: Wish) -> float:
         """Have the device do what is wanted; return how long to wait before looking again."""
         override = self.override if self.override is not None and wish.until == self.override.until else None  # else it is to come
+        if self.proofs.wrong:
+            self._order_again(lease, await self.proofs.failed(self.proofs.wrong))
+            return 0.0
         try:
             awaited = override is not None and self._asked.is_awaited(override)
             final = self.decision is None or not self.decision.waits  # then it is proven also where it is so already
@@ -345,14 +351,33 @@ class UnitSteering:
         self.outcome = outcome = replace(outcome, notes=tuple(dict.fromkeys((*wish.notes, *outcome.notes))))
         if outcome.stage is not Stage.REFUSED:
             self.sent(self.keeper.id, lease.sent or wish.command)
+            self.proofs.sent(lease.sent or wish.command, lease.wrote_s)
         self._asked.begin(override, outcome)
         if outcome.shown:  # else it was an adjustment, and the readings that follow show it
             await self.keeper.learn(outcome.shown)
+        again = await self.proofs.came(outcome)
         if outcome.proven or (outcome.stage is Stage.ACCEPTED and not outcome.shown):
             self.trouble, self._again_s = None, 0.0
             return TEND_S
-        lease.sent = None  # so that it is sent again
+        self._order_again(lease, again)
         return self._again()
+
+    def _order_again(self, lease: Lease, again: bool) -> None:
+        """Have what did not come true ordered once more, or the unit given back to its own loop for a while."""
+        lease.sent = None  # so that it is sent again
+        if not again:
+            self._asked.begin(self.override, None)
+            self.changed()
+
+    def _given_back(self) -> None:
+        """Take note that the device itself decides."""
+        self.sent(self.keeper.id, None)
+        self.proofs.sent(None, self._clock.monotonic())
+
+    @property
+    def _due(self) -> Wish | None:
+        """What is to be done now: nothing while the unit is left to itself, as it does not do what it is told."""
+        return None if self.proofs.given_up is not None else self.wish
 
     async def _do(self, lease: Lease, chore: Chore) -> None:
         """Write a setting for good."""
@@ -380,6 +405,9 @@ class UnitSteering:
 
     async def decide(self, wish: Wish | None, decision: Decision | None, left: Left | None = None) -> None:
         """Take what is decided; who decides is written down when that changes, and what, in outline."""
+        self.proofs.watch(self)
+        if self.proofs.wrong:
+            self._wake.set()
         if wish is not None and wish.until is not None and self.override is None:
             return  # it is that of an override, which ended in between
         self.decision, self.left = decision, left

@@ -230,7 +230,9 @@ export interface Steering {
   override: Override | null;
   budgets: { name: string; used: number; most: number; left: number; window_s: number; free_in_s: number }[];
   paused_until: string | null;
+  backup: { until: string; charge_pct: number | null; at: string; by: string; reason: string } | null;
   foreign: { what: string; since: string; until: string } | null;
+  given_up: { what: string; since: string; until: string } | null;
   trouble: Trouble | null;
   outcome: Outcome | null;
 }
