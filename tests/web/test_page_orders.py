@@ -87,6 +87,33 @@ async def test_a_charge_that_is_wanted_by_a_time_is_planned_for_and_dropped_agai
         assert scene.hub.planner.target is None
 
 
+async def test_everything_is_kept_for_an_outage_until_its_end_or_until_somebody_ends_it(visit: Visit, pictures: Path) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        steer = page.locator(".steer")
+        await page.get_by_role("button", name="Keep for an outage").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("2 days").check()
+        await dialog.get_by_label("Charge first, also from the grid").check()
+        await dialog.get_by_role("slider").fill("90")
+        assert await violations(page) == []
+        await page.screenshot(path=pictures / "backup-dialog.png")
+        await dialog.get_by_role("button", name=re.compile("^Keep until")).click()
+        told = re.compile(r"Kept for an outage until \w+.* asked for by you\. Charged to 90 % first\.")
+        await expect(steer).to_contain_text(told)
+        await expect(steer.locator(".steer-owner")).to_contain_text("as the owner wants it")
+        kept = scene.hub.backup.current(scene.hub)
+        assert kept is not None
+        assert (kept.by, kept.charge_pct) == ("api owner", 90)
+        assert timedelta(hours=47) < kept.until - scene.hub.clock.now() <= timedelta(hours=48)
+        await expect(page.locator(".pill", has_text="Charging")).to_be_visible()
+        assert await violations(page) == []
+        await page.screenshot(path=pictures / "backup-kept.png")
+        await steer.get_by_role("button", name="End").click()
+        await expect(page.get_by_role("button", name="Keep for an outage")).to_be_visible()
+        await expect(steer.locator(".steer-owner")).to_contain_text("by the device itself")
+        assert scene.hub.backup.current(scene.hub) is None
+
+
 async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
     async with house_of(1) as scene, visit(scene.url) as page:
         await expect(page.get_by_role("button", name="Hold")).to_be_visible()

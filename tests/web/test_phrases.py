@@ -23,6 +23,7 @@ LANGUAGES: Final = ("de", "nl", "fr")
 SPOKEN: Final = (  # modules whose every sentence is on the page
     "catalogue/limits.py",
     "control/plan/reasons.py",
+    "control/strategies/backup_hold.py",
     "hub/planner/circumstances.py",
 )
 GAP: Final = re.compile(r"\{\d?\}")

@@ -106,6 +106,7 @@ const FILES = [
   "assets/pages/settings/configuration.js",
   "assets/pages/settings/state.js",
   "assets/pages/settings/tokens.js",
+  "assets/parts/backup.js",
   "assets/parts/connect.js",
   "assets/parts/dialog.js",
   "assets/parts/flow.js",

@@ -17,6 +17,8 @@ const SPACING_MS = 10_000; // between two questions about what is decided withou
 export const steerings = signal(/** @type {ReadonlyMap<string, Steering>} */ (new Map()));
 /** Until when everything that decides by itself is paused; null: it is not. */
 export const pausedUntil = computed(() => [...steerings.value.values()].map((each) => each.paused_until).find(Boolean) ?? null);
+/** What is kept for an outage; null: nothing. */
+export const backup = computed(() => [...steerings.value.values()].map((each) => each.backup).find(Boolean) ?? null);
 /** Units that the owner lets the hub write to. */
 export const controllable = computed(() => [...devices.value.values()].filter((each) => each.control));
 
@@ -90,6 +92,12 @@ export async function release(device, undo = false) {
 /** @param {number | null} minutes null: go on */
 export async function pause(minutes) {
   await (minutes === null ? send("POST", "steering/resume") : send("POST", "steering/pause", { minutes }));
+  ask();
+}
+
+/** Keep everything for an outage. @param {{ minutes: number, charge_pct?: number } | null} wish null: no more */
+export async function keep(wish) {
+  await (wish === null ? send("DELETE", "steering/backup") : send("POST", "steering/backup", wish));
   ask();
 }
 

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useSignal } from "../../lib/html.js";
 import { Problem, get } from "../../lib/api.js";
 import { now, pace } from "../../lib/hubtime.js";
 import { fromNow, t, when } from "../../lib/i18n.js";
-import { pausedUntil, steerings } from "../../lib/steering.js";
+import { backup, pausedUntil, steerings } from "../../lib/steering.js";
 import { journal, meta, takeEntries } from "../../lib/store.js";
 import { quantity } from "../../lib/units.js";
 import { Icon } from "../../parts/icon.js";
@@ -86,6 +86,7 @@ function next(planned) {
     if (steering.foreign) found.push({ at: steering.foreign.until, icon: "release", text: t("now.next.foreign", { name }) });
   }
   if (pausedUntil.value) found.push({ at: pausedUntil.value, icon: "automation", text: t("now.next.pause") });
+  if (backup.value) found.push({ at: backup.value.until, icon: "battery", text: t("now.next.backup") });
   return found.sort((one, other) => Date.parse(one.at) - Date.parse(other.at)).slice(0, 3);
 }
 

@@ -5,7 +5,7 @@ import { Problem } from "../../lib/api.js";
 import { outlook } from "../../lib/house.js";
 import { count, span, t, when, word } from "../../lib/i18n.js";
 import { link } from "../../lib/live.js";
-import { controllable, pause, pausedUntil, release, steerings, whoAsked } from "../../lib/steering.js";
+import { backup, controllable, keep, pause, pausedUntil, release, steerings, whoAsked } from "../../lib/steering.js";
 import { SITE, deviceNames, devices, mayControl, meta, number, sample } from "../../lib/store.js";
 import { quantity } from "../../lib/units.js";
 import { open } from "../../parts/dialog.js";
@@ -29,6 +29,7 @@ export function Steer() {
       <${Outlook} />
     </div>
     <${Actions} />
+    <${Kept} />
     <ul class="steer-units" aria-live="polite">
       ${
         alike(names)
@@ -129,8 +130,9 @@ function modeOf(steering, mode) {
   return { icon, label: word("mode", mode) };
 }
 
-/** Whether strategies decided it: to command something, or to leave the device to its own loop. @param {Steering} steering */
-const decided = ({ owner, why, reasons }) => why !== "" && owner !== "user" && (owner !== "device" || reasons.length > 0);
+/** Whether strategies decided it: to command something, or to leave the device to its own loop; else it is said in another line. @param {Steering} steering */
+const decided = ({ owner, why, reasons, override, backup: kept }) =>
+  why !== "" && !(owner === "user" && (override || kept)) && (owner !== "device" || reasons.length > 0);
 
 /** Who decides, until when. @param {Steering | undefined} steering */
 function ownerOf(steering) {
@@ -141,12 +143,35 @@ function ownerOf(steering) {
     const time = clock(until);
     return who === null ? t("now.owner.you", { until: time }) : t("now.owner.user", { who, until: time });
   }
+  if (steering.owner === "user") return t("now.owner.wish");
   const said = t(/** @type {any} */ (`now.owner.${steering.owner}`));
   return steering.until ? `${said} ${t("now.until", { until: clock(steering.until) })}` : said;
 }
 
 /** @param {string} at */
 const clock = (at) => when(at, { hour: "2-digit", minute: "2-digit" }, meta.value?.time_zone);
+
+/** @param {string} at within days */
+const day = (at) => when(at, { weekday: "short", hour: "2-digit", minute: "2-digit" }, meta.value?.time_zone);
+
+/** Do it, or ask for the token that is needed for it. @param {() => void} run */
+const allowed = (run) => () => (mayControl.value ? run() : void open("token", { why: "role" }));
+
+/** What is kept for an outage, and how to end it; else how to begin. */
+function Kept() {
+  const kept = backup.value;
+  if (!kept) {
+    if (controllable.value.length === 0) return null;
+    return html`<p class="steer-keep"><button type="button" class="link" disabled=${link.value !== "live"} onClick=${allowed(() => open("backup"))}>${t("now.do.backup")}</button></p>`;
+  }
+  const who = whoAsked(kept.by);
+  const until = day(kept.until);
+  return html`<div class="steer-paused">
+    <${Icon} name="battery" size=${20} />
+    <span>${who === null ? t("now.backup.you", { until }) : t("now.backup", { until, who })}${kept.charge_pct !== null && ` ${t("now.backup.charged", { soc: `${count(kept.charge_pct)} %` })}`}</span>
+    <button type="button" class="link" onClick=${allowed(() => attempt(() => keep(null)))}>${t("now.backup.end")}</button>
+  </div>`;
+}
 
 function Paused() {
   const until = pausedUntil.value;
@@ -172,8 +197,6 @@ control = true</code></pre>
   }
   const away = link.value !== "live";
   const held = units.filter(({ name }) => steerings.value.get(name)?.override);
-  /** @param {() => void} run */
-  const allowed = (run) => () => (mayControl.value ? run() : void open("token", { why: "role" }));
   const lock = mayControl.value ? null : html`<span class="action-lock"><${Icon} name="lock" size=${14} /><span class="unseen">${t("now.needstoken")}</span></span>`;
   /** @param {() => Promise<unknown>} work */
   const run = async (work) => {
