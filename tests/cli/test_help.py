@@ -20,7 +20,7 @@ NAMES = [name for section in COMMANDS.values() for name in section]
 CONTRACT = {
     "discover", "info", "get", "watch", "set", "mode", "charge", "discharge", "hold", "password", "doctor", "points", "record",
     "simulate", "hub", "demo", "completion", "lease", "watchdog", "explain", "journal", "commission",
-    "plan", "backtest",
+    "plan", "backtest", "outage",
 }  # fmt: skip
 WITHOUT_JSON = {"completion", "hub"}  # of the hub, its commands have it
 
@@ -85,7 +85,8 @@ def test_an_option_means_the_same_everywhere() -> None:
     differing = {option for option, texts in meanings.items() if len(texts) > 1}
     # one filters, one corrects; both stop a command, at opposite ends; a request that is not written, a plan that is not followed;
     # a hub that is asked, and one that writes instead of us
-    assert differing <= {"--model", "--soc", "--dry-run", "--hub"}
+    # how long an order lasts, up to a day, and a hold for an outage, up to a week
+    assert differing <= {"--model", "--soc", "--dry-run", "--hub", "--for"}
 
 
 @pytest.mark.parametrize("example", [*EXAMPLES, *(example for name in NAMES for example in command_of(name).examples)])

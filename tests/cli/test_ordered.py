@@ -189,3 +189,31 @@ def test_a_dry_run_of_any_order_names_its_last_request(indevolt: Program, hub: R
     told = through(indevolt, hub, *words, "--dry-run", "--json").json
     assert (told["dry_run"], told["requests"][-1]["point"]) == (True, point)
     assert hub.battery.get("mode") == "self_use"
+
+
+def test_everything_is_kept_for_an_outage_named_by_explain_and_not_discharged(indevolt: Program, hub: Running) -> None:
+    def outage(*words: str) -> Ran:
+        return indevolt("outage", *words, "--hub", hub.url, INDEVOLT_TOKEN=TOKEN)
+
+    assert outage().out == "Nothing is kept for an outage.\n"
+    ran = outage("--for", "2d", "--charge-to", "90", "--reason", "storm")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("Everything is kept for an outage until ")
+    assert ran.out.endswith(", charged to 90 % first, as api anna asked: storm.\n")
+    assert outage("--json").json["backup"]["charge_pct"] == 90
+    explained = indevolt("explain", "cellar", "--hub", hub.url).out
+    assert "api anna asked for a backup hold until " in explained
+    refused = through(indevolt, hub, "discharge", "cellar", "--power", "400", "--for", "1h")
+    assert refused.code == 9
+    assert "everything is kept for an outage until " in refused.err
+    assert "End the backup hold first" in refused.err
+    assert outage("--end").out == "Nothing is kept for an outage.\n"
+    for words, facts in (
+        (("--for", "8d"), "body.minutes"),
+        (("--for", "soon"), "'soon' is no time span"),
+        (("--charge-to", "90"), "belong to --for"),
+        (("--for", "2h", "--end"), "exclude each other"),
+    ):
+        wrong = outage(*words)
+        assert wrong.code == 2, wrong.err
+        assert facts in wrong.err

@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {  # by section and nam
     "For a whole home": {
         "hub": ("hub", "Own batteries: keep history, serve every other tool."),
         "plan": ("plan", "Tell what the batteries will do until the last known price, and why."),
+        "outage": ("outage", "Keep everything for an outage until a time, and tell what is kept."),
         "explain": ("explain", "Tell why a battery does what it does, and what it would take otherwise."),
         "journal": ("journal", "Tell what happened: writes, decisions, connections, alerts."),
         "commission": ("commission", "Try how a battery and its meter answer, and put everything back."),

@@ -108,6 +108,15 @@ class HubAt:
         with closing(self._open(path, query, body, "PUT")) as answer:
             return self._read(answer)
 
+    def delete(self, path: str) -> Json:
+        """Ask the hub to take something back, and return what it says.
+
+        Raises:
+            IndevoltError: it does not answer, or does not want to.
+        """
+        with closing(self._open(path, {}, method="DELETE")) as answer:
+            return self._read(answer)
+
     def lines(self, path: str, **query: Asked) -> Iterator[bytes]:
         """Yield lines of an answer as they come, until the hub ends it."""
         with closing(self._open(path, query)) as answer, self._talking():
