@@ -42,7 +42,8 @@ async def test_a_battery_with_a_password_is_found_tried_and_connected(visit: Vis
             await dialog.get_by_label("Name").fill("garage")
             await dialog.get_by_label("Password of the battery").fill("a guess")
             await dialog.get_by_role("button", name="Try").click()
-            await expect(dialog.locator(".trouble")).to_contain_text("password")
+            await expect(dialog.locator(".trouble")).to_contain_text("The battery does not take this password")
+            await expect(dialog.locator(".trouble")).not_to_contain_text("--password")
             assert await violations(page) == []
             await page.screenshot(path=pictures / "connect-wrong.png")
 

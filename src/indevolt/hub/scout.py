@@ -27,7 +27,11 @@ MOST_SIGHTED: Final = 256  # that are told of: above any home, below what a host
 API_OFF: Final = (
     "Switch its local API on in the INDEVOLT app (device settings, API); it is heard only by its announcement, and does not answer."
 )
-NEEDS_PASSWORD: Final = "Connect it with its password: the INDEVOLT app shows it where the API is set to HTTP + Digest."  # noqa: S105 - a sentence
+LOCKED: Final = "Connect it with its password: the INDEVOLT app shows it where the API is set to HTTP + Digest."
+WRONG_KEY: Final = (
+    "The INDEVOLT app shows the password where the API is set to HTTP + Digest. A new or factory-reset device first needs its "
+    "default one changed: `indevolt password HOST`."
+)
 
 
 class Access(StrEnum):
@@ -138,7 +142,7 @@ class Scout:
                 found, Access.OPEN, identity=await tried(DeviceConfig(name="x", host=found.host, port=found.port), self._clock)
             )
         except Unauthorized as error:
-            return Sighting(found, Access.PASSWORD, detail=str(error), remedy=NEEDS_PASSWORD)
+            return Sighting(found, Access.PASSWORD, detail=str(error), remedy=error.remedy)
         except (UnknownModel, ProtocolError) as error:
             sighting = Sighting(found, Access.OTHER, detail=str(error), remedy=error.remedy)
             if len(self._others) < MOST_SIGHTED:
@@ -168,17 +172,22 @@ async def tried(device: DeviceConfig, clock: Clock) -> Identity:
         IndevoltError: it cannot be reached, asks for a password, or is no battery; ``remedy`` says what to do.
     """
     password = device.password.reveal() if device.password else None
-    async with connect(
-        device.address,
-        password=password,
-        model=device.model,
-        modules=device.modules,
-        clock=clock,
-        deadline_s=TRY_S,
-        ca_file=device.ca_file,
-        fingerprint=device.fingerprint,
-    ) as opened:
-        return identity_of(opened)
+    try:
+        async with connect(
+            device.address,
+            password=password,
+            model=device.model,
+            modules=device.modules,
+            clock=clock,
+            deadline_s=TRY_S,
+            ca_file=device.ca_file,
+            fingerprint=device.fingerprint,
+        ) as opened:
+            return identity_of(opened)
+    except Unauthorized as error:
+        if password is None:
+            raise Unauthorized("it asks for a password", remedy=LOCKED) from error
+        raise Unauthorized("it does not take this password", remedy=WRONG_KEY) from error
 
 
 def identity_of(device: Device) -> Identity:

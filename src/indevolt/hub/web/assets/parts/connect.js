@@ -13,6 +13,8 @@ import { Trouble } from "./notice.js";
 /** @typedef {import("../lib/shapes.d.ts").Identity} Identity */
 /** @typedef {import("../lib/shapes.d.ts").Connected} Connected */
 
+const UNAUTHORIZED = "urn:indevolt:unauthorized"; // so the battery said to the hub
+
 /** @param {{ sighting: import("../lib/shapes.d.ts").Sighting | null, onClose: () => void }} props sighting null: by its address */
 export default function ConnectDialog({ sighting, onClose }) {
   const [host, setHost] = useState(sighting ? `${sighting.host}:${sighting.port}` : "");
@@ -76,7 +78,9 @@ export default function ConnectDialog({ sighting, onClose }) {
       </fieldset>
       <div aria-live="polite">
         ${identity && html`<p class="good-news"><${Icon} name="check" size=${20} /><span>${t("connect.is", { title: identity.title, serial: identity.serial })}</span></p>`}
-        ${problem && html`<${Trouble} level="error" detail=${problem.away ? t("away.title") : problem.message} remedy=${problem.remedy} />`}
+        ${problem && (problem.type === UNAUTHORIZED
+          ? html`<${Trouble} level="error" detail=${t(locked ? "connect.password.wrong" : "connect.password")} remedy=${t(locked ? "connect.password.wrong.text" : "connect.password.wanted")} />`
+          : html`<${Trouble} level="error" detail=${problem.away ? t("away.title") : problem.message} remedy=${problem.remedy} />`)}
       </div>
       <footer class="form-end">
         <button type="button" class="button" onClick=${onClose}>${t("cancel")}</button>

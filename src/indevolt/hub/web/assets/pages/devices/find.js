@@ -73,7 +73,7 @@ function Found({ sighting }) {
     <div>
       <p><b>${identity?.title || t("find.unknown")}</b> <span class="badge">${t(`find.access.${access}`)}</span></p>
       <p class="quiet"><code>${host}:${port}</code>${serial && html` · <code>${serial}</code>`}</p>
-      ${detail && html`<p class="quiet" lang="en">${detail} ${remedy}</p>`}
+      ${access === "password" ? html`<p class="quiet">${t("connect.password.wanted")}</p>` : detail && html`<p class="quiet" lang="en">${detail} ${remedy}</p>`}
     </div>
     ${may && html`<button type="button" class="button" onClick=${() => connect(sighting)}>${t("find.connect")}</button>`}
     ${access === "kept" && html`<a class="button" href=${href("devices", device)}>${device}</a>`}
