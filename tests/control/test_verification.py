@@ -19,6 +19,7 @@ from indevolt.control.verification import (
     WAITS_S,
     WITHIN_S,
     Check,
+    Readback,
     Trust,
     Verdict,
     Verification,
@@ -233,6 +234,48 @@ def test_an_order_of_a_person_is_judged_as_well() -> None:
     home = Watched(lambda _: 300.0, change=lambda known: known if known.at_s < 30 else replace(known, overrides=asked))
     home.run(90)
     assert home.said() == {Verdict.MOVED}
+
+
+# ---- what it shows of its orders -------------------------------------------------------------------------------------------------
+
+
+def late_s(shown_w: float | None, at_s: float, *orders: tuple[float, float]) -> float:
+    readback = Readback()
+    for sent_s, power_w in orders:
+        readback.sent(sent_s, power_w)
+    return readback.late_s(at_s, shown_w)
+
+
+def test_a_unit_that_shows_the_last_order_is_not_late() -> None:
+    assert late_s(700, 100, (0, 700)) == 0
+    assert late_s(0, 100, (0, 700), (50, 0)) == 0
+
+
+def test_a_loop_that_orders_every_few_seconds_may_show_its_last_but_two() -> None:
+    assert late_s(300, 12, (0, 300), (4, 400), (8, 500), (11, 600)) == 8
+
+
+def test_one_that_hangs_at_an_order_is_late_since_that_was_replaced() -> None:
+    orders = [(float(at_s), 300.0 + at_s) for at_s in range(0, 60, 4)]
+    assert late_s(304, 60, *orders) == 52
+
+
+def test_an_order_that_is_given_again_is_not_late() -> None:
+    assert late_s(300, 60, (0, 300), (10, 900), (50, 300)) == 0
+
+
+def test_what_is_none_of_ours_counts_from_when_it_was_shown_first() -> None:
+    readback = Readback()
+    readback.sent(0.0, 700.0)
+    assert [readback.late_s(at_s, shown_w) for at_s, shown_w in ((40.0, 700.0), (50.0, 123.0), (60.0, 123.0))] == [0, 0, 10]
+    assert [readback.late_s(at_s, None) for at_s in (70.0, 80.0)] == [0, 10], "another mode"
+
+
+def test_after_it_was_given_back_nothing_is_late() -> None:
+    readback = Readback()
+    readback.sent(0.0, 700.0)
+    readback.sent(5.0, None)
+    assert readback.late_s(100.0, 300.0) == 0
 
 
 # ---- what follows ----------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ QUIET_S: Final = 10.0  # for which it has to be so before a step
 FRESH_S: Final = 30.0  # what was shown longer ago does not say where a step began
 WAITS_S: Final = 60.0  # for witnesses after that; then nothing is said
 REMEMBERED_S: Final = 180.0  # above what a command may take until it is known, and the wait for witnesses
+LATE_S: Final = 25.0  # for an order to be shown: "often many seconds" (protocol.md, section 13)
 NEAR_PCT: Final = 1.0  # a charge is shown in whole percent
 TAPERS_PCT: Final = 95.0  # from here on a battery may take less than it is told
 SUN_W: Final = 50.0  # through the unit, above the noise of a panel at night
@@ -175,6 +176,43 @@ class Verification:
         return len(before) > 1 and max(seen) - min(seen) < QUIET_W
 
 
+class Readback:
+    """Follows which order one unit shows. That is late, and a loop orders anew before, so any order of ours will do for a while."""
+
+    __slots__ = ("_first_s", "_sent", "_shown_w")
+
+    def __init__(self) -> None:
+        self._sent: deque[Seen] = deque()  # what was ordered, and when
+        self._shown_w: float | None = None  # None: no order, but another mode
+        self._first_s = -math.inf  # when that was shown first
+
+    def sent(self, at_s: float, power_w: float | None) -> None:
+        """Take note of an order that was written; None: the unit was given back to its own loop."""
+        if power_w is None:
+            self._sent.clear()
+            return
+        if not self._sent or self._sent[-1].value != power_w:
+            self._sent.append(Seen(power_w, at_s))
+        while self._sent[0].at_s < at_s - REMEMBERED_S and len(self._sent) > 1:
+            self._sent.popleft()
+
+    def late_s(self, at_s: float, power_w: float | None) -> float:
+        """Return for how long a newer order should have been shown than the one that was; 0: it shows the last.
+
+        Args:
+            at_s: when it showed this.
+            power_w: of the order that it showed; None: it showed another mode.
+        """
+        if power_w != self._shown_w:
+            self._shown_w, self._first_s = power_w, at_s
+        replaced_s = math.inf
+        for order in reversed(self._sent):
+            if power_w is not None and abs(order.value - power_w) < 1:
+                return max(0.0, at_s - replaced_s)
+            replaced_s = order.at_s
+        return max(0.0, at_s - max(replaced_s, self._first_s))
+
+
 class Trust:
     """What follows from it: one more try, then none for a while, longer each time; one step that is seen, and all is well."""
 
@@ -194,7 +232,7 @@ class Trust:
         Args:
             now_s: the monotonic clock.
             what: was wrong.
-            physical: nothing moved; else it does not even show the order.
+            physical: it shows the order, and nothing moved.
         """
         self.what, self._physical = what, physical
         self._failures += 1

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from indevolt.battery import Command, Outcome, Stage
 from indevolt.control.ledger import MODE, REALTIME, REALTIME_NAMES
 from indevolt.control.situation import Dynamics, Seen, UnitState
-from indevolt.control.verification import WITHIN_S, Trust, Verdict, Verification, is_excused
+from indevolt.control.verification import LATE_S, Readback, Trust, Verdict, Verification, is_excused
+from indevolt.hub.derive import ac_power
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.steer.chronicle import Chronicle
 from indevolt.hub.steer.records import signed
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
     from indevolt.hub.steer.unit import UnitSteering
 
+AC: Final = ("ac_power", "ac_output_power", "ac_input_power")
 SIGNS: Final = {"charge": -1.0, "discharge": 1.0, "standby": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What did not come true: a movement, or else not even the order is shown."""
+
+    what: str
+    physical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,13 @@ class Proofs:
 
     def __init__(self, hub: Hub, keeper: Keeper, chronicle: Chronicle) -> None:
         self.answers: Callable[[str], Dynamics] = lambda _: Dynamics()  # how a unit answers
-        self.wrong = ""  # what did not come true, until it is ordered again
+        self.wrong: Mismatch | None = None  # until it is ordered again
         self._hub = hub
         self._keeper = keeper
         self._chronicle = chronicle
         self._trust = Trust()
         self._verification = Verification()
+        self._readback = Readback()
         self._sent: tuple[Command, float] | None = None
         self._since = hub.clock.now()
 
@@ -84,7 +95,8 @@ class Proofs:
         order = None if command is None else (command, at_s)
         if order == self._sent:
             return
-        self._sent, self.wrong = order, ""
+        self._sent, self.wrong = order, None
+        self._readback.sent(at_s, signed(command))
         self._verification.sent(at_s, signed(command), self.answers(self._keeper.id))
 
     def forgive(self) -> None:
@@ -101,9 +113,9 @@ class Proofs:
         if check is not None and check.verdict is Verdict.MOVED:
             self._trust.proved()
         elif check is not None and check.verdict is not Verdict.UNDECIDED:
-            self.wrong = str(check)
-        elif stands and (told := self._told_otherwise(now_s)):
-            self.wrong = told
+            self.wrong = Mismatch(str(check), physical=True)
+        if stands and (told := self._shows_otherwise(now_s)):
+            self.wrong = Mismatch(told, physical=False)
 
     async def came(self, outcome: Outcome) -> bool:
         """Take note of what came of a command; False: it is given up from now on."""
@@ -111,14 +123,14 @@ class Proofs:
             self._trust.took()
         if outcome.proven or outcome.stage is Stage.INTERRUPTED or (outcome.stage is Stage.ACCEPTED and not outcome.shown):
             return True
-        return await self.failed("; ".join(outcome.notes) or outcome.stage.value, physical=False)
+        return await self.failed(Mismatch("; ".join(outcome.notes) or outcome.stage.value, physical=False))
 
-    async def failed(self, what: str, *, physical: bool = True) -> bool:
+    async def failed(self, mismatch: Mismatch) -> bool:
         """Take note that something did not come true; return whether to order it once more, else it is given up."""
-        self.wrong = ""
-        again = self._trust.failed(self._hub.clock.monotonic(), what, physical=physical)
+        self.wrong = None
+        again = self._trust.failed(self._hub.clock.monotonic(), mismatch.what, physical=mismatch.physical)
         if again:
-            await self._chronicle.note(f"does not do what it was told: {what}; it is told once more")
+            await self._chronicle.note(f"does not do what it was told: {mismatch.what}; it is told once more")
         else:
             self._since = self._hub.clock.now()
         return again
@@ -146,22 +158,22 @@ class Proofs:
             if latest.value("meter_connected") is not True or not isinstance(shown, int | float) or age_s is None:
                 return None
             power_w, at_s = float(shown), now_s - age_s
-        others = (unit_state(each, now_s).ac_w for each in self._hub.keepers.values() if each is not self._keeper)
-        return Seen(-power_w - sum(seen.value for seen in others if seen is not None), at_s)
+        others = (ac_power(each.snapshot(AC).number) for each in self._hub.keepers.values() if each is not self._keeper)
+        return Seen(-power_w - sum(given for given in others if given is not None), at_s)
 
-    def _told_otherwise(self, now_s: float) -> str:
-        """Return which order the unit shows instead of the one that stands; empty where it shows that, or may do so yet."""
-        latest, sent = self._keeper.latest, self._sent
+    def _shows_otherwise(self, now_s: float) -> str:
+        """Return which order the unit shows instead of ours; empty where it shows one of ours, or may do so yet."""
+        latest, ordered_w = self._keeper.latest, None if self._sent is None else signed(self._sent[0])
         ages = [latest.age_s(name) for name in (MODE, *REALTIME_NAMES)]
-        if sent is None or any(age_s is None or now_s - age_s < sent[1] + WITHIN_S for age_s in ages):
-            return ""
-        ordered_w, mode = signed(sent[0]), latest.value(MODE)
-        if ordered_w is None or mode is None:
+        read_s = min((now_s - age_s for age_s in ages if age_s is not None), default=now_s)
+        mode, state, power_w = latest.value(MODE), latest.value(REALTIME_NAMES[0]), latest.value(REALTIME_NAMES[1])
+        if ordered_w is None or mode is None or None in ages:
             return ""
         if mode != REALTIME:
-            return f"ordered {ordered_w:+.0f} W, it shows mode {mode}"
-        state, power = latest.value(REALTIME_NAMES[0]), latest.value(REALTIME_NAMES[1])
-        if not isinstance(state, str) or state not in SIGNS or not isinstance(power, int | float):
+            late = self._readback.late_s(read_s, None) >= LATE_S
+            return f"ordered {ordered_w:+.0f} W, it shows mode {mode}" if late else ""
+        if not isinstance(state, str) or state not in SIGNS or not isinstance(power_w, int | float):
             return ""
-        shown_w = SIGNS[state] * power
-        return "" if abs(shown_w - ordered_w) < 1 else f"ordered {ordered_w:+.0f} W, it shows an order of {shown_w:+.0f} W"
+        shown_w = SIGNS[state] * power_w
+        late = self._readback.late_s(read_s, shown_w) >= LATE_S
+        return f"ordered {ordered_w:+.0f} W, it shows an order of {shown_w:+.0f} W" if late else ""

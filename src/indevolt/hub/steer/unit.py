@@ -313,8 +313,8 @@ class UnitSteering:
     async def _follow(self, lease: Lease, wish: Wish) -> float:
         """Have the device do what is wanted; return how long to wait before looking again."""
         override = self.override if self.override is not None and wish.until == self.override.until else None  # else it is to come
-        if self.proofs.wrong:
-            self._order_again(lease, await self.proofs.failed(self.proofs.wrong))
+        if (wrong := self.proofs.wrong) is not None:
+            self._order_again(lease, await self.proofs.failed(wrong))
             return 0.0
         try:
             awaited = override is not None and self._asked.is_awaited(override)
@@ -406,7 +406,7 @@ class UnitSteering:
     async def decide(self, wish: Wish | None, decision: Decision | None, left: Left | None = None) -> None:
         """Take what is decided; who decides is written down when that changes, and what, in outline."""
         self.proofs.watch(self)
-        if self.proofs.wrong:
+        if self.proofs.wrong is not None:
             self._wake.set()
         if wish is not None and wish.until is not None and self.override is None:
             return  # it is that of an override, which ended in between
