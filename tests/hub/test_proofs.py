@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from metered_house import Metered, metered
+from metered_house import AT_REST_W, Metered, metered
 from steered_house import NAME, House, Steered
 
 from indevolt.battery import Charge
@@ -60,6 +60,7 @@ async def test_a_battery_that_takes_orders_and_does_not_move_is_told_once_more_a
     assert it.told.given_up.what.endswith(" W, and nothing moved")
     assert it.told.why.startswith(f"{NAME} is left to itself until 12:")
     assert it.told.given_up.what in it.told.why
+    assert ("safety", it.told.why) in [(reason.by, reason.text) for reason in it.told.reasons]
     assert it.told.given_up.what in alert(it.steered)
     assert any(text.startswith("does not do what it was told: ordered -800 W") for text in await it.texts("decision"))
     assert alert(it.steered) in await it.texts("alert")
@@ -135,6 +136,22 @@ async def test_a_battery_that_never_shows_the_orders_of_the_loop_is_given_up_and
     assert it.told.given_up.what.startswith("after 30 s it shows realtime_state charge, realtime_power 800")
     assert any("ordered -900 W, it shows an order of -800 W" in text for text in await it.texts("decision"))
     assert not any("somebody else wrote" in text for text in await it.texts("decision"))
+
+
+async def test_one_that_ignored_everything_for_a_while_is_put_back_and_then_tried_again(it: Metered) -> None:
+    plan(it.steered, 800)
+    await it.house.clock.advance(60)
+    it.house.simulator.faults.add("ignore")
+    plan(it.steered, 0, Action.STOP)
+    await it.house.clock.advance(SOON_S)
+    assert it.told.given_up is not None
+    assert it.house.mode == "realtime", "it cannot be put back either, and that is tried on and on"
+    it.house.simulator.faults.clear()
+    await it.house.clock.advance(120)
+    assert it.house.mode == "self_use"
+    await it.house.clock.advance(GIVEN_UP_S)
+    assert (it.house.mode, it.told.given_up) == ("realtime", None)
+    assert it.house.power_w < AT_REST_W
 
 
 async def test_a_person_has_it_tried_at_once_and_is_told_why_it_is_not_done(tmp_path: Path) -> None:
