@@ -74,6 +74,14 @@ async def test_it_charges_first_where_that_is_wanted_and_keeps_what_is_there_the
         assert it.why == KEPT
 
 
+async def test_a_battery_without_a_meter_is_not_left_to_its_load_curve(house: House) -> None:
+    house.simulator.set("meter_connected", value=False)
+    async with house.hub() as it:
+        await keep(it)
+        assert (house.mode, it.why) == ("realtime", KEPT)
+        assert gives_nothing(house)
+
+
 async def test_a_plan_that_would_sell_dearly_is_beaten_and_goes_on_afterwards(house: House) -> None:
     async with house.hub(automatic=True, battery_to_grid=True) as it:
         it.hub.plans.append(lambda _: DEAR)

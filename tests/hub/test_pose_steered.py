@@ -53,6 +53,19 @@ async def test_a_quiet_meter_leads_to_an_order_to_rest_and_then_back_to_the_loop
 
 
 @pytest.mark.parametrize("automatic", [True, False])
+async def test_units_that_follow_a_posed_meter_give_nothing_during_a_backup_hold(tmp_path: Path, automatic: bool) -> None:
+    async with posed_house(tmp_path, Way.HTTP, Way.HTTP, automatic=automatic, load=lambda _: 1500.0) as it:
+        await it.pass_time(60)
+        assert sum(unit.given_w for unit in it.units) > 1400
+        await it.hub.backup.ask(it.hub, it.clock.now() + timedelta(hours=1), actor="api anna")
+        await it.pass_time(60)
+        assert all(unit.given_w <= 5 for unit in it.units)
+        await it.hub.backup.end(it.hub, actor="api anna")
+        await it.pass_time(400)
+        assert sum(unit.given_w for unit in it.units) > 1400
+
+
+@pytest.mark.parametrize("automatic", [True, False])
 async def test_an_order_of_a_person_and_everything_else_share_the_output_limit(tmp_path: Path, automatic: bool) -> None:
     """What is decided for the rest makes room; where nothing is, the order has what the other unit's own loop leaves: nothing."""
     ways = (Way.HTTP, Way.HTTP)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import tempfile
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from indevolt.battery import Charge, Discharge, Hold, SelfUse
 from indevolt.control.situation import Action, PlanSlot
 from indevolt.errors import IndevoltError
 from indevolt.hub.config_meters import HomeWizardMeter
+from indevolt.hub.hub import Hub
 from indevolt.hub.meters.meter import Meter, SignTest
 from indevolt.hub.meters.told import Told
 from indevolt.protocol.messages import Request, SetData
@@ -31,6 +33,7 @@ RESERVE_PCT, CEILING_PCT, FENCE_PCT = 30, 85, 5
 ORDERS_AN_HOUR, MODES_A_DAY = 400, 24
 CHARGE_W, DISCHARGE_W = 2000, 2400  # what two modules carry (protocol.md, section 11)
 IN_REALTIME, STANDBY, CHARGING, DISCHARGING = 4, 0, 1, 2
+AT_ONCE_S = 15.0  # from asking for a backup hold until nothing else is on its way any more
 SPACING_S = 1.0  # the least between two requests (protocol.md, section 7)
 
 moves = st.one_of(*(st.builds(kind, power_w=st.integers(50, 2400), soc_pct=st.integers(5, 100)) for kind in (Charge, Discharge)))
@@ -48,6 +51,7 @@ happenings = st.one_of(
         st.tuples(st.just("meter"), st.sampled_from(["silent", "frozen", "well", "unproven"])),
         st.tuples(st.just("reserve"), st.integers(0, 60)),
         st.tuples(st.just("release")),
+        st.tuples(st.just("keep"), st.floats(1, 40), st.sampled_from([None, 50.0, 85.0])),
         st.tuples(st.just("hub"), st.just("restarts")),
     ),
 )
@@ -61,6 +65,7 @@ class Arrived:
     at_s: float
     soc_pct: float
     floor_pct: float
+    kept: bool  # everything is to be kept for an outage, for a while already
 
     @property
     def order(self) -> tuple[Any, ...]:
@@ -77,11 +82,15 @@ class Course:
     plan: PlanSlot | None = None
     meter: str = "well"
     last: Told = field(default_factory=lambda: Told(0.0))
+    hub: Hub | None = None
+    kept_s: float = math.inf  # since when all is kept, if it is
 
     def note(self, request: Request[Any]) -> None:
         number = self.house.number
         floor = max(RESERVE_PCT, number("backup_soc"))
-        self.arrived.append(Arrived(request, self.house.clock.monotonic(), number("battery_soc"), floor))
+        at_s = self.house.clock.monotonic()
+        kept = self.hub is not None and self.hub.backup.current(self.hub) is not None and at_s - self.kept_s > AT_ONCE_S
+        self.arrived.append(Arrived(request, at_s, number("battery_soc"), floor, kept))
 
     async def tell(self, meter: Meter) -> None:
         while True:
@@ -98,6 +107,7 @@ class Course:
         while True:
             self.starts.append(len(self.arrived))
             async with self.house.hub(automatic=True, reserve_pct=RESERVE_PCT, ceiling_pct=CEILING_PCT) as it:
+                self.hub = it.hub
                 meter = Meter(HomeWizardMeter(name="grid", kind="homewizard", host="127.0.0.1"))
                 it.hub.meters.add(meter)
                 it.hub.plans.append(lambda at: self.plan if self.plan is not None and self.plan.holds(at) else None)
@@ -119,12 +129,8 @@ class Course:
     async def happens(self, it: Steered, what: str, *how: Any) -> None:
         simulator, clock = self.house.simulator, self.house.clock
         match what:
-            case "ask":
-                until = clock.now() + timedelta(minutes=how[1])
-                asking = asyncio.create_task(it.unit.ask(how[0], until, actor="api anna"))
-                await clock.advance(40)
-                asking.cancel()  # whoever asked does not wait any longer; the override holds all the same
-                await asyncio.gather(asking, return_exceptions=True)
+            case "ask" | "keep" | "release":
+                await self.is_asked(it, what, *how)
             case "plan":
                 now = clock.now()
                 self.plan = PlanSlot(now, now + timedelta(minutes=15), how[0], how[1], "as searched for")
@@ -142,10 +148,24 @@ class Course:
                 self.meter = how[0]
             case "reserve":
                 simulator.set("backup_soc", how[0])
-            case "release":
-                await it.unit.release(actor="api anna")
             case _:
                 await clock.advance(how[0])
+
+    async def is_asked(self, it: Steered, what: str, *how: Any) -> None:
+        clock = self.house.clock
+        match what:
+            case "ask":
+                until = clock.now() + timedelta(minutes=how[1])
+                asking = asyncio.create_task(it.unit.ask(how[0], until, actor="api anna"))
+                await clock.advance(40)
+                asking.cancel()  # whoever asked does not wait any longer; the override holds all the same
+                await asyncio.gather(asking, return_exceptions=True)
+            case "keep":
+                self.kept_s = clock.monotonic()
+                until = clock.now() + timedelta(minutes=how[0])
+                await it.hub.backup.ask(it.hub, until, actor="api anna", charge_pct=how[1])
+            case _:
+                await it.unit.release(actor="api anna")
 
 
 @settings(max_examples=10, phases=(Phase.explicit, Phase.generate))  # a whole hub for minutes: no time for shrinking
@@ -182,6 +202,7 @@ def _check(each: Arrived) -> None:
     state, power_w, target_pct = each.order
     assert state in (STANDBY, CHARGING, DISCHARGING)
     if state == DISCHARGING:
+        assert not each.kept
         assert power_w <= DISCHARGE_W
         assert target_pct >= max(each.floor_pct, each.soc_pct - FENCE_PCT - 0.5)
     if state == CHARGING:

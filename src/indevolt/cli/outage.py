@@ -36,9 +36,7 @@ def outage_command(hub: HubAt, *, span: str | None, charge_pct: float | None, re
     if span is None and (charge_pct, reason) != (None, None):
         raise InvalidInput("--charge-to and --reason belong to --for", remedy="Say for how long: --for 2d.")
     if span is not None and end:
-        raise InvalidInput(
-            "--for and --end exclude each other", remedy="Give one; --for takes the place of what is kept now."
-        )
+        raise InvalidInput("--for and --end exclude each other", remedy="Give one; --for takes the place of what is kept now.")
     if end:
         told = hub.delete("steering/backup")
     elif span is not None:
