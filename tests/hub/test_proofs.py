@@ -150,7 +150,7 @@ async def test_one_that_ignored_everything_for_a_while_is_put_back_and_then_trie
     await it.house.clock.advance(120)
     assert it.house.mode == "self_use"
     await it.house.clock.advance(GIVEN_UP_S)
-    assert (it.house.mode, it.told.given_up) == ("realtime", None)
+    assert (it.house.mode, told(it.steered).given_up) == ("realtime", None)
     assert it.house.power_w < AT_REST_W
 
 
