@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,6 +99,14 @@ async def test_a_plan_that_would_sell_dearly_is_beaten_and_goes_on_afterwards(ho
         assert "the backup hold is over: api anna took it back" in await it.decisions()
 
 
+async def test_where_only_people_decide_it_brings_no_plan_with_it(house: House) -> None:
+    async with house.hub() as it:
+        it.hub.plans.append(lambda _: replace(DEAR, action=Action.CHARGE, pinned=True))
+        await keep(it)
+        assert gives_nothing(house)
+        assert it.why == KEPT
+
+
 async def test_a_pause_of_automation_does_not_end_it(house: House) -> None:
     async with house.hub(automatic=True) as it:
         await keep(it)
@@ -127,12 +136,12 @@ async def test_an_order_that_would_give_and_came_before_gives_nothing_and_says_w
         await keep(it)
         assert gives_nothing(house)
         assert KEPT in it.why
-        outcome = await it.ask(SelfUse())
+        outcome = await it.ask(SelfUse(), minutes=5)
         assert gives_nothing(house)
         assert KEPT in outcome.notes[0]
         modes = house.modes_written
-        await it.passing(it.unit.release(actor="api anna"))
-        await it.clock.advance(60)
+        await it.clock.advance(360)
+        assert not it.overridden()
         assert gives_nothing(house)
         assert house.modes_written == modes, "its own loop was not let give in between"
 

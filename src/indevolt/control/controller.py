@@ -166,7 +166,7 @@ class Controller:
 
     def _with_dwell(self, situation: Situation, said: Sequence[tuple[Rank, Proposal]], settled: Settled) -> Settled:
         """Return it as it is, or in the mode that units are in where a mode must not change again so soon."""
-        if situation.at_s - self._switched_s >= SWITCH_S or not settled.follows_house or settled.by_commands:
+        if situation.at_s - self._switched_s >= SWITCH_S or not settled.follows_house:
             return settled
         commanded = any(self._commanded[unit.name] is not None for unit in situation.usable)
         if commanded and settled.power_w is None:

@@ -30,7 +30,6 @@ class Settled:
     hard_low_w: float  # without the bounds that move with the house
     hard_high_w: float
     follows_house: bool
-    by_commands: bool  # what is wished must not be left to the device's own loop, not even for a while
     reasons: tuple[Reason, ...]
 
 
@@ -61,7 +60,7 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
     hard_low, hard_high = min(hard_low, low), max(hard_high, high)
     power = None if loop else min(max(0.0 if wanted is None else wanted, low), high)
     follows = preference.power_w is None or _moves_with_house(reasons, power)
-    return Settled(power, wanted, low, high, hard_low, hard_high, follows, not preference.loop, tuple(reasons))
+    return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))
 
 
 def _chosen(said: Sequence[tuple[Rank, Proposal]]) -> tuple[Rank, str, Preference]:
