@@ -12,6 +12,7 @@ from steered_house import START, House, Steered
 from indevolt.battery import Charge, Discharge, SelfUse
 from indevolt.control.situation import Action, PlanSlot
 from indevolt.errors import InvalidInput, ReadOnly, Refused
+from indevolt.hub.events import Steered as SteeredEvent
 from indevolt.hub.steer.backup import LONGEST
 from indevolt.hub.steer.records import Owner
 from indevolt.simulator import Surroundings, steady_house
@@ -105,6 +106,18 @@ async def test_where_only_people_decide_it_brings_no_plan_with_it(house: House) 
         await keep(it)
         assert gives_nothing(house)
         assert it.why == KEPT
+
+
+async def test_everybody_is_told_also_where_the_battery_does_the_same_as_before(house: House) -> None:
+    async with house.hub() as it:
+        await it.ask(Charge(500, 90))
+        with it.hub.bus.subscribe(SteeredEvent) as told:
+            await keep(it)
+            await it.hub.backup.end(it.hub, actor="api anna")
+            texts = [event.text for event in told.take() if event.step == "changed"]
+        assert f"api anna asked: {KEPT}" in texts
+        assert texts[-1] == "the backup hold is over: api anna took it back"
+        assert house.power_w == -500
 
 
 async def test_a_pause_of_automation_does_not_end_it(house: House) -> None:

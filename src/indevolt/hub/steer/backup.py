@@ -18,7 +18,9 @@ import orjson
 from indevolt.battery import Command, Discharge
 from indevolt.control.strategies.backup_hold import said
 from indevolt.errors import IndevoltError, InvalidInput, ReadOnly, Refused
+from indevolt.hub.events import Steered
 from indevolt.hub.journal import Kind
+from indevolt.hub.steer.records import Step
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -78,8 +80,9 @@ class BackupHold:
             facts = "charge_pct: energy of the grid may not be stored here (grid_charging of [control])"
             raise InvalidInput(facts, remedy="Leave it out: then the surplus of the sun is stored.")
         backup = Backup(until, actor, now, charge_pct, reason)
-        await self._set(hub, backup)
-        await hub.journal.note(Kind.DECISION, f"{actor} asked: {backup.why()}", actor=actor, reason=reason)
+        text = f"{actor} asked: {backup.why()}"
+        await self._set(hub, backup, text)
+        await hub.journal.note(Kind.DECISION, text, actor=actor, reason=reason)
         return backup
 
     async def end(self, hub: Hub, *, actor: str) -> None:
@@ -124,13 +127,17 @@ class BackupHold:
             raise Refused(f"{said(backup.until)}, as {backup.by} asked", remedy=remedy)
 
     async def _over(self, hub: Hub, why: str, *, by: str = "hub") -> None:
-        await self._set(hub, None)
-        await hub.journal.note(Kind.DECISION, f"the backup hold is over: {why}", actor=by)
+        text = f"the backup hold is over: {why}"
+        await self._set(hub, None, text)
+        await hub.journal.note(Kind.DECISION, text, actor=by)
 
-    async def _set(self, hub: Hub, backup: Backup | None) -> None:
+    async def _set(self, hub: Hub, backup: Backup | None, text: str) -> None:
+        """Have it hold, or nothing any more, and tell everybody: also where the batteries do the same as before."""
         self._take(hub, backup)
         self.changed()
         hub.planner.changed.set()
+        for unit in (keeper.steering for keeper in hub.keepers.values() if keeper.steering is not None):
+            hub.bus.publish(Steered(unit.keeper.id, Step.CHANGED.value, text, hub.clock.now(), "", unit.owner.value))
         with suppress(IndevoltError):  # the store says so itself
             await hub.store.put(_KEY, "" if backup is None else orjson.dumps(asdict(backup)).decode())
 
