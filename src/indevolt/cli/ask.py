@@ -266,7 +266,7 @@ def _problem(error: urllib.error.HTTPError) -> IndevoltError:
     match error.code:
         case 301 | 302 | 303 | 307 | 308:
             place = error.headers.get("Location", "elsewhere")
-            return InvalidInput(f"the hub is not there: it is said to be at {place!r:.120}", remedy="Give that address with --hub.")
+            return InvalidInput(f"the hub is not there: it is said to be at {place!r:.80}", remedy="Give that address with --hub.")
         case 401:
             return Unauthorized(detail, remedy=remedy)
         case 403:
