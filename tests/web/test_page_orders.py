@@ -114,6 +114,16 @@ async def test_everything_is_kept_for_an_outage_until_its_end_or_until_somebody_
         assert scene.hub.backup.current(scene.hub) is None
 
 
+async def test_a_backup_hold_of_somebody_else_is_shown_at_once_and_so_is_its_end(visit: Visit) -> None:
+    async with house_of(2) as scene, visit(scene.url) as page:
+        steer = page.locator(".steer")
+        await expect(steer.locator(".steer-owner").first).to_contain_text("by the device itself")
+        await scene.hub.backup.ask(scene.hub, scene.hub.clock.now() + timedelta(hours=30), actor="api anna")
+        await expect(steer).to_contain_text("asked for by anna.")
+        await scene.hub.backup.end(scene.hub, actor="api anna")
+        await expect(page.get_by_role("button", name="Keep for an outage")).to_be_visible()
+
+
 async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
     async with house_of(1) as scene, visit(scene.url) as page:
         await expect(page.get_by_role("button", name="Hold")).to_be_visible()

@@ -136,8 +136,9 @@ class BackupHold:
         self._take(hub, backup)
         self.changed()
         hub.planner.changed.set()
+        step = Step.ENDED if backup is None else Step.ASKED
         for unit in (keeper.steering for keeper in hub.keepers.values() if keeper.steering is not None):
-            hub.bus.publish(Steered(unit.keeper.id, Step.CHANGED.value, text, hub.clock.now(), "", unit.owner.value))
+            hub.bus.publish(Steered(unit.keeper.id, step.value, text, hub.clock.now(), "", unit.owner.value))
         with suppress(IndevoltError):  # the store says so itself
             await hub.store.put(_KEY, "" if backup is None else orjson.dumps(asdict(backup)).decode())
 

@@ -38,7 +38,8 @@ export function watchSteering() {
     if (was?.override && was.override.id === override && step !== "ended" && step !== "restored" && step !== "changed") {
       put(device, { ...was, override: { ...was.override, step, outcome: outcome ?? was.override.outcome } });
     }
-    const spaced = override ? 0 : (asked.get(device) ?? -SPACING_MS) + SPACING_MS;
+    const person = override || step === "asked" || step === "ended"; // of a backup hold as well, which is no override
+    const spaced = person ? 0 : (asked.get(device) ?? -SPACING_MS) + SPACING_MS;
     refreshAt(device, Math.max(performance.now() + SETTLE_MS, spaced));
   });
   on("loaded", ask);
