@@ -1,6 +1,6 @@
 """Takes the pictures of the page that README and documents show: a real Chromium looks at the demo house, morning to evening.
 
-    python packaging/screenshots.py            # some four minutes; writes docs/pictures
+    python packaging/screenshots.py            # some seven minutes; writes docs/pictures
 
 Everything in them is simulated, and says so.
 """
@@ -18,7 +18,7 @@ from typing import Literal
 from playwright.async_api import Browser, async_playwright
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
-SPEED = 240  # a demo day from six in the morning to seven in the evening takes three and a quarter minutes
+SPEED = 120  # a demo day from six in the morning to seven in the evening takes six and a half minutes, and is steered
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
 SETTLE_MS = 2500  # of a page, once it shows what it has
 
@@ -90,6 +90,7 @@ async def take(browser: Browser, url: str, picture: Picture) -> None:
     await page.wait_for_selector("main[aria-busy=false] .node")
     await page.evaluate("page => { location.hash = `#/${page}` }", picture.page)
     await page.wait_for_selector(f"main[data-page={picture.page.partition('/')[0]}][aria-busy=false]")
+    await page.wait_for_selector("main [aria-busy=true]", state="detached")
     await page.wait_for_timeout(SETTLE_MS)
     await page.screenshot(path=(FOLDER / picture.name).with_suffix(".png"))
     await context.close()
