@@ -56,6 +56,9 @@ async def home(folder: Path, token: str, role: Role) -> AsyncIterator[str]:
             ),
         )
         async with running(config) as hub, served(hub, create_app(hub)) as url:
+            async with asyncio.timeout(PATIENCE_S):
+                while hub.planner.plan is None:  # noqa: ASYNC110 - until all is known: before, 503 is what is true
+                    await asyncio.sleep(0.1)
             yield url
 
 
