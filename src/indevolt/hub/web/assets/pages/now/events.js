@@ -57,18 +57,18 @@ export function Events() {
 function usePlan() {
   const slots = useSignal(/** @type {{ start: string, mode: string, power_w: number }[]} */ ([]));
   const followed = [...steerings.value.values()].some(({ owner }) => owner === "plan");
-  const quarter = Math.floor(now.value / Math.max(QUARTER_MS, LEAST_MS * pace.value));
-  const asked = useRef(NaN);
+  const asked = useRef(NaN); // when, by the hub's time
+  const fresh = Math.abs(now.value - asked.current) < Math.max(QUARTER_MS, LEAST_MS * pace.value);
   useEffect(() => {
-    if (!followed || asked.current === quarter) return;
-    asked.current = quarter;
+    if (!followed || fresh) return;
+    asked.current = now.peek();
     get("plan").then(
       (plan) => (slots.value = plan.slots ?? []),
       (error) => {
         if (!(error instanceof Problem)) throw error;
       },
     );
-  }, [followed, quarter]);
+  }, [followed, fresh]);
   return followed ? slots.value : [];
 }
 
