@@ -208,6 +208,7 @@ async def test_a_backup_hold_is_planned_for_beats_the_price_and_is_not_pinned_ag
         until = quarter_of(begun) + 20 * QUARTER
         pinned = quarter_of(begun) + 4 * QUARTER
         hub.planner.pin(pinned, pinned + QUARTER, Pin(Action.DISCHARGE, 500))
+        await it.home.until_planned("the owner wants it otherwise")
         await it.post("/api/v1/steering/backup", {"until": until.isoformat(), "charge_pct": 95}, status=200)
         await it.home.until_planned("the owner wants it otherwise")
         slots = (await it.get("/api/v1/plan"))["slots"]
