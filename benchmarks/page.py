@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,8 +35,8 @@ FIRST_VIEWS = 5
 SETTLE_S = 20.0  # after a page was opened, until it only goes on
 WARM_S = 300.0  # before the heap does: until what runs is compiled, and the first simulated days have filled what is bounded
 HABITS_S = 120.0  # of a page, in which everything that it asks now and then was asked
-WATCHED_S = 40.0  # for each figure of a crowd, in turns
-TURNS = 3
+WATCHED_S = 40.0  # for each figure of a crowd, in turns: the house has busier and quieter hours of its own
+TURNS = 5
 REAL = 5  # pages of the crowd that are drawn
 BEGUN_S = 90.0  # of the demo at 60 times real time, until its battery goes by a plan
 PATIENCE_MS = 60_000.0
@@ -183,12 +184,12 @@ async def _hear(session: aiohttp.ClientSession, url: str) -> None:
 
 @dataclass(frozen=True)
 class Crowd:
-    """The share of a core that the demo takes, in turns with nobody looking, some real pages and many visitors."""
+    """The share of a core that the demo takes with nobody looking, and what some real pages and many visitors add to that."""
 
     habits: Habits
-    alone: float
-    drawn: float
-    visited: float
+    alone: Sequence[float]  # before, between and after the turns
+    drawn: Sequence[float]  # in each turn, beyond the mean of alone before and after it
+    visited: Sequence[float]
 
 
 async def crowd(browser: Browser, demo: Demo, pages: int) -> Crowd:
@@ -211,7 +212,13 @@ async def crowd(browser: Browser, demo: Demo, pages: int) -> Crowd:
             visited.append(await _share(demo))
         await asyncio.sleep(SETTLE_S / 4)
         alone.append(await _share(demo))
-    return Crowd(its, *map(statistics.median, (alone, drawn, visited)))
+    quiet = [(before + after) / 2 for before, after in pairwise(alone)]
+    return Crowd(
+        its,
+        alone,
+        drawn=[share - base for share, base in zip(drawn, quiet, strict=True)],
+        visited=[share - base for share, base in zip(visited, quiet, strict=True)],
+    )
 
 
 async def _share(demo: Demo) -> float:
@@ -223,14 +230,18 @@ async def _share(demo: Demo) -> float:
 def show_crowd(found: Crowd, pages: int) -> None:
     """Print it."""
     rows = [
-        ["nobody looks", f"{found.alone:.2%}", ""],
-        [f"{REAL} real pages", f"{found.drawn:.2%}", f"{(found.drawn - found.alone) / REAL:.3%}"],
-        [f"{pages} visitors", f"{found.visited:.2%}", f"{(found.visited - found.alone) / pages:.3%}"],
+        ["nobody looks", "", *_spread(found.alone), ""],
+        [f"{REAL} real pages", "+", *_spread(found.drawn), f"{statistics.median(found.drawn) / REAL:.3%}"],
+        [f"{pages} visitors", "+", *_spread(found.visited), f"{statistics.median(found.visited) / pages:.3%}"],
     ]
     print(f"A page asks {len(found.habits.questions) / HABITS_S * 60:.1f} questions a minute, and listens.")
-    show_table(["demo house at 60 times real time", "share of a core", "each"], rows)
-    cost = found.visited - found.alone
+    show_table(["demo house at 60 times real time, of a core", "", "least", "median", "most", "each"], rows)
+    cost = statistics.median(found.visited)
     print(f"{pages} pages cost {cost:.1%} of a core, of {MOST_SHARE:.0%}: {verdict(met=cost <= MOST_SHARE)}")
+
+
+def _spread(shares: Sequence[float]) -> list[str]:
+    return [f"{share:.1%}" for share in (min(shares), statistics.median(shares), max(shares))]
 
 
 # ---- left open -------------------------------------------------------------------------------------------------------------------

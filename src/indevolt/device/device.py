@@ -436,7 +436,7 @@ class Device:
 
     def limits_in(self, reading: Reading) -> Limits:
         """Return what a reading of the limiting quantities says that the unit can do."""
-        shown = {name: reading.value(name) for name in reading}
+        shown = {name: reading.value(name) for name in LIMITING if name in reading}
         return effective_limits(self.model, self.product, self.modules, shown, cluster=self._reader.role == "master")
 
     # ---- the password ------------------------------------------------------------------------------------------------

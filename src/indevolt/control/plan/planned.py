@@ -70,7 +70,7 @@ class Balance:
         return self.energy + self.wear - self.stored
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A plan, and what it is worth compared with doing without it. Compare totals, not energies: what is left at the end counts."""
 

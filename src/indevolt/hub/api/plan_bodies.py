@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -246,8 +247,13 @@ def plan_told(
         stored_value=[StoredValueBody(soc_pct=each.soc_pct, per_kwh=round(each.per_kwh, 4)) for each in plan.stored_value]
         if plan
         else [],
-        slots=[_slot(slot) for slot in plan.slots] if plan else [],
+        slots=_slots(plan) if plan else [],
     )
+
+
+@lru_cache(maxsize=2)  # of a plan every page asks again each minute; none changes after it was made
+def _slots(plan: Plan) -> list[PlanSlotBody]:
+    return [_slot(slot) for slot in plan.slots]
 
 
 def _slot(slot: PlannedSlot) -> PlanSlotBody:

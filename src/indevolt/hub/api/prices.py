@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from fastapi import APIRouter
@@ -17,6 +18,7 @@ from indevolt.hub.api.models import TroubleBody
 from indevolt.hub.api.problems import problems
 from indevolt.hub.api.replies import NOT_MODIFIED, reply
 from indevolt.hub.hub import Hub
+from indevolt.hub.prices.book import Prices
 
 LONGEST: Final = timedelta(days=100)
 AHEAD_DAYS: Final = 2  # from the start of today, where nothing else is asked for
@@ -69,18 +71,23 @@ async def list_prices(request: Request, hub: HubOf, *, start: Start = None, end:
         reason=_reason(hub),
         notes=prices.notes(now),
         trouble=TroubleBody(detail=str(trouble), remedy=trouble.remedy) if trouble else None,
-        slots=[
-            PriceSlotBody(
-                start=each.start,
-                end=each.end,
-                import_price=each.rate.import_price,
-                export_price=each.rate.export_price,
-                known=each.known,
-            )
-            for each in prices.slots(span.start, span.end)
-        ],
+        slots=_slots(prices, (prices.source, prices.version), span.start, span.end),
     )
     return reply(request, body)
+
+
+@lru_cache(maxsize=2)  # every page asks again each minute for those of the same days
+def _slots(prices: Prices, _state: tuple[str, int], start: datetime, end: datetime) -> list[PriceSlotBody]:
+    return [
+        PriceSlotBody(
+            start=each.start,
+            end=each.end,
+            import_price=each.rate.import_price,
+            export_price=each.rate.export_price,
+            known=each.known,
+        )
+        for each in prices.slots(start, end)
+    ]
 
 
 def _reason(hub: Hub) -> str:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from indevolt.battery import Quality, Reading, Value
+from indevolt.catalogue import LIMITING
 from indevolt.hub.keeper import Keeper, Link
 
 if TYPE_CHECKING:
     from indevolt.device import Device
+
+_RECKONED: Final = ("rated_capacity", "battery_soc", "cluster_role", *LIMITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class PlannedUnit:
 
     keeper: Keeper
     device: Device
-    known: Reading  # all that was ever read of it
+    known: Reading  # what of it a plan reckons with, however old
     live: Mapping[str, Value]  # what of that is of now
 
     @property
@@ -45,7 +48,7 @@ def units_of(keepers: Iterable[Keeper]) -> Iterator[PlannedUnit]:
     for keeper in keepers:
         if keeper.link is not Link.ONLINE or keeper.device is None:
             continue
-        known = keeper.snapshot()
+        known = keeper.snapshot(_RECKONED)
         live = {
             name: sample.value
             for name, sample in known.items()

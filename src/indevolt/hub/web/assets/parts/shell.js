@@ -1,6 +1,6 @@
 // The frame around every page: tabs, the house's name, how the hub is reached, and the state of charge, which is always in sight.
 
-import { html, signal, useEffect, useRef } from "../lib/html.js";
+import { html, signal, useEffect, useLayoutEffect, useRef } from "../lib/html.js";
 import { tokenWanted } from "../lib/api.js";
 import { now, pace } from "../lib/hubtime.js";
 import { reserve } from "../lib/house.js";
@@ -45,7 +45,7 @@ export function Shell() {
     <button type="button" class="skip" onClick=${() => main.current?.focus()}>${t("skip")}</button>
     <${Top} />
     <${Tabs} current=${page.name} />
-    <main ref=${main} tabindex="-1" data-page=${page.name} data-page=${page.name} aria-label=${title} aria-busy=${!module && !failed ? "true" : "false"}>
+    <main ref=${main} tabindex="-1" data-page=${page.name} aria-label=${title} aria-busy=${!module && !failed ? "true" : "false"}>
       <${Away} />
       ${
         Page
@@ -153,9 +153,9 @@ function Tabs({ current }) {
   </nav>`;
 }
 
-/** Keys: 1 to 6 for the tabs, / for the search of a page, ? for help, Escape for what is open. */
+/** Keys: 1 to 6 for the tabs, / for the search of a page, ? for help, Escape for what is open. Heard from the first drawing on. */
 function useKeys() {
-  useEffect(() => {
+  useLayoutEffect(() => {
     /** @param {KeyboardEvent} event */
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
