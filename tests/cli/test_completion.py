@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from click.shell_completion import ShellComplete
 
+from conftest import lacking
 from indevolt.cli.app import cli
 
 from .conftest import Program
@@ -47,8 +48,9 @@ def test_each_shell_gets_a_script(indevolt: Program, shell: str) -> None:
     assert "_INDEVOLT_COMPLETE" in ran.out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_can_read_its_script(indevolt: Program) -> None:
+    if shutil.which("bash") is None:
+        lacking("needs bash")
     script = indevolt("completion", "bash").out
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

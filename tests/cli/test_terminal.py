@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import lacking
 from indevolt.clock import SystemClock
 from indevolt.simulator import DEVICE_KEY, Simulator
 
@@ -185,9 +186,10 @@ def test_a_reader_that_leaves_early_hears_no_complaint() -> None:
     assert process.returncode == 141
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("words", [["points"], ["points", "--json"]])
 def test_a_full_disk_is_told_in_one_line(words: list[str]) -> None:
+    if not Path("/dev/full").exists():
+        lacking("needs a device that is always full")
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run([*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == 74

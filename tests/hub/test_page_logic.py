@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from conftest import lacking
+
 TESTS = sorted((Path(__file__).parent / "page").glob("*.test.mjs"))
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_the_logic_of_the_page(path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no Node here")
+    node = shutil.which("node") or lacking("needs Node")
     done = subprocess.run([node, "--test", str(path)], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout
 

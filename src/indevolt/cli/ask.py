@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from indevolt.cli.introduction import reachable
-from indevolt.cli.options import config_option
+from indevolt.cli.options import T, config_option
 from indevolt.errors import (
     BudgetSpent,
     ForeignWriter,
@@ -168,7 +168,7 @@ class HubAt:
             raise ProtocolError(f"what answers at {self.url} is no hub: it does not speak HTTP", remedy=HOW) from error
 
 
-def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def hub_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add how to reach the hub; the command gets it as one :class:`HubAt`."""
 
     @click.option(
@@ -179,19 +179,19 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @_ca_option
     @wraps(command)
     def reach(
-        *given: Any,  # noqa: ANN401 - of another decorator, such as the link to a device
+        *given: object,
         url: str | None,
         file: Path | None,
         token: str | None,
         hub_ca: Path | None,
-        **rest: Any,  # noqa: ANN401 - the options of any command
-    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        **rest: object,
+    ) -> T:
         return command(*given, HubAt(_spelled(url or hub_here(file)), token, hub_ca, url is not None, file), **rest)
 
     return reach
 
 
-def through_hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def through_hub_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add the way through a hub instead of to the device itself; the command gets it as ``hub``, or None."""
 
     @click.option(
@@ -201,12 +201,12 @@ def through_hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @_ca_option
     @wraps(command)
     def reach(
-        *given: Any,  # noqa: ANN401 - of another decorator, such as the link to a device
+        *given: object,
         url: str | None,
         token: str | None,
         hub_ca: Path | None,
-        **rest: Any,  # noqa: ANN401 - the options of any command
-    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        **rest: object,
+    ) -> T:
         return command(*given, hub=None if url is None else HubAt(_spelled(url), token, hub_ca, chosen=True), **rest)
 
     return reach

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from indevolt.catalogue import products
-from indevolt.cli.options import complete_model
+from indevolt.cli.options import T, complete_model
 from indevolt.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class BatteryGiven:
         }
 
 
-def battery_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def battery_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add a battery to a command, which gets it as ``battery``."""
 
     @click.option("--model", metavar="PRODUCT", shell_complete=complete_model, help="The battery's product.")
@@ -87,15 +87,15 @@ def battery_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--wear", "wear_per_kwh", default=0.02, show_default=True, help="What a kWh out of it costs in wear.")
     @wraps(command)
     def build(
-        *given: Any,  # noqa: ANN401 - of other decorators
+        *given: object,
         model: str | None,
         modules: int | None,
         capacity_wh: float | None,
         charge_w: float | None,
         discharge_w: float | None,
         wear_per_kwh: float,
-        **rest: Any,  # noqa: ANN401 - the options of any command
-    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        **rest: object,
+    ) -> T:
         figures = {"capacity_wh": capacity_wh, "charge_w": charge_w, "discharge_w": discharge_w}
         return command(*given, battery=BatteryGiven(model, modules, figures, wear_per_kwh), **rest)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -21,6 +21,7 @@ from indevolt.cli.ask import HubAt, through_hub_options
 from indevolt.cli.leased import Order, Setting, Term, carry_out
 from indevolt.cli.options import (
     Link,
+    T,
     check_span,
     complete_mode,
     complete_settable,
@@ -49,7 +50,7 @@ _ENDING: Final = (
 )
 
 
-def write_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def write_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add what every write takes; the command gets the ways to write as one :class:`_Way`."""
 
     @device_options
@@ -58,7 +59,7 @@ def write_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @dry_run_option
     @json_option
     @wraps(command)
-    def write(link: Link, *, hub: HubAt | None, folder: Path | None, dry_run: bool, as_json: bool, **rest: Any) -> Any:  # noqa: ANN401 - the options of any command
+    def write(link: Link, *, hub: HubAt | None, folder: Path | None, dry_run: bool, as_json: bool, **rest: object) -> T:
         return command(_Way(link, hub, folder, dry_run, as_json), **rest)
 
     return write
@@ -132,10 +133,10 @@ def mode_command(way: _Way, mode: str, *, span: timedelta | None) -> int:
     return _write(way, _MODE_COMMANDS.get(word) or Setting("mode", (word,)), _lasting(span))
 
 
-def move_options(done_pct: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def move_options(done_pct: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Add what a charge and a discharge take; the range of the power is the device's, so it is checked against that."""
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(command: Callable[..., T]) -> Callable[..., T]:
         for option in (
             keep_option,
             span_option,

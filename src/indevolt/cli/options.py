@@ -34,6 +34,7 @@ class Link:
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")  # what a command returns
 
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -138,7 +139,7 @@ def _connection(*names: str, **attributes: object) -> Callable[[Command], Comman
     return click.option(*names, cls=ConnectionOption, **attributes)
 
 
-def device_options(command: Command) -> Callable[..., Any]:
+def device_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add HOST and how to reach it; the command gets both as one :class:`Link`."""
 
     @click.argument("host")
@@ -169,7 +170,7 @@ def device_options(command: Command) -> Callable[..., Any]:
         ca_file: Path | None,
         fingerprint: str | None,
         **rest: object,  # the options of the command itself
-    ) -> object:
+    ) -> T:
         link = Link(host, password or None, model, modules, timeout_s, ca_file, fingerprint)
         return command(link, **rest)
 
