@@ -12,6 +12,7 @@ from control_scene import NOON, later, limits, load, situation, unit
 from hypothesis import given, strategies as st
 
 from indevolt.control.decision import Proposal
+from indevolt.control.settle import settle
 from indevolt.control.situation import (
     Action,
     Envelope,
@@ -130,10 +131,16 @@ def slot(action: Action = Action.CHARGE, *, pinned: bool = False) -> PlanSlot:
 
 
 def test_a_pinned_slot_is_the_owner_s_and_any_other_the_plan_s() -> None:
-    assert wanted_w(override.propose(situation(slot=slot(pinned=True)))) == -900
+    assert range_w(override.propose(situation(slot=slot(pinned=True)))) == (-math.inf, -900)
     assert not plan.propose(situation(slot=slot(pinned=True)))
-    assert wanted_w(plan.propose(situation(slot=slot()))) == -900
+    assert range_w(plan.propose(situation(slot=slot()))) == (-math.inf, -900)
     assert not override.propose(situation(slot=slot()))
+
+
+@pytest.mark.parametrize(("house_w", "power_w"), [(300, -900), (-500, -900), (-1400, -1400), (None, -900)])
+def test_a_slot_that_charges_stores_what_the_sun_gives_beyond_it(house_w: float | None, power_w: float) -> None:
+    known = situation(slot=slot(), net_load=None if house_w is None else load(house_w))
+    assert settle(known, [(Rank.PLAN, plan.propose(known))]).power_w == power_w
 
 
 def test_a_slot_counts_only_while_it_runs() -> None:

@@ -96,7 +96,6 @@ def visit(browser: Browser) -> Visit:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         try:
             await page.goto(url)
-            await page.locator("main").wait_for()  # loaded is not drawn, and a key is heard once it is
             yield page
         finally:
             await context.close()

@@ -14,7 +14,7 @@ from indevolt.simulator import INSTANT, Simulator
 from indevolt.virtual import VirtualDevice
 
 from .conftest import Visit
-from .looking import violations
+from .looking import go, violations
 from .scenes import HOST, house_of
 
 PASSWORD = "correct horse"
@@ -32,7 +32,7 @@ async def test_a_battery_with_a_password_is_found_tried_and_connected(visit: Vis
     async with locked_battery() as device:
         nearby = (Found(device.host, device.port, sn=SERIAL),)
         async with house_of(1, nearby=nearby) as scene, visit(scene.url, troubled=True) as page:
-            await page.keyboard.press("3")
+            await go(page, "devices")
             await page.get_by_role("button", name="Look for batteries").click()
             sighting = page.locator(".sighting", has_text=SERIAL)
             await expect(sighting).to_be_visible()

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from indevolt import Hold
 
 from .conftest import PATIENCE_MS, Visit
-from .looking import violations
+from .looking import go, violations
 from .scenes import TOKEN, Scene, demo_house, house_of
 
 
@@ -72,7 +72,7 @@ async def test_what_somebody_else_asks_for_and_takes_back_at_once_is_shown_so(vi
 
 async def test_a_charge_that_is_wanted_by_a_time_is_planned_for_and_dropped_again(visit: Visit, pictures: Path) -> None:
     async with demo_house() as scene, visit(scene.url) as page:
-        await page.keyboard.press("4")
+        await go(page, "plan")
         wanted = page.locator(".wanted")
         await expect(wanted).to_contain_text("No charge is wanted by a time.")
         await wanted.get_by_label("By").fill("05:30")

@@ -59,7 +59,10 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
     # A soft bound of higher rank holds against a hard one of lower rank.
     hard_low, hard_high = min(hard_low, low), max(hard_high, high)
     power = None if loop else min(max(0.0 if wanted is None else wanted, low), high)
-    follows = preference.power_w is None or _moves_with_house(reasons, power)
+    held = power is not None and (
+        power == hard_high < 0 or power == hard_low > 0
+    )  # somebody wants just this, whatever the house does
+    follows = (preference.power_w is None and not held) or _moves_with_house(reasons, power)
     return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))
 
 

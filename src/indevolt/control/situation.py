@@ -45,7 +45,7 @@ class Action(StrEnum):
 
     SELF_USE = "self_use"  # cover the house, store the surplus
     HOLD = "hold"  # store the surplus, give nothing
-    CHARGE = "charge"  # with a power, from the grid where the sun is not enough
+    CHARGE = "charge"  # with a power, from the grid where the sun is not enough; a plan means at least so much (strategies.actions)
     DISCHARGE = "discharge"  # with a power
     STOP = "stop"  # neither
 

@@ -122,7 +122,7 @@ def _power(choice: Choice, net_w: Numbers, most_in_w: Numbers, most_out_w: Numbe
         case Action.STOP:
             return np.zeros_like(net_w)
         case Action.CHARGE:
-            return np.broadcast_to(-np.minimum(wanted_w, most_in_w), net_w.shape)
+            return -np.minimum(np.maximum(wanted_w, -net_w), most_in_w)
         case Action.DISCHARGE:
             return np.broadcast_to(np.minimum(wanted_w, most_out_w), net_w.shape)
         case _:

@@ -115,7 +115,7 @@ def limits(choice: Choice, battery: BatteryModel, *, to_grid: bool) -> tuple[flo
         case Action.STOP:
             return 0.0, 0.0, None
         case Action.CHARGE:
-            return 0.0, 0.0, -min(choice.power_w or battery.charge_w, battery.charge_w)
+            return -battery.charge_w, -min(choice.power_w or battery.charge_w, battery.charge_w), None
         case Action.DISCHARGE:
             power_w = min(choice.power_w or battery.discharge_w, battery.discharge_w)
             return (0.0, power_w, power_w) if to_grid else (0.0, power_w, None)

@@ -74,7 +74,7 @@ def _reason(problem: Problem, index: int, here: Expected, use: int | None) -> st
         case Action.STOP:
             return _stop(problem, slot, here)
         case Action.CHARGE if here.grid_w <= 0:
-            return _target(problem, slot) or "stores surplus gently, since less is lost so"
+            return _target(problem, slot) or "stores the surplus, and from the grid what the sun gives less"
         case Action.CHARGE if slot.import_per_kwh < 0:
             return f"charges while power costs {now}: less than nothing"
         case Action.CHARGE:

@@ -12,14 +12,27 @@ from indevolt.control.decision import Bound, Preference, Proposal
 from indevolt.control.situation import Action
 
 
-def proposal(strategy: str, action: Action, power_w: float, reason: str, otherwise: str = "") -> Proposal:
-    """Return the proposal of a strategy that wants an action; ``power_w`` 0 is as much as there is."""
+def proposal(strategy: str, action: Action, power_w: float, reason: str, otherwise: str = "", *, surplus: bool = False) -> Proposal:
+    """Return the proposal of a strategy that wants an action.
+
+    Args:
+        strategy: who says it.
+        action: what it wants.
+        power_w: of charge and discharge; 0 is as much as there is.
+        reason: why.
+        otherwise: what would have to be different for this not to hold.
+        surplus: where the sun gives more than a charge wants, that is stored too. Who asks for a number gets that number; a slot of
+            a plan, whose power is of a forecast, would sell what it then has to buy again.
+    """
     most = power_w or math.inf
     match action:
         case Action.SELF_USE:
             return Proposal(strategy, (), Preference(None, reason, otherwise))
         case Action.HOLD:
             bound = Bound.at_most(0.0, f"{reason}: nothing is given", otherwise)
+            return Proposal(strategy, (bound,), Preference(None, reason, otherwise))
+        case Action.CHARGE if surplus and power_w:
+            bound = Bound.at_most(-power_w, f"{reason}: with no less than {power_w:g} W", otherwise)
             return Proposal(strategy, (bound,), Preference(None, reason, otherwise))
         case Action.CHARGE:
             return Proposal(strategy, (), Preference(-most, reason, otherwise))

@@ -24,7 +24,7 @@ def propose(situation: Situation) -> Proposal:
     slot = situation.slot
     if slot is not None and slot.pinned and slot.holds(situation.at):
         reason = f"this slot is pinned until {slot.end:%H:%M %Z}: {_said(slot.action)}"
-        return proposal(NAME, slot.action, slot.power_w, reason, "unpin the slot")
+        return proposal(NAME, slot.action, slot.power_w, reason, "unpin the slot", surplus=True)
     return NOBODY
 
 

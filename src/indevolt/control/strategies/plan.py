@@ -17,4 +17,5 @@ def propose(situation: Situation) -> Proposal:
     if slot is None or slot.pinned or not situation.clock_trusted or not slot.holds(situation.at):
         return Proposal(NAME)
     reason = f"the plan until {slot.end:%H:%M %Z}: {slot.reason or slot.action.value.replace('_', '-')}"
-    return proposal(NAME, slot.action, slot.power_w, reason, "pin another action to this slot, or switch the plan off")
+    otherwise = "pin another action to this slot, or switch the plan off"
+    return proposal(NAME, slot.action, slot.power_w, reason, otherwise, surplus=True)

@@ -76,7 +76,7 @@ async def list_prices(request: Request, hub: HubOf, *, start: Start = None, end:
     return reply(request, body)
 
 
-@lru_cache(maxsize=2)  # every page asks again each minute for those of the same days
+@lru_cache(maxsize=4)  # pages ask again and again for those of the same days
 def _slots(prices: Prices, _state: tuple[str, int], start: datetime, end: datetime) -> list[PriceSlotBody]:
     return [
         PriceSlotBody(

@@ -20,6 +20,7 @@ from indevolt.control.strategies.backup_hold import said
 from indevolt.errors import IndevoltError, InvalidInput, ReadOnly, Refused
 from indevolt.hub.events import Steered
 from indevolt.hub.journal import Kind
+from indevolt.hub.steer.end import End
 from indevolt.hub.steer.records import Step
 
 if TYPE_CHECKING:
@@ -51,13 +52,11 @@ class BackupHold:
 
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None  # whom it concerns
-        self._standing: Backup | None = None
-        self._until_s = float("-inf")  # on the monotonic clock: a wall clock set back does not lengthen it
+        self._standing: tuple[Backup, End] | None = None
 
     def current(self, hub: Hub) -> Backup | None:
         """Return what holds now; its end is told by the clocks of the house."""
-        backup = self._standing
-        return None if backup is None or self._is_over(hub, backup) else backup
+        return None if self._standing is None or self._standing[1].is_over(hub.clock) else self._standing[0]
 
     async def ask(self, hub: Hub, until: datetime, *, actor: str, charge_pct: float | None = None, reason: str = "") -> Backup:
         """Have everything kept until then, in place of what was asked for before.
@@ -92,7 +91,7 @@ class BackupHold:
 
     async def expire(self, hub: Hub) -> None:
         """End it when its time has passed."""
-        if self._standing is not None and self._is_over(hub, self._standing):
+        if self._standing is not None and self._standing[1].is_over(hub.clock):
             await self._over(hub, "its time has passed")
 
     async def recall(self, hub: Hub) -> None:
@@ -143,9 +142,4 @@ class BackupHold:
             await hub.store.put(_KEY, "" if backup is None else orjson.dumps(asdict(backup)).decode())
 
     def _take(self, hub: Hub, backup: Backup | None) -> None:
-        self._standing = backup
-        if backup is not None:
-            self._until_s = hub.clock.monotonic() + (backup.until - hub.clock.now()).total_seconds()
-
-    def _is_over(self, hub: Hub, backup: Backup) -> bool:
-        return hub.clock.now() >= backup.until or hub.clock.monotonic() >= self._until_s
+        self._standing = None if backup is None else (backup, End.at(backup.until, hub.clock))

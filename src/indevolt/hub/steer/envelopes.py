@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from indevolt.control.situation import Envelope
 from indevolt.errors import IndevoltError, InvalidInput, Refused
 from indevolt.hub.journal import Kind
+from indevolt.hub.steer.end import End
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -59,17 +59,15 @@ class Envelopes:
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None  # whom it concerns
         self._last: dict[str, Signed] = {}  # by issuer; what was signed before comes too late, also once that is over or dropped
-        self._held: Signed | None = None
-        self._until: datetime | None = None
-        self._until_s = -math.inf  # on the monotonic clock: a wall clock set back does not lengthen it
+        self._held: tuple[Signed, End] | None = None
         self._taking = asyncio.Lock()  # one after another, so that each is compared with the one that came before
 
     def current(self, hub: Hub) -> Envelope | None:
         """Return what holds now; its end is told by the clocks of the house."""
-        held, until = self._held, self._until
-        if held is None or until is None or hub.clock.now() >= until or hub.clock.monotonic() >= self._until_s:
+        if self._held is None or self._held[1].is_over(hub.clock):
             return None
-        return Envelope(held.low_w, held.high_w, until.astimezone(hub.config.site.zone), held.issuer)
+        held, end = self._held
+        return Envelope(held.low_w, held.high_w, end.until.astimezone(hub.config.site.zone), held.issuer)
 
     async def take(self, hub: Hub, signed: Signed) -> None:
         """Let an envelope hold from now on, in place of an earlier one of the same issuer.
@@ -88,7 +86,7 @@ class Envelopes:
             last = {**self._last, signed.issuer: signed}
             await hub.store.put(_KEY, _kept(signed, last))
             self._last = last
-            self._hold(hub, signed, until)
+            self._held = signed, End.at(until, hub.clock)
         end = until.astimezone(hub.config.site.zone)
         text = f"{signed.issuer} asks for {signed.low_w} to {signed.high_w} W until {end:%Y-%m-%d %H:%M %Z}"
         await hub.journal.note(Kind.DECISION, text, actor=signed.issuer, issued=signed.issued)
@@ -114,11 +112,7 @@ class Envelopes:
                     _check_signature(hub, signed)
                     self._last[signed.issuer] = signed
             if (held := self._last.get(kept["held"])) is not None:
-                self._hold(hub, held, _check_times(hub, held, None))
-
-    def _hold(self, hub: Hub, signed: Signed, until: datetime) -> None:
-        self._held, self._until = signed, until
-        self._until_s = hub.clock.monotonic() + (until - hub.clock.now()).total_seconds()
+                self._held = held, End.at(_check_times(hub, held, None), hub.clock)
 
 
 def _kept(held: Signed | None, last: Mapping[str, Signed]) -> str:

@@ -17,6 +17,7 @@ from indevolt.battery import Command, Outcome, Stage, in_words
 from indevolt.control.ledger import Room
 from indevolt.errors import IndevoltError, InvalidInput, Refused
 from indevolt.hub.steer.chronicle import Chronicle
+from indevolt.hub.steer.end import End
 from indevolt.hub.steer.records import Override, Owner, Step
 
 if TYPE_CHECKING:
@@ -54,12 +55,15 @@ class Overrides:
         self._owner = owner
         self._changed = changed
         self._first: dict[str, asyncio.Future[Outcome | None]] = {}
-        self._until_s: dict[str, float] = {}  # ends by id, on the monotonic clock: a wall clock set back does not lengthen any
+        self._ends: dict[str, End] = {}  # by id
 
     @property
     def left_s(self) -> float:
         """Seconds until the end of what holds, by a clock that is never set."""
-        return float("inf") if self.standing is None else self._left_s(self.standing)
+        if self.standing is None:
+            return float("inf")
+        end = self._ends.get(self.standing.id)
+        return float("-inf") if end is None else end.until_s - self._hub.clock.monotonic()
 
     def is_awaited(self, override: Override) -> bool:
         """Return whether somebody waits for what becomes of its first carrying out."""
@@ -180,17 +184,15 @@ class Overrides:
     def _holds(self, override: Override) -> bool:
         return self.standing is not None and self.standing.id == override.id
 
-    def _left_s(self, override: Override) -> float:
-        return self._until_s.get(override.id, float("-inf")) - self._hub.clock.monotonic()
-
     def _is_over(self, override: Override) -> bool:
-        return self._hub.clock.now() >= override.until or self._left_s(override) <= 0
+        end = self._ends.get(override.id)
+        return end is None or end.is_over(self._hub.clock)
 
     async def _start(self, override: Override) -> None:
         """Have a new one hold; how long it may is decided now, and never again."""
-        now_s = self._hub.clock.monotonic()
-        self._until_s = {known: until_s for known, until_s in self._until_s.items() if until_s > now_s}
-        self._until_s[override.id] = now_s + (override.until - self._hub.clock.now()).total_seconds()
+        clock = self._hub.clock
+        self._ends = {known: end for known, end in self._ends.items() if not end.is_over(clock)}
+        self._ends[override.id] = End.at(override.until, clock)
         await self._set(override)
 
     async def _set(self, override: Override | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from indevolt.errors import IndevoltError
 from indevolt.hub.journal import Kind
+from indevolt.hub.steer.end import End
 
 if TYPE_CHECKING:
     from indevolt.hub.hub import Hub
@@ -24,18 +25,16 @@ class Pause:
 
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None  # whom it concerns
-        self._until: datetime | None = None
-        self._until_s = float("-inf")  # on the monotonic clock: a wall clock set back does not lengthen it
+        self._end: End | None = None
 
     def until(self, hub: Hub) -> datetime | None:
         """Return its end; None while there is none, or it is over."""
-        over = self._until is None or hub.clock.now() >= self._until or hub.clock.monotonic() >= self._until_s
-        return None if over else self._until
+        return None if self._end is None or self._end.is_over(hub.clock) else self._end.until
 
     async def set(self, hub: Hub, until: datetime | None, *, actor: str) -> None:
         """Pause until then, or go on now."""
         was = self.until(hub)
-        self._take(hub, until)
+        self._end = None if until is None else End.at(until, hub.clock)
         self.changed()
         with suppress(IndevoltError):  # the store says so itself
             await hub.store.put(_KEY, until.isoformat() if until is not None else "")
@@ -51,9 +50,4 @@ class Pause:
         """Take up a pause from before a restart, as far as it has not ended."""
         with suppress(IndevoltError, ValueError):
             if text := await hub.store.get(_KEY):
-                self._take(hub, datetime.fromisoformat(text))
-
-    def _take(self, hub: Hub, until: datetime | None) -> None:
-        self._until = until
-        if until is not None:
-            self._until_s = hub.clock.monotonic() + (until - hub.clock.now()).total_seconds()
+                self._end = End.at(datetime.fromisoformat(text), hub.clock)

@@ -9,6 +9,7 @@ const FILES = [
   "assets/app.js",
   "assets/lib/api.js",
   "assets/lib/asked.js",
+  "assets/lib/attempt.js",
   "assets/lib/calendar.js",
   "assets/lib/catalogue.js",
   "assets/lib/flows.js",

@@ -1,7 +1,7 @@
 // Asks for a backup hold: how long everything is kept for an outage, and whether the batteries are charged for it first.
 
 import { html, useState } from "../lib/html.js";
-import { Problem } from "../lib/api.js";
+import { useAttempt } from "../lib/attempt.js";
 import { hubNow } from "../lib/hubtime.js";
 import { count, span, t, when } from "../lib/i18n.js";
 import { keep } from "../lib/steering.js";
@@ -16,24 +16,13 @@ export default function BackupDialog({ onClose }) {
   const [hours, setHours] = useState(24);
   const [charged, setCharged] = useState(false);
   const [soc, setSoc] = useState(100);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
   const until = when(hubNow() + hours * 3_600_000, { weekday: "short", hour: "2-digit", minute: "2-digit" }, meta.value?.time_zone);
 
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    setBusy(true);
-    setProblem(null);
-    try {
-      await keep({ minutes: hours * 60, ...(charged ? { charge_pct: soc } : {}) });
-      onClose();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    if (await attempt(() => keep({ minutes: hours * 60, ...(charged ? { charge_pct: soc } : {}) }))) onClose();
   }
 
   return html`<${Dialog} title=${t("backup.title")} onClose=${onClose}>

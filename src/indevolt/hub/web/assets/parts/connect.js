@@ -1,7 +1,8 @@
 // Connects a battery, guided: what has to be switched on, where it is and what opens it, what the hub may do; it is tried before it is kept.
 
 import { html, useState } from "../lib/html.js";
-import { Problem, send } from "../lib/api.js";
+import { send } from "../lib/api.js";
+import { useAttempt } from "../lib/attempt.js";
 import { t } from "../lib/i18n.js";
 import { connect } from "../lib/live.js";
 import { go } from "../lib/router.js";
@@ -22,29 +23,21 @@ export default function ConnectDialog({ sighting, onClose }) {
   const [locked, setLocked] = useState(sighting?.access === "password");
   const [password, setPassword] = useState("");
   const [control, setControl] = useState(false);
-  const [busy, setBusy] = useState(false);
   const [identity, setIdentity] = useState(/** @type {Identity | null} */ (null));
   const [connected, setConnected] = useState(/** @type {Connected | null} */ (null));
-  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
 
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    setBusy(true);
-    setProblem(null);
     const body = { name, host, control, ...(locked && password ? { password } : {}) };
-    try {
+    await attempt(async () => {
       if (identity === null) setIdentity((await send("POST", "devices", body, { query: { dry_run: true } })).identity);
       else {
         setConnected(await send("POST", "devices", body));
         connect();
       }
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    });
   }
   /** What was tried is no longer what is asked for. @param {() => void} change */
   const changed = (change) => {

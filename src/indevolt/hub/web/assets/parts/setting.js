@@ -2,6 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { Problem, newKey, send } from "../lib/api.js";
+import { useAttempt } from "../lib/attempt.js";
 import { t, word } from "../lib/i18n.js";
 import { takeShown } from "../lib/store.js";
 import { wording } from "./value.js";
@@ -20,9 +21,9 @@ const SETTLE_MS = 350;
 export default function SettingDialog({ device, setting, label, onClose }) {
   const [value, setValue] = useState(/** @type {Scalar} */ (initial(setting)));
   const [plan, setPlan] = useState(/** @type {Preview | Problem | null} */ (null));
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState(/** @type {Outcome | null} */ (null));
-  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const [became, setBecame] = useState(/** @type {Outcome | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
+  const outcome = became ?? problem?.outcome ?? null;
   const key = useMemo(newKey, []);
   const path = `devices/${device}/settings/${setting.name}`;
   const same = value === setting.value;
@@ -46,19 +47,11 @@ export default function SettingDialog({ device, setting, label, onClose }) {
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    setBusy(true);
-    setProblem(null);
-    try {
-      const became = await send("PUT", path, { value }, { key });
-      takeShown(device, became.shown);
-      setOutcome(became);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setProblem(error);
-      setOutcome(error.outcome);
-    } finally {
-      setBusy(false);
-    }
+    await attempt(async () => {
+      const told = await send("PUT", path, { value }, { key });
+      takeShown(device, told.shown);
+      setBecame(told);
+    });
   }
 
   const done = outcome !== null || problem !== null;

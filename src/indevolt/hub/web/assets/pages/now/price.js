@@ -27,7 +27,7 @@ export function Price() {
       if (link.peek() !== "live" || hubNow() < due || document.hidden) return; // before, the hub's time is not known
       due = hubNow() + Math.max(ANEW_MS, LEAST_MS * pace.peek());
       try {
-        const at = hubNow();
+        const at = Math.floor(hubNow() / ANEW_MS) * ANEW_MS; // so that pages ask for the same
         prices.value = await get("prices", { start: new Date(at - BEHIND_MS).toISOString(), end: new Date(at + AHEAD_MS).toISOString() });
       } catch (error) {
         if (!(error instanceof Problem)) throw error;

@@ -1,6 +1,7 @@
 // Pinning: the owner wants something of a stretch of the plan, whatever it costs; the rest is planned around it.
 
-import { Problem, send } from "../../lib/api.js";
+import { send } from "../../lib/api.js";
+import { useAttempt } from "../../lib/attempt.js";
 import { html, useState } from "../../lib/html.js";
 import { t, when, word } from "../../lib/i18n.js";
 import { Dialog } from "../../parts/dialog.js";
@@ -18,21 +19,13 @@ export function Pin({ slot, slots, zone, onClose, onDone }) {
   const from = slots.findIndex(({ start }) => start === slot.start);
   const ends = slots.slice(from, from + MOST_ENDS).map(({ end }) => end);
   const [end, setEnd] = useState(ends[Math.min(3, ends.length - 1)] ?? slot.end);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
   const clock = (/** @type {string} */ at) => when(at, { weekday: "short", hour: "2-digit", minute: "2-digit" }, zone);
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      await send("POST", "plan/pin", { slot: slot.start, end, mode: mode || null });
-      onDone();
-      onClose();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setProblem(error);
-      setBusy(false);
-    }
+    if (!(await attempt(() => send("POST", "plan/pin", { slot: slot.start, end, mode: mode || null })))) return;
+    onDone();
+    onClose();
   };
   return html`<${Dialog} title=${t("plan.pin.of", { at: clock(slot.start) })} onClose=${onClose}>
     <form class="form" onSubmit=${submit}>

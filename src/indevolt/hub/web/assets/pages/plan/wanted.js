@@ -1,7 +1,8 @@
 // What the plan has to heed: a charge that is wanted by a time, what it must gain before the battery is not left to itself, and where it
 // lies in a device for the case that nobody commands it.
 
-import { Problem, send } from "../../lib/api.js";
+import { send } from "../../lib/api.js";
+import { useAttempt } from "../../lib/attempt.js";
 import { nextTime } from "../../lib/calendar.js";
 import { hubNow } from "../../lib/hubtime.js";
 import { html, useState } from "../../lib/html.js";
@@ -17,27 +18,16 @@ import { Said } from "../../parts/said.js";
 export function Wanted({ plan, zone, onDone }) {
   const [soc, setSoc] = useState(80);
   const [time, setTime] = useState("07:00");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
   const { gate } = plan;
   /** @param {() => Promise<unknown>} work */
-  const attempt = async (work) => {
+  const change = async (work) => {
     if (!mayControl.value) return void open("token", { why: "role" });
-    setBusy(true);
-    setProblem(null);
-    try {
-      await work();
-      onDone();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    if (await attempt(work)) onDone();
   };
   const want = (/** @type {Event} */ event) => {
     event.preventDefault();
-    void attempt(() => send("POST", "plan/target", { soc_pct: soc, by: new Date(nextTime(time, hubNow(), zone)).toISOString() }));
+    void change(() => send("POST", "plan/target", { soc_pct: soc, by: new Date(nextTime(time, hubNow(), zone)).toISOString() }));
   };
   return html`<section class="card wanted" aria-label=${t("plan.wanted")}>
     <form class="form" onSubmit=${want}>
@@ -55,7 +45,7 @@ export function Wanted({ plan, zone, onDone }) {
         plan.targets.length === 0
           ? html`<p class="quiet">${t("plan.wanted.none")}</p>`
           : html`<ul>${plan.targets.map(({ soc_pct, by }) => html`<li key=${by}><b>${count(soc_pct)} %</b> ${t("plan.wanted.until", { by: when(by, { weekday: "short", hour: "2-digit", minute: "2-digit" }, zone) })}</li>`)}</ul>
-            <div><button type="button" class="button" disabled=${busy} onClick=${() => attempt(() => send("DELETE", "plan/target"))}>${t("plan.wanted.drop")}</button></div>
+            <div><button type="button" class="button" disabled=${busy} onClick=${() => change(() => send("DELETE", "plan/target"))}>${t("plan.wanted.drop")}</button></div>
             <p class="quiet">${t("plan.wanted.kept")}</p>`
       }
       <dl class="rows">
