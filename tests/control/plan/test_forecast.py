@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from indevolt.control.plan.forecast import FORGETS_MIN, UNKNOWN_W, load_memory, load_paths, pv_paths, scenarios
+from indevolt.control.plan.forecast import FORGETS_MIN, GOING_ON, UNKNOWN_W, load_memory, load_paths, pv_paths, scenarios
 
 PER_DAY = 96
 
@@ -26,9 +26,10 @@ def days(count: int, *, level: float = 400.0, noise: float = 0.0, seed: int = 1)
 def test_a_house_that_is_alike_every_day_is_expected_to_be_alike() -> None:
     history = days(8)
     paths, likely = load_paths(history, 144, PER_DAY, days=7)
-    assert paths.shape == (7, 144)
+    assert paths.shape == (7 + len(GOING_ON), 144)
     assert likely.sum() == pytest.approx(1)
-    assert paths == pytest.approx(np.tile(np.tile(days(1), 2)[:144], (7, 1)))
+    assert paths[:7] == pytest.approx(np.tile(np.tile(days(1), 2)[:144], (7, 1)))
+    assert likely[:7].sum() > 0.9
 
 
 def test_what_runs_now_is_expected_to_go_on_for_a_while() -> None:
@@ -36,7 +37,7 @@ def test_what_runs_now_is_expected_to_go_on_for_a_while() -> None:
     history[-1] += 1500
     paths, _ = load_paths(history, 48, PER_DAY, days=10)
     usual, _ = load_paths(np.append(history[:-1], history[-1] - 1500), 48, PER_DAY, days=10)
-    more = paths.mean(axis=0) - usual.mean(axis=0)
+    more = paths[:10].mean(axis=0) - usual[:10].mean(axis=0)
     assert more[0] > 900
     assert (np.diff(more) <= 1).all()
     assert more[40] < 50
@@ -57,14 +58,24 @@ def test_a_site_of_few_days_forgets_as_houses_usually_do() -> None:
 
 def test_people_who_are_away_are_expected_to_stay_away() -> None:
     history = np.concatenate([days(10, level=500), days(4, level=100)])
-    paths, _ = load_paths(history, PER_DAY, PER_DAY, days=14)
-    assert paths.mean() < 0.65 * history.mean(), "not the mean of both times"
+    paths, likely = load_paths(history, PER_DAY, PER_DAY, days=14)
+    assert likely @ paths.mean(axis=1) < 0.65 * history.mean(), "not the mean of both times"
 
 
 def test_after_a_day_of_absence_the_next_one_is_likely_to_be_another() -> None:
     history = np.concatenate([days(20, level=500), days(1, level=100)])
     paths, likely = load_paths(history, PER_DAY, PER_DAY, days=11)
     assert likely @ paths.mean(axis=1) < 0.6 * history.mean()
+
+
+def test_an_evening_unlike_any_before_may_go_on_through_the_night() -> None:
+    history = days(20, level=500, noise=20.0)
+    usual, as_likely = load_paths(history, PER_DAY, PER_DAY, days=11)
+    history[-24:] = 80.0  # all have left
+    paths, likely = load_paths(history, PER_DAY, PER_DAY, days=11)
+    tomorrow, otherwise = likely @ paths[:, 48:].mean(axis=1), as_likely @ usual[:, 48:].mean(axis=1)
+    assert tomorrow < 0.8 * otherwise
+    assert likely @ (paths.mean(axis=1) < 120) > 0.15
 
 
 def test_the_same_day_of_the_week_is_likelier_than_another_one() -> None:
@@ -76,7 +87,7 @@ def test_the_same_day_of_the_week_is_likelier_than_another_one() -> None:
 def test_days_before_which_the_house_was_as_now_are_kept_and_others_left_out() -> None:
     history = np.concatenate([days(9, level=900), days(9, level=300)])
     paths, likely = load_paths(history, PER_DAY, PER_DAY, days=5)
-    assert paths.shape == (5, PER_DAY)
+    assert paths.shape == (5 + len(GOING_ON), PER_DAY)
     assert likely @ paths.mean(axis=1) == pytest.approx(days(1, level=300).mean(), rel=0.15)
 
 

@@ -9,6 +9,7 @@ import pytest
 from kept_house import at_work
 
 from indevolt.battery import Quality
+from indevolt.control.plan.forecast import GOING_ON
 from indevolt.control.plan.problem import Pin
 from indevolt.control.situation import Action
 from indevolt.hub.config_control import ControlConfig
@@ -42,16 +43,16 @@ async def test_a_problem_has_quarters_from_the_one_that_runs_to_the_end_of_the_h
         assert known == sorted(known, reverse=True), "what is guessed comes after what is known"
         assert True in known
         assert False in known
-        assert len(problem.scenarios) == 33, "eleven days of load with three sorts of weather"
+        assert len(problem.scenarios) == 42, "eleven days of load, and three ways in which now goes on, with three sorts of weather"
         assert {each.regime for each in problem.scenarios} == {0, 1, 2}
 
 
-@pytest.mark.parametrize(("horizon_h", "days"), [(12, 13), (36, 11), (72, 5)])
+@pytest.mark.parametrize(("horizon_h", "days"), [(12, 13), (36, 11), (72, 4)])
 async def test_the_further_a_plan_looks_the_fewer_days_it_reckons_with(horizon_h: int, days: int) -> None:
     async with plan_home(service=False, plan=PlanConfig(horizon_h=horizon_h)) as it:
         problem = problem_of(await facts_of(it.hub, it.hub.clock.now()))
         assert len(problem.slots) == 4 * horizon_h
-        assert len(problem.scenarios) == SORTS_OF_WEATHER * days
+        assert len(problem.scenarios) == SORTS_OF_WEATHER * (days + len(GOING_ON))
         assert len(problem.slots) * len(problem.scenarios) <= MOST_WORK
         assert sum(each.weight for each in problem.scenarios) == pytest.approx(SORTS_OF_WEATHER)
 

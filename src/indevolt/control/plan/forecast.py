@@ -1,8 +1,9 @@
 """What load and PV may do next, from what the site did before: not one forecast but scenarios, with how likely each is.
 
-Load: past days as they went, drawn towards what is running now, by as much as this site's load remembers itself. PV: the forecast
-of others, by factors from gloomy to bright that are how wrong it was here, drawn towards how wrong it is today. All series are of
-slots of one length, oldest first; what slots are in local time is the caller's.
+Load: past days as they went, drawn towards what is running now, by as much as this site's load remembers itself; and the last
+hours going on as they are, as people leave and come back on evenings unlike any before. PV: the forecast of others, by factors from
+gloomy to bright that are how wrong it was here, drawn towards how wrong it is today. All series are of slots of one length, oldest
+first; what slots are in local time is the caller's.
 
 Not here: fetching forecasts, and a sky without clouds (``hub.forecast``).
 """
@@ -27,6 +28,8 @@ _ALIKE: Final = 2.0  # ... in the squared differences of the logarithms of their
 _GOES_ON: Final = 0.2  # no further than this is what began a day ago: that people who are away stay away
 _QUIET_W: Final = 50.0  # added before the logarithm, that a house asleep is like another one
 _SAME_WEEKDAY: Final = 2.0  # times as likely
+GOING_ON: Final = ((3.0, 0.25), (12.0, 0.25), (24.0, 0.25))
+"""Means of so many last hours that may go on, with how likely that is against a past day before which all was as now."""
 # All of these: least errors on a year of a real house, without the weeks that the benchmark of plans replays (continuous ranked
 # probability score of the mean load of the next 1, 4, 12, and of the 12 hours after those, twice).
 _LEAST_W: Final = 30.0
@@ -45,13 +48,13 @@ _DUSK: Final = 0.03  # of the brightest slot foreseen lately: with less light a 
 
 
 def load_paths(history_w: Numbers, slots: int, per_day: int, *, days: int = 14) -> tuple[Numbers, Numbers]:
-    """Return paths of load, each a past day, and how likely each is.
+    """Return paths of load, and how likely each is: past days, then the last hours going on.
 
     Args:
         history_w: means of past slots, oldest first; the last one has just ended.
         slots: how far to look.
         per_day: slots of a day.
-        days: how many paths at most: the likeliest of all past days.
+        days: how many past days at most: the likeliest.
     """
     past = (len(history_w) - 1) // per_day
     if past <= 0:
@@ -65,7 +68,9 @@ def load_paths(history_w: Numbers, slots: int, per_day: int, *, days: int = 14) 
     back, start, likely = back[kept], start[kept], likely[kept]
     paths = history_w[start[:, None] + np.arange(slots)[None, :] % back[:, None]] * scale[:, None]
     drawn = (history_w[-1] - history_w[start - 1] * scale)[:, None] * _padded(load_memory(history_w, per_day), slots)
-    return np.maximum(paths + drawn, 0.0), likely / likely.sum()
+    going_on = [np.full((1, slots), history_w[-round(hours * per_day / 24) :].mean()) for hours, _ in GOING_ON]
+    likely = np.append(likely, [share for _, share in GOING_ON])
+    return np.vstack([np.maximum(paths + drawn, 0.0), *going_on]), likely / likely.sum()
 
 
 def _alike(history_w: Numbers, start: Indices, per_day: int) -> Numbers:

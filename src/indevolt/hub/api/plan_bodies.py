@@ -33,7 +33,7 @@ class PlanSlotBody(BaseModel):
     start: datetime
     end: datetime
     mode: Action = Field(description="self_use; hold: store the surplus, give nothing; charge, discharge: with power_w; stop.")
-    power_w: float = Field(description="Of charge and discharge; 0: as much as there is.")
+    power_w: float = Field(description="Of charge, at least, and of discharge; 0: as much as there is.")
     reason: str
     pinned: bool
     import_price: float

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indevolt.control.plan.forecast import load_paths, pv_paths, scenarios
+from indevolt.control.plan.forecast import GOING_ON, load_paths, pv_paths, scenarios
 from indevolt.control.plan.problem import BatteryModel, PeakTariff, Pin, Problem, Scenario, Slot
 from indevolt.control.situation import ABOVE_BACKUP_PCT, LEAST_SOC_PCT, Action, Target
 from indevolt.hub.config_control import ControlConfig
@@ -38,7 +38,7 @@ HISTORY_DAYS: Final = 28  # that load and sun are guessed from
 PER_DAY: Final = 96
 SORTS_OF_WEATHER: Final = 3
 MOST_DAYS, LEAST_DAYS = 14, 4  # of past load that a plan reckons with, each with every sort of weather
-MOST_WORK: Final = 144 * 33
+MOST_WORK: Final = 144 * 42
 """Slots times scenarios of a plan, that it is solved in less than 100 ms of a core, and the battery is not steered late for it."""
 UNBOUND: Final = Passage(math.inf, math.inf)
 _CHARGED: Final = 0.9  # of what is taken at the socket (inferred from the captured pairs of protocol.md, section 12)
@@ -192,7 +192,7 @@ def _with_one_full(battery: BatteryModel, capacity_wh: float) -> float:
 def scenarios_of(facts: Facts) -> tuple[Scenario, ...]:
     """Return every way of load with every sort of weather."""
     slots = len(facts.prices)
-    days = min(MOST_DAYS, max(LEAST_DAYS, MOST_WORK // (slots * SORTS_OF_WEATHER)))
+    days = min(MOST_DAYS, max(LEAST_DAYS, MOST_WORK // (slots * SORTS_OF_WEATHER) - len(GOING_ON)))
     load_w, likely = load_paths(filled(facts.load_history_w), slots, PER_DAY, days=days)
     pairs = [
         (0.0, 0.0) if foreseen is None or given is None else (foreseen, given)  # as at night: nothing is learnt from it
