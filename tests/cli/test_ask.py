@@ -211,6 +211,17 @@ def test_an_address_of_a_hub_that_is_none(indevolt: Program, url: str) -> None:
     assert f"--hub: '{url}' is no address" in ran.err
 
 
+@pytest.mark.parametrize("text", [None, "no certificate"], ids=["missing", "something else"])
+def test_a_file_of_certificates_that_is_none(indevolt: Program, tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text, "utf-8")
+    ran = indevolt("explain", "--hub", f"https://127.0.0.1:{free_port()}", "--hub-ca", str(file))
+    assert ran.code == 2
+    assert f"error: --hub-ca: {file} cannot be used: " in ran.err
+    assert "next: Give a file of certificates as PEM" in ran.err
+
+
 def test_without_a_hub_the_next_step_is_told(indevolt: Program) -> None:
     ran = indevolt("explain", "--hub", f"127.0.0.1:{free_port()}")
     assert ran.code == 3

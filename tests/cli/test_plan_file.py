@@ -104,7 +104,11 @@ def test_a_day_of_23_hours_is_planned_hour_by_hour(indevolt: Program, tmp_path: 
         ("at,load_w\nnoon,1\n", ("--import-price", "0.3"), "line 2: at: 'noon' is no time"),
         ("at,load_w\n2026-01-01T00:00,1\n", ("--import-price", "0.3"), "line 2: at: 2026-01-01T00:00 has no offset"),
         ("when,load_w\n2026-01-01T00:00Z,1\n", ("--import-price", "0.3"), "there is no column at"),
-        ("at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,nan\n", ("--import-price", "0.3"), "a value is not finite"),
+        (
+            "at,load_w\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,nan\n",
+            ("--import-price", "0.3"),
+            "line 3: load_w: 'nan' is no number",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(

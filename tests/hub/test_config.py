@@ -24,6 +24,7 @@ from indevolt.hub.secret import Secret
 from indevolt.hub.tokens import Role
 from indevolt.tomltext import WrongToml
 
+ISSUER = f'[[control.issuers]]\nname = "grid"\npublic_key = "{"A" * 43}="\n'
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes of files are of POSIX")
 
 
@@ -248,6 +249,7 @@ def test_what_does_not_fit_is_told(text: str, mistake: str) -> None:
     [
         (DEVICE + DEVICE.replace("50", "51"), "line 5, devices[2].name: battery is that of number 1 as well; each has its own"),
         (DEVICE + DEVICE.replace('"battery"', '"b"'), "devices[2].host: 192.168.1.50:8080 is that of number 1 as well"),
+        (ISSUER + ISSUER, "line 5, control.issuers[2].name: grid is that of number 1 as well; each has its own"),
         ('[[devices]]\nname = "a"\nhost = "h:81"\nport = 82', "line 4, devices[1].port: host says a port already"),
         (DEVICE + 'fingerprint = "' + "5e" * 32 + '"', "fingerprint: it means nothing without https"),
         ('api.host = "0.0.0.0"', "line 1, api.host: 0.0.0.0 is reached from other machines, which need a token, and there is none"),

@@ -134,12 +134,22 @@ class HubAt:
         if data is not None:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - http and https only, checked where it is given
-        tls = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
         # Straight to the hub, as the library goes to devices: a proxy would see the token, and perhaps not reach this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls), _Stay)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._trusted()), _Stay
+        )
         with self._talking():
             answer: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT_S)
         return answer
+
+    def _trusted(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        except OSError as error:
+            facts = f"--hub-ca: {self.ca_file} cannot be used: {error.strerror or error}"
+            raise InvalidInput(
+                facts, remedy="Give a file of certificates as PEM, which begin with -----BEGIN CERTIFICATE-----."
+            ) from error
 
     def _read(self, answer: http.client.HTTPResponse) -> Json:
         with self._talking():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -69,10 +70,10 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime:
 def _number(name: str | None, text: str | list[str] | None) -> float:
     if name is None or isinstance(text, list):  # how csv tells of fields beyond the last column
         raise _WrongField("there are more fields than columns")
-    try:
-        return float(text or "")
-    except ValueError:
-        raise _WrongField(f"{name}: {text or ''!r:.40} is no number") from None
+    with suppress(ValueError):
+        if math.isfinite(value := float(text or "")):  # nan and inf are how programs write what they do not know
+            return value
+    raise _WrongField(f"{name}: {text or ''!r:.40} is no number")
 
 
 @contextmanager

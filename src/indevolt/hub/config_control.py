@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from indevolt.device.lock import lease_folder
-from indevolt.hub.config_section import Broken, Section
+from indevolt.hub.config_section import Broken, Section, repeated
 from indevolt.hub.config_values import AnyPath, Name, spelled
 
 Watts = Annotated[float, Field(ge=0, le=1_000_000)]
@@ -95,9 +95,10 @@ class ControlConfig(Section):
     )
 
     def rules(self) -> Broken:
-        """There is room between the two, and people are heard."""
+        """There is room between the two, people are heard, and each issuer has one key."""
         if self.ceiling_pct <= self.reserve_pct:
             yield ("ceiling_pct",), f"{self.ceiling_pct:g} is not above reserve_pct, which is {self.reserve_pct:g}"
+        yield from repeated([each.name for each in self.issuers], "issuers", "name")
         if sorted(self.ranks) != sorted(RANKS):
             told = ", ".join(self.ranks) or "nothing"
             yield ("ranks",), f"{told}: give {', '.join(RANKS)}, each once; safety is first and self-use last in any case"
