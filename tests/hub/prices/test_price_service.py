@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from kept_house import a_hub, at_work
 
 from indevolt.clock import ManualClock
 from indevolt.errors import Unauthorized
+from indevolt.hub.api.prices import PriceSlotBody
 from indevolt.hub.config import Config, SiteConfig, StoreConfig
 from indevolt.hub.config_tariff import (
     AwattarTariff,
@@ -268,6 +270,30 @@ async def test_the_api_tells_prices_and_which_of_them_are_guessed() -> None:
         assert again.status == 304
         short = await it.ask("/api/v1/prices?start=2026-06-21T12:00:00Z&end=2026-06-21T13:00:00Z")
         assert len(short.json["slots"]) == 4
+
+
+async def test_prices_of_months_are_not_kept_for_who_asks_next() -> None:
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(each, PriceSlotBody) for each in gc.get_objects())
+
+    async with api_home() as it:
+        it.hub.prices.begin(FixedTariff(kind="fixed", import_price=0.3), it.hub.config.site.zone)
+        before = held()
+        answer = await it.ask("/api/v1/prices?start=2026-04-01T00:00:00Z&end=2026-07-01T00:00:00Z")
+        assert len(answer.json["slots"]) == 91 * 24
+        assert held() == before
+
+
+async def test_what_is_told_anew_is_seen_although_it_was_asked_for_before() -> None:
+    async with api_home() as it:
+        begun = it.hub.prices.midnight(it.clock.now())
+        assert (await it.ask("/api/v1/prices")).json["slots"] == []
+        it.hub.prices.begin(SimulatedTariff(kind="simulated"), it.hub.config.site.zone)
+        for hours in (12, 24):
+            it.hub.prices.put(madeup.spots(begun, begun + timedelta(hours=hours)))
+            known = [slot for slot in (await it.ask("/api/v1/prices")).json["slots"] if slot["known"]]
+            assert known[-1]["end"] == f"{begun + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_without_a_tariff_the_api_says_so() -> None:

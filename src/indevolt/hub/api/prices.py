@@ -22,6 +22,7 @@ from indevolt.hub.prices.book import Prices
 
 LONGEST: Final = timedelta(days=100)
 AHEAD_DAYS: Final = 2  # from the start of today, where nothing else is asked for
+OFTEN: Final = timedelta(days=3)  # pages ask for less, again and again; a hundred days would keep some 10 MB for nobody
 
 router = APIRouter(prefix="/api/v1", tags=["prices"], dependencies=READERS)
 
@@ -59,6 +60,7 @@ async def list_prices(request: Request, hub: HubOf, *, start: Start = None, end:
     since = start or prices.midnight(now)
     until = end or max(since + timedelta(days=1), prices.midnight(now, AHEAD_DAYS))
     span = _checked(since, until)
+    often = span.end - span.start <= OFTEN
     trouble = prices.trouble
     body = PriceList(
         source=prices.source,
@@ -71,13 +73,12 @@ async def list_prices(request: Request, hub: HubOf, *, start: Start = None, end:
         reason=_reason(hub),
         notes=prices.notes(now),
         trouble=TroubleBody(detail=str(trouble), remedy=trouble.remedy) if trouble else None,
-        slots=_slots(prices, (prices.source, prices.version), span.start, span.end),
+        slots=_slots_again(prices, (prices.source, prices.version), span) if often else _slots(prices, span),
     )
     return reply(request, body)
 
 
-@lru_cache(maxsize=4)  # pages ask again and again for those of the same days
-def _slots(prices: Prices, _state: tuple[str, int], start: datetime, end: datetime) -> list[PriceSlotBody]:
+def _slots(prices: Prices, span: Span) -> list[PriceSlotBody]:
     return [
         PriceSlotBody(
             start=each.start,
@@ -86,8 +87,14 @@ def _slots(prices: Prices, _state: tuple[str, int], start: datetime, end: dateti
             export_price=each.rate.export_price,
             known=each.known,
         )
-        for each in prices.slots(start, end)
+        for each in prices.slots(span.start, span.end)
     ]
+
+
+@lru_cache(maxsize=4)
+def _slots_again(prices: Prices, _state: tuple[str, int], span: Span) -> list[PriceSlotBody]:
+    """Return the same, made once for each state of what is known."""
+    return _slots(prices, span)
 
 
 def _reason(hub: Hub) -> str:
