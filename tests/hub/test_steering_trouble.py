@@ -14,6 +14,7 @@ from indevolt.battery import Charge, Discharge, Hold
 from indevolt.errors import Conflict, ForeignWriter, LeaseHeld, Refused, Unreachable
 from indevolt.hub.steer.records import Owner
 from indevolt.protocol.messages import SetData
+from wire_oracle import PATIENCE_S
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ async def test_whoever_waits_is_told_when_the_unit_is_steered_no_more(house: Hou
         asking = asyncio.create_task(it.unit.ask(Charge(800, 90), until, actor="api anna"))
         writing = [asyncio.create_task(it.unit.write(name, 20, actor="api anna")) for name in ("backup_soc", "feed_in_power_limit")]
         await house.clock.advance(1)
-    _, late = await asyncio.wait((asking, *writing), timeout=1)
+    _, late = await asyncio.wait((asking, *writing), timeout=PATIENCE_S)
     assert not late
     _, outcome = asking.result()
     assert outcome is None

@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from indevolt.errors import InvalidInput
@@ -46,7 +47,6 @@ async def test_an_export_in_steps_has_every_step_once(store: Store) -> None:
 
 
 async def test_parquet_keeps_types(store: Store) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     await store.append([reading(after(0), battery_soc=55.5, battery_state="charging", meter_connected=True)])
     await store.append([reading(after(2 * 86400), battery_power=5)])
     sink = io.BytesIO()
@@ -55,7 +55,7 @@ async def test_parquet_keeps_types(store: Store) -> None:
     assert await store.export("cellar", names, START, after(3 * 86400), sink=sink, form="parquet") == 2
 
     sink.seek(0)
-    assert parquet.read_table(sink).to_pylist() == [
+    assert pyarrow.parquet.read_table(sink).to_pylist() == [
         {"at": after(0), "battery_power": None, "battery_soc": 55.5, "battery_state": "charging", "meter_connected": True},
         {"at": after(2 * 86400), "battery_power": 5.0, "battery_soc": None, "battery_state": None, "meter_connected": None},
     ]

@@ -22,7 +22,7 @@ from indevolt.hub.journal import Kind
 from indevolt.hub.tokens import Role
 
 AT = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
-PATIENCE_S = 10
+PATIENCE_S = 60  # of a test that fails
 
 
 @dataclass
@@ -191,7 +191,7 @@ async def test_a_slow_reader_is_hung_up_on_and_holds_nobody_up(it: ApiHome) -> N
     connection.connect(("127.0.0.1", it.port))
     _, slow = await asyncio.open_connection(sock=connection, limit=1024)
     slow.write(b"GET /api/v1/events?kind=reading HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    async with listening(it, "?kind=reading") as stream, asyncio.timeout(12 * PATIENCE_S):
+    async with listening(it, "?kind=reading") as stream, asyncio.timeout(2 * PATIENCE_S):
         await until(lambda: feed.listeners == 2)
         names: dict[str, Any] = {f"name_{number}": 1.0 for number in range(300)}
         number = 0
@@ -215,7 +215,8 @@ async def test_an_event_goes_out_at_once_and_those_shortly_after_it_in_one_write
         assert (await chunk(reader)).count(b"event: reading") == 1
         for number in range(1, 6):
             tell(it, battery_power=float(number))
-            await asyncio.sleep(0.01)
+            for _ in range(10):
+                await asyncio.sleep(0)  # in which it would go out
         assert (await chunk(reader)).count(b"event: reading") == 5
         writer.close()
 
