@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from control_scene import NOON, later, limits, load, situation, unit
+from control_scene import FREE, NOON, later, limits, load, situation, unit
 from hypothesis import given, strategies as st
 
-from indevolt.control.decision import Proposal
-from indevolt.control.settle import settle
+from indevolt.control.decision import Proposal, Weight
+from indevolt.control.settle import Settled, settle
 from indevolt.control.situation import (
     Action,
     Envelope,
@@ -126,21 +126,60 @@ def test_an_override_is_done_at_its_charge() -> None:
     assert not override.propose(situation(unit(soc=30), overrides=(asked(Action.DISCHARGE, 500, 30),)))
 
 
+def folded(known: Situation) -> Settled:
+    return settle(known, [(rank, said) for rank, strategy in ordered() if (said := strategy(known))])
+
+
 def slot(action: Action = Action.CHARGE, *, pinned: bool = False) -> PlanSlot:
     return PlanSlot(NOON, later(15), action, 900, "cheap", "plan 7", pinned)
 
 
 def test_a_pinned_slot_is_the_owner_s_and_any_other_the_plan_s() -> None:
-    assert range_w(override.propose(situation(slot=slot(pinned=True)))) == (-math.inf, -900)
+    assert wanted_w(override.propose(situation(slot=slot(pinned=True)))) == -900
     assert not plan.propose(situation(slot=slot(pinned=True)))
-    assert range_w(plan.propose(situation(slot=slot()))) == (-math.inf, -900)
+    assert wanted_w(plan.propose(situation(slot=slot()))) == -900
     assert not override.propose(situation(slot=slot()))
 
 
+@pytest.mark.parametrize("pinned", [False, True])
 @pytest.mark.parametrize(("house_w", "power_w"), [(300, -900), (-500, -900), (-1400, -1400), (None, -900)])
-def test_a_slot_that_charges_stores_what_the_sun_gives_beyond_it(house_w: float | None, power_w: float) -> None:
-    known = situation(slot=slot(), net_load=None if house_w is None else load(house_w))
-    assert settle(known, [(Rank.PLAN, plan.propose(known))]).power_w == power_w
+def test_a_slot_that_charges_stores_what_the_sun_gives_beyond_it(house_w: float | None, power_w: float, pinned: bool) -> None:
+    known = situation(slot=slot(pinned=pinned), net_load=None if house_w is None else load(house_w))
+    assert folded(known).power_w == power_w
+    assert folded(known).follows_house == (power_w == -1400)
+
+
+def test_an_order_of_a_person_is_the_number_that_it_names() -> None:
+    assert folded(situation(overrides=(asked(Action.CHARGE, 900),), net_load=load(-1400))).power_w == -900
+
+
+def test_a_planned_charge_never_waits_in_the_device_s_own_loop_for_the_sun_to_go() -> None:
+    known = situation(slot=slot(), net_load=load(-1400), tier=Tier.NATIVE)
+    assert folded(known).power_w == -1400, "each cloud would else be two changes of mode"
+
+
+def test_what_keeps_a_planned_charge_from_its_power_is_said() -> None:
+    cold = folded(situation(unit(temperature_c=-2), slot=slot()))
+    assert cold.power_w == 0
+    assert [reason.rank for reason in cold.reasons if reason.weight is Weight.BINDING] == [Rank.SAFETY]
+    shaved = folded(situation(slot=slot(), goals=Goals(peak_import_w=1000)))
+    assert (shaved.power_w, shaved.follows_house) == (-600, True), "what moves with the house is damped"
+
+
+def test_a_planned_charge_is_its_power_alone_where_nobody_sees_the_sun_any_more() -> None:
+    assert folded(situation(slot=slot(), net_load=load(-1400), meter=MeterSample(-500, 60, 1))).power_w == -900
+
+
+@pytest.mark.parametrize("action", [Action.SELF_USE, Action.HOLD])
+@pytest.mark.parametrize("house_w", [1400, -1400])
+@pytest.mark.parametrize("meter", [MeterSample(-500, 60, 1), MeterSample(-500, 100, 1, proven=False)])
+def test_a_plan_follows_no_house_that_nobody_sees(action: Action, house_w: float, meter: MeterSample) -> None:
+    blind = folded(situation(slot=slot(action), net_load=load(house_w), meter=meter, caps=FREE))
+    assert blind.power_w == 0
+    why = [reason.text for reason in blind.reasons if reason.weight is Weight.BINDING and reason.text.endswith("rest")]
+    assert len(why) == (0 if action is Action.HOLD and house_w > 0 else 1), "said where it would else do something"
+    seen = folded(situation(slot=slot(action), net_load=load(-1400), caps=FREE))
+    assert seen.power_w == -1400
 
 
 def test_a_slot_counts_only_while_it_runs() -> None:

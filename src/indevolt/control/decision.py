@@ -56,6 +56,7 @@ class Preference:
     reason: str
     otherwise: str = ""  # what would have to be different for another wish
     loop: bool = True  # False: by commands alone, also where the device's own loop would do, for the moment
+    surplus: bool = False  # of a charge: where somebody sees that the sun gives more, all of that
 
 
 @dataclass(frozen=True, slots=True)

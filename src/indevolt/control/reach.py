@@ -43,7 +43,7 @@ def together(reaches: tuple[Reach, ...]) -> Bound:
     low, high = sum(each.low_w for each in reaches), sum(each.high_w for each in reaches)
     limiting = [bound.reason for each in reaches for bound in each.bounds if bound.high_w == 0 or bound.low_w == 0]
     limits = "; ".join(dict.fromkeys(limiting)) or "limits of the units"
-    return Bound(low, high, f"{-low:.0f} W of charge and {high:.0f} W of discharge are possible: {limits}")
+    return Bound(low, high, f"{abs(low):.0f} W of charge and {high:.0f} W of discharge are possible: {limits}")
 
 
 def kept_here(situation: Situation, unit: UnitState) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 
 from indevolt.control.decision import Bound, Preference, Proposal, Reason, Weight
 from indevolt.control.situation import NetLoad, Rank, Situation, Tier
+from indevolt.control.strategies.safety import sight
 
 NOBODY: Final = Preference(0.0, "nobody wants anything: rest")
 LEFT_ALONE_W: Final = 20.0  # the device's own loop is left alone as long as the range takes no more than this from it
@@ -36,9 +37,8 @@ class Settled:
 def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settled:
     """Return the fold of proposals that come in the order of their rank."""
     rank, strategy, preference = _chosen(said)
-    wanted = preference.power_w
-    if wanted is None and situation.net_load is not None:
-        wanted = situation.net_load.wanted_w
+    blind, why, otherwise = sight(situation)
+    wanted, follows = _wanted(preference, None if blind else situation.net_load)
     last = next((index for index, (_, proposal) in enumerate(said) if proposal.preference is preference), len(said))
     low, high = hard_low, hard_high = -math.inf, math.inf
     own_loop = preference.power_w is None and preference.loop and situation.tier is not Tier.REALTIME
@@ -59,10 +59,9 @@ def settle(situation: Situation, said: Sequence[tuple[Rank, Proposal]]) -> Settl
     # A soft bound of higher rank holds against a hard one of lower rank.
     hard_low, hard_high = min(hard_low, low), max(hard_high, high)
     power = None if loop else min(max(0.0 if wanted is None else wanted, low), high)
-    held = power is not None and (
-        power == hard_high < 0 or power == hard_low > 0
-    )  # somebody wants just this, whatever the house does
-    follows = (preference.power_w is None and not held) or _moves_with_house(reasons, power)
+    if blind and preference.power_w is None and power == 0 and _might_move(situation.net_load, low, high):
+        reasons.append(Reason(Rank.SAFETY, "safety", f"{why}: rest", Weight.BINDING, 0.0, 0.0, otherwise=otherwise))
+    follows = follows or _moves_with_house(reasons, power)
     return Settled(power, wanted, low, high, hard_low, hard_high, follows, tuple(reasons))
 
 
@@ -71,6 +70,21 @@ def _chosen(said: Sequence[tuple[Rank, Proposal]]) -> tuple[Rank, str, Preferenc
         if proposal.preference is not None:
             return rank, proposal.strategy, proposal.preference
     return Rank.SELF_USE, "nobody", NOBODY
+
+
+def _wanted(preference: Preference, load: NetLoad | None) -> tuple[float | None, bool]:
+    """Return the power that is wished for, and whether that moves with the house, as far as somebody sees it."""
+    least_w = preference.power_w
+    if load is None:
+        return least_w, least_w is None
+    if least_w is None or (preference.surplus and load.wanted_w < least_w):
+        return load.wanted_w, True
+    return least_w, False
+
+
+def _might_move(load: NetLoad | None, low: float, high: float) -> bool:
+    """Return whether a house that is not seen might have the battery do more than rest."""
+    return low < 0 < high if load is None else min(max(load.wanted_w, low), high) != 0
 
 
 def _narrowed(low: float, high: float, bound: Bound) -> tuple[float, float]:

@@ -31,11 +31,8 @@ def proposal(strategy: str, action: Action, power_w: float, reason: str, otherwi
         case Action.HOLD:
             bound = Bound.at_most(0.0, f"{reason}: nothing is given", otherwise)
             return Proposal(strategy, (bound,), Preference(None, reason, otherwise))
-        case Action.CHARGE if surplus and power_w:
-            bound = Bound.at_most(-power_w, f"{reason}: with no less than {power_w:g} W", otherwise)
-            return Proposal(strategy, (bound,), Preference(None, reason, otherwise))
         case Action.CHARGE:
-            return Proposal(strategy, (), Preference(-most, reason, otherwise))
+            return Proposal(strategy, (), Preference(-most, reason, otherwise, surplus=surplus))
         case Action.DISCHARGE:
             return Proposal(strategy, (), Preference(most, reason, otherwise))
         case Action.STOP:
