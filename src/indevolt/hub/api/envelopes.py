@@ -52,7 +52,7 @@ class Enveloped(BaseModel):
 
 @router.post("/steering/envelope", response_model=Enveloped, responses=problems(403, 409, 422, 503))
 async def take_envelope(hub: HubOf, *, body: SignedEnvelope) -> Response:
-    """Take a range of battery power that a trusted issuer asks for until a time. The signature is the right; no other is needed."""
+    """Take a range of battery power that a trusted issuer asks for until a time. It needs the signature, and no role but read."""
     await hub.envelopes.take(hub, Signed(**body.model_dump()))
     return Response(_enveloped(hub).model_dump_json(), 200, media_type=JSON)
 

@@ -162,7 +162,7 @@ class PinAsked(BaseModel):
     end: AwareDatetime | None = Field(default=None, description="For several slots: the end of the last one.")
     mode: Action | None = Field(description="null: whatever the plan finds best.")
     power_w: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = Field(
-        default=0.0, description="Of charge and discharge; 0: as much as there is."
+        default=0.0, description="Of charge, at least, and of discharge; 0: as much as there is."
     )
 
 
