@@ -15,7 +15,7 @@ TESTS = sorted((Path(__file__).parent / "page").glob("*.test.mjs"))
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_the_logic_of_the_page(path: Path) -> None:
-    node = shutil.which("node") or lacking("needs Node")
+    node = shutil.which("node") or lacking("needs Node, of the Debian package nodejs")
     done = subprocess.run([node, "--test", str(path)], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout
 
