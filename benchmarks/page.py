@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -160,8 +160,13 @@ async def habits(browser: Browser, demo: Demo) -> Habits:
 
 
 async def visit(its: Habits) -> None:
-    """Do what a page does, over and over, until cancelled."""
-    async with aiohttp.ClientSession(headers=dict(its.headers)) as session, asyncio.TaskGroup() as group:
+    """Do what a page does, over and over, until cancelled.
+
+    Raises:
+        ExceptionGroup: the hub does not answer as it does to a page, so that nothing is measured.
+    """
+    session = aiohttp.ClientSession(headers=dict(its.headers), raise_for_status=True)
+    async with session, asyncio.TaskGroup() as group:
         group.create_task(_hear(session, its.stream))
         tags: dict[str, str] = {}  # as a browser's cache has them
         began = time.perf_counter() - random.uniform(0.0, HABITS_S)
@@ -180,6 +185,7 @@ async def _hear(session: aiohttp.ClientSession, url: str) -> None:
     async with session.get(url, timeout=aiohttp.ClientTimeout(total=None)) as answer:
         async for _ in answer.content.iter_any():
             pass
+    raise ConnectionError("the hub ended the stream of a visitor")
 
 
 @dataclass(frozen=True)
@@ -205,11 +211,12 @@ async def crowd(browser: Browser, demo: Demo, pages: int) -> Crowd:
         drawn.append(await _share(demo))
         for context in contexts:
             await context.close()
-        async with AsyncExitStack() as stack:
-            for _ in range(pages):
-                stack.callback(asyncio.create_task(visit(its)).cancel)
+        async with asyncio.TaskGroup() as group:  # which ends all of it where one visitor fails: fewer would cost less
+            visitors = [group.create_task(visit(its)) for _ in range(pages)]
             await asyncio.sleep(SETTLE_S)
             visited.append(await _share(demo))
+            for visitor in visitors:
+                visitor.cancel()
         await asyncio.sleep(SETTLE_S / 4)
         alone.append(await _share(demo))
     quiet = [(before + after) / 2 for before, after in pairwise(alone)]
