@@ -332,6 +332,19 @@ async def test_a_connected_device_is_steered_and_letting_it_go_puts_back_what_wa
         assert device.simulator.get("mode") == "self_use"
 
 
+async def test_a_device_that_is_connected_anew_while_it_is_let_go_is_kept(tmp_path: Path) -> None:
+    async with virtual() as device, hub_at(tmp_path) as it:
+        await it.connect(device)
+        former = it.hub.keepers["cellar"]
+        assert it.hub.roster is not None
+        going = asyncio.create_task(it.hub.roster.remove("cellar"))
+        await asyncio.sleep(0)  # so that it begins
+        await it.hub.roster.add(former.config)
+        await going
+        assert it.hub.keepers["cellar"] is not former
+        await until(lambda: it.hub.keepers["cellar"].link is Link.ONLINE)
+
+
 # ---- its own file ----------------------------------------------------------------------------------------------------------------
 
 

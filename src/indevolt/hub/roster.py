@@ -6,6 +6,7 @@ configuration is never written to. Trying a device out is the ``scout``'s, keepi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -50,6 +51,7 @@ class Roster:
         self._drop = drop
         self._added: dict[str, DeviceConfig] = {}
         self._found: dict[str, DeviceConfig] = {}
+        self._turn = asyncio.Lock()  # letting go takes a while, and who comes meanwhile is not to go with it
 
     def begin(self) -> None:
         """Keep all that were configured, and all that were connected before and are not configured meanwhile.
@@ -90,20 +92,21 @@ class Roster:
         Raises:
             InvalidInput: its name or address is taken, or the file cannot be written.
         """
-        self.check(device)
-        before = self._added.get(device.name)
-        self._added[device.name] = device
-        try:
-            self._save()
-        except InvalidInput:
-            self._added.pop(device.name)
-            if before is not None:
-                self._added[before.name] = before
-            raise
-        for name in [name for name, found in self._found.items() if found.address == device.address]:
-            del self._found[name]
-            await self._drop(name)
-        self._keep(device, Origin.ADDED)
+        async with self._turn:
+            self.check(device)
+            before = self._added.get(device.name)
+            self._added[device.name] = device
+            try:
+                self._save()
+            except InvalidInput:
+                self._added.pop(device.name)
+                if before is not None:
+                    self._added[before.name] = before
+                raise
+            for name in [name for name, found in self._found.items() if found.address == device.address]:
+                del self._found[name]
+                await self._drop(name)
+            self._keep(device, Origin.ADDED)
 
     async def remove(self, name: str) -> None:
         """Keep a device no longer; its history stays.
@@ -114,17 +117,18 @@ class Roster:
         """
         if any(device.name == name for device in self._config.devices):
             raise InvalidInput(f"{name} is in the hub's configuration", remedy="Take it out of the file, and start the hub anew.")
-        if name not in self._added and name not in self._found:
-            raise NoSuchDevice(f"no device {name!r:.60} was connected here", remedy="`/api/v1/devices` lists all devices.")
-        before = dict(self._added)
-        if self._added.pop(name, None) is not None:
-            try:
-                self._save()
-            except InvalidInput:
-                self._added = before
-                raise
-        self._found.pop(name, None)
-        await self._drop(name)
+        async with self._turn:
+            if name not in self._added and name not in self._found:
+                raise NoSuchDevice(f"no device {name!r:.60} was connected here", remedy="`/api/v1/devices` lists all devices.")
+            before = dict(self._added)
+            if self._added.pop(name, None) is not None:
+                try:
+                    self._save()
+                except InvalidInput:
+                    self._added = before
+                    raise
+            self._found.pop(name, None)
+            await self._drop(name)
 
     def _clash(self, device: DeviceConfig) -> str | None:
         """Return why a device cannot stand beside the others."""
