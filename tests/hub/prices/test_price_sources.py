@@ -227,6 +227,8 @@ def test_a_file_may_say_more() -> None:
         ("time,price\n", "there is no column start"),
         ("start,price\n2026-06-21T12:00:00,0.1\n", "row 1 is no start and price: 2026-06-21T12:00:00 has no offset"),
         ("start,price\n2026-06-21T12:00:00Z,cheap\n", "row 1 is no start and price"),
+        ("start,price\n2026-06-21T12:00:00Z,1\n2026-06-21T13:00:00Z,nan\n", "row 2: nan is no price"),
+        ("start,price\n9999-12-31T23:30:00-02:00,1\n", "row 1 is no start and price: date value out of range"),
         ("start,price\n2026-06-21T12:00:00Z,1\n2026-06-21T12:00:00Z,2\n", "row 2: .* is not after the row before"),
         ("start,end,price\n2026-06-21T12:00:00Z,2026-06-21T11:00:00Z,1\n", "row 1: it ends before it begins"),
         (
@@ -267,6 +269,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
+
+
+@pytest.mark.parametrize("told", ["nan", "inf", "-1e999"])
+def test_what_is_not_known_is_no_price(told: str) -> None:
+    with pytest.raises(ProtocolError, match=r"(nan|inf) is no price"):
+        awattar.parse(json.dumps({"data": [{"start_timestamp": 0, "end_timestamp": 3_600_000, "marketprice": told}]}).encode())
 
 
 @given(JSON)

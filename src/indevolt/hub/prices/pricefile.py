@@ -41,7 +41,10 @@ def parse(text: str) -> tuple[Spot, ...]:
         end = row[1] or (min(following, start + _HOUR) if following else start + own)
         if end <= start or (spots and start < spots[-1].end):
             raise InvalidInput(f"row {number + 1}: it ends before it begins, or begins before the row before ends")
-        spots.append(Spot(start, end, row[2], row[3]))
+        try:
+            spots.append(Spot(start, end, row[2], row[3]))
+        except ValueError as error:
+            raise InvalidInput(f"row {number + 1}: {error}", remedy="Leave rows out whose price is not known.") from error
     return tuple(spots)
 
 
@@ -72,7 +75,7 @@ def _rows(told: Sequence[Mapping[str, Any]]) -> Iterator[_Row]:
             if start is None:
                 raise ValueError("there is no start")
             yield start, end, float(each["price"]), None if market in (None, "") else float(market)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             remedy = "A row is like 2026-06-21T12:00:00+02:00,0.215 with the columns start,price"
             raise InvalidInput(f"row {number} is no start and price: {error}", remedy=remedy) from error
 

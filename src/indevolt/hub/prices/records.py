@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,12 +16,20 @@ class Spot:
     """What a source told of one stretch of time, before anything is added.
 
     ``market`` is the price at the market where ``price`` is more than that, as suppliers tell it: exports go by it.
+
+    Raises:
+        ValueError: a price is none: programs write nan for what they do not know.
     """
 
     start: datetime
     end: datetime
     price: float
     market: float | None = None
+
+    def __post_init__(self) -> None:
+        for price in (self.price, self.market):
+            if price is not None and not math.isfinite(price):
+                raise ValueError(f"{price} is no price")
 
 
 @dataclass(frozen=True, slots=True)
