@@ -79,7 +79,7 @@ async def pin_slot(hub: HubOf, caller: Controller, asked: PinAsked) -> Response:
     until = end.astimezone(zone)
     day = "" if until.date() == start.astimezone(zone).date() else f"{until:%Y-%m-%d} "
     text = f"plan from {start.astimezone(zone):%Y-%m-%d %H:%M} to {day}{until:%H:%M %Z} {wanted}"
-    await hub.journal.note(Kind.HUB, text, actor=f"api {caller.name}".strip())
+    await hub.journal.note(Kind.HUB, text, actor=caller.actor)
     return _accepted(hub)
 
 
@@ -95,7 +95,7 @@ async def want_target(hub: HubOf, caller: Controller, asked: TargetAsked) -> Res
         raise InvalidInput(facts, remedy="Ask for less, or raise that.")
     hub.planner.want(Target(asked.soc_pct, by))
     local = by.astimezone(hub.config.site.zone)
-    await hub.journal.note(Kind.HUB, f"{asked.soc_pct:g} % wanted by {local:%Y-%m-%d %H:%M}", actor=f"api {caller.name}".strip())
+    await hub.journal.note(Kind.HUB, f"{asked.soc_pct:g} % wanted by {local:%Y-%m-%d %H:%M}", actor=caller.actor)
     return _accepted(hub)
 
 
@@ -104,7 +104,7 @@ async def drop_target(hub: HubOf, caller: Controller) -> Response:
     """Want no charge by a time any more, but for those of the configuration."""
     if hub.planner.target is not None:
         hub.planner.want(None)
-        await hub.journal.note(Kind.HUB, "no charge is wanted by a time any more", actor=f"api {caller.name}".strip())
+        await hub.journal.note(Kind.HUB, "no charge is wanted by a time any more", actor=caller.actor)
     return _accepted(hub)
 
 
