@@ -26,7 +26,15 @@ SPOKEN: Final = (  # modules whose every sentence is on the page
     "control/strategies/backup_hold.py",
     "hub/planner/circumstances.py",
 )
+COMPOSED: Final = {
+    "packs at {0} °C take nothing",
+    "the meter of the house is now that of {0}",
+    "{0} battery module of {1}",
+    "{0} battery modules of {1}",
+}
+"""Forms whose words the hub puts together by itself, so that they stand nowhere as they are."""
 GAP: Final = re.compile(r"\{\d?\}")
+EDGE: Final = re.compile(r"^(?:W\b|s\b|°C|\W)+|\W+$")  # of the words between two gaps: units and marks
 
 
 def phrases(language: str) -> dict[str, str]:
@@ -68,6 +76,23 @@ def test_every_sentence_of_a_reason_is_known_in_other_languages(name: str) -> No
     known = list(phrases("de"))
     missing = [each for each in sentences(SOURCES / name) if not any(re.search(form_of(each), english) for english in known)]
     assert missing == []
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yield the texts of a module and the parts of those with gaps, without docstrings."""
+    tree = ast.parse(path.read_text("utf-8"))
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield node.value
+
+
+def test_no_sentence_is_known_that_the_hub_does_not_say_any_more() -> None:
+    said = "\n".join(text for path in SOURCES.rglob("*.py") for text in texts(path))
+    known = phrases("de").keys()
+    parts = {form: [EDGE.sub("", part) for part in re.split(rf"{GAP.pattern}|[;:,] ", form)] for form in known - COMPOSED}
+    assert [form for form, of in parts.items() if not all(part in said for part in of)] == []
+    assert known >= COMPOSED
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -187,7 +187,6 @@ export default {
   "{0}: refused": "{0}: abgelehnt",
   "{0}: rest": "{0}: Ruhe",
   "{0}: stores surplus if there is any": "{0}: speichert Überschuss, falls es welchen gibt",
-  "{0}: with no less than {1} W": "{0}: mit nicht weniger als {1} W",
   "{0}: {1} Wh are missing and {2} minutes are left": "{0}: {1} Wh fehlen, {2} Minuten bleiben",
   "{0}; but {1}": "{0}; aber {1}",
   "{0}; so the device is left as it is": "{0}; das Gerät bleibt also, wie es ist",

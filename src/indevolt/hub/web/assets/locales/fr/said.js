@@ -187,7 +187,6 @@ export default {
   "{0}: refused": "{0} : refusé",
   "{0}: rest": "{0} : repos",
   "{0}: stores surplus if there is any": "{0} : stocke le surplus s’il y en a",
-  "{0}: with no less than {1} W": "{0} : avec pas moins de {1} W",
   "{0}: {1} Wh are missing and {2} minutes are left": "{0} : il manque {1} Wh et il reste {2} minutes",
   "{0}; but {1}": "{0} ; mais {1}",
   "{0}; so the device is left as it is": "{0} ; l’appareil reste donc comme il est",

@@ -187,7 +187,6 @@ export default {
   "{0}: refused": "{0}: geweigerd",
   "{0}: rest": "{0}: rust",
   "{0}: stores surplus if there is any": "{0}: slaat overschot op als dat er is",
-  "{0}: with no less than {1} W": "{0}: met niet minder dan {1} W",
   "{0}: {1} Wh are missing and {2} minutes are left": "{0}: er ontbreekt {1} Wh en er zijn nog {2} minuten",
   "{0}; but {1}": "{0}; maar {1}",
   "{0}; so the device is left as it is": "{0}; het apparaat blijft dus zoals het is",
