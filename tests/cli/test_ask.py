@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -20,14 +20,15 @@ import pytest
 
 from indevolt.battery import Hold
 from indevolt.clock import FastClock
-from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link
 from indevolt.simulator import INSTANT, Simulator
 from indevolt.virtual import VirtualDevice
 from patient_clock import PatientClock
 
+from .commanded import a_hub, free_port
 from .conftest import Peer, Program, in_background
 
 CLOCK = FastClock(PatientClock(), 20)  # a device wants a second between two requests
@@ -40,47 +41,31 @@ class Running:
     url: str
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def held(hub: Hub) -> None:
+    """Have a person keep the battery at rest."""
+    keeper = hub.keepers["cellar"]
+    while keeper.link is not Link.ONLINE or keeper.steering is None:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    await keeper.steering.ask(Hold(), CLOCK.now() + timedelta(hours=3), actor="api anna", reason="thunder")
 
 
 @asynccontextmanager
-async def a_hub(folder: Path) -> AsyncIterator[Running]:
-    """Run a hub in a task of its own, as its parts want to begin and end in one."""
-    port, held, over = free_port(), asyncio.Event(), asyncio.Event()
+async def holding(folder: Path) -> AsyncIterator[Running]:
     device = VirtualDevice(Simulator("powerflex2000", clock=CLOCK, response=INSTANT, lag_s=0.0), port=0, discovery_port=None)
-
-    async def run() -> None:
+    async with device:
         config = Config(
             hub=HubConfig(data=folder),
             devices=(DeviceConfig(name="cellar", host="127.0.0.1", port=device.port, control=True),),
-            api=ApiConfig(port=port),
+            api=ApiConfig(port=free_port()),
             control=ControlConfig(leases=folder / "leases"),
         )
-        async with running(config, clock=CLOCK) as hub:
-            keeper = hub.keepers["cellar"]
-            while keeper.link is not Link.ONLINE or keeper.steering is None:  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
-            until = CLOCK.now() + timedelta(hours=3)
-            await keeper.steering.ask(Hold(), until, actor="api anna", reason="thunder")
-            held.set()
-            await over.wait()
-
-    async with device:
-        task = asyncio.create_task(run())
-        try:
-            await asyncio.wait([task, asyncio.create_task(held.wait())], return_when=asyncio.FIRST_COMPLETED)
-            yield Running(f"http://127.0.0.1:{port}")
-        finally:
-            over.set()
-            await task
+        async with a_hub(config, CLOCK, held) as url:
+            yield Running(url)
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Running]:
-    with in_background(lambda: a_hub(tmp_path)) as it:
+    with in_background(lambda: holding(tmp_path)) as it:
         yield it
 
 
@@ -176,11 +161,17 @@ def test_what_is_no_hub_or_a_broken_one_is_called_that(
     assert "\n  next: " in ran.err
 
 
+def test_who_follows_a_hub_that_ends_is_told(indevolt: Program, peer: Peer) -> None:
+    ran = indevolt("journal", "--follow", "--hub", peer(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"entries": []}'))
+    assert (ran.code, ran.out) == (3, "")
+    assert re.match(r"error: the hub at http://127.0.0.1:\d+ ended\n  next: Follow it again", ran.err)
+
+
 def test_a_time_without_a_zone_is_by_the_clock_of_whoever_types_it() -> None:
     """As the journal is shown; and of a machine that is not in Greenwich."""
     asked: list[str] = []
 
-    class Hub(BaseHTTPRequestHandler):
+    class Elsewhere(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_error(503)
@@ -188,7 +179,7 @@ def test_a_time_without_a_zone_is_by_the_clock_of_whoever_types_it() -> None:
         def log_message(self, *words: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         words = ("journal", "--since", "2026-06-21T10:00", "--hub", f"127.0.0.1:{server.server_port}")

@@ -69,9 +69,17 @@ def journal_command(
 
 
 def _coming(hub: HubAt, device: str | None, kinds: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield what happens from now on.
+
+    Raises:
+        IndevoltError: the hub ends, however it does; silence means that nothing happens.
+    """
     for kind, entry in events(hub, kind="journal", devices=device):
         if kind == "journal" and (not kinds or entry["kind"] in kinds):
             yield entry
+    raise Unreachable(
+        f"the hub at {hub.url} ended", remedy="Follow it again once it runs; the journal has what happened meanwhile."
+    )
 
 
 async def _from_file(
