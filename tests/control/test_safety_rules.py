@@ -7,6 +7,7 @@ Here are those that a decision keeps. What a lease keeps is in ``tests/device/te
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from control_scene import FREE, Home, later, limits, load, sample, situation, un
 from indevolt.battery import Limit
 from indevolt.control.controller import Controller
 from indevolt.control.decision import Decision
+from indevolt.control.ledger import REALTIME_ALLOWANCE
 from indevolt.control.settle import Settled, settle
 from indevolt.control.situation import Action, Caps, Dynamics, Envelope, Goals, Override, PlanSlot, Rank, Role, Situation, Tier
 from indevolt.control.strategies import ordered
@@ -83,7 +85,9 @@ def test_rule_3_power_stays_within_what_the_country_allows_for_all_units_and_the
 
 def test_rule_3_power_stays_within_the_circuit() -> None:
     caps = Caps(grid_import=Limit(2000, "W", "fuse"))
-    assert power_w(charge(caps=caps, meter=sample(1200), net_load=load(1200))) == -800
+    power = settled(charge(caps=caps, net_load=load(1200))).power_w
+    assert power is not None
+    assert Dynamics().at_meter(power) == pytest.approx(-800), "the losses of charging are taken from the grid as well"
 
 
 def test_rule_3_nothing_is_given_below_the_reserve_of_the_owner() -> None:
@@ -301,7 +305,38 @@ def test_rule_14_stored_energy_does_not_go_to_the_grid_unless_that_is_enabled() 
 
 def test_rule_14_no_more_is_fed_in_than_the_contract_allows() -> None:
     caps = Caps(battery_to_grid=True, feed_in=Limit(600, "W", "60 % of the PV"))
-    assert power_w(discharge(caps=caps, meter=sample(400))) == 1000
+    power = settled(discharge(caps=caps)).power_w
+    assert power is not None
+    assert Dynamics().at_meter(power) == pytest.approx(1000)
+
+
+@pytest.mark.parametrize("period_s", [1.0, 5.0])
+@pytest.mark.parametrize(
+    ("house_w", "action", "limit_w", "goals"),
+    [
+        (500, Action.CHARGE, 2000, Goals()),
+        (500, Action.DISCHARGE, -800, Goals()),
+        (500, Action.CHARGE, 1800, Goals(peak_import_w=1800)),
+        (3000, Action.SELF_USE, 1800, Goals(peak_import_w=1800, grid_target_w=1900)),
+    ],
+)
+def test_rules_10_and_14_a_cap_of_the_connection_is_kept_to_without_hunting(
+    period_s: float, house_w: float, action: Action, limit_w: float, goals: Goals
+) -> None:
+    chance = random.Random(1)
+    around_w = [house_w + chance.gauss(0, 20) for _ in range(901)]
+    caps = Caps(battery_to_grid=True, feed_in=Limit(800, "W", "contract"), grid_import=Limit(2000, "W", "fuse"))
+    slot = PlanSlot(later(0), later(60), action, 2400)
+
+    def wanted(known: Situation) -> Situation:
+        return replace(known, slot=slot, goals=goals)
+
+    home = Home(lambda at_s: around_w[int(at_s)], period_s=period_s, caps=caps, change=wanted)
+    home.run(100)
+    seen = [grid_w for _, grid_w, _ in home.run(800)]
+    assert sum(seen) / len(seen) == pytest.approx(limit_w, abs=10)
+    assert max(abs(grid_w - limit_w) for grid_w in seen) < 150
+    assert len([at_s for at_s, _ in home.writes if at_s > 100]) < REALTIME_ALLOWANCE.most * 800 / 3600
 
 
 def test_rule_14_no_energy_of_the_grid_is_stored_while_that_is_dimmed() -> None:

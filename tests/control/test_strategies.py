@@ -163,7 +163,7 @@ def test_what_keeps_a_planned_charge_from_its_power_is_said() -> None:
     assert cold.power_w == 0
     assert [reason.rank for reason in cold.reasons if reason.weight is Weight.BINDING] == [Rank.SAFETY]
     shaved = folded(situation(slot=slot(), goals=Goals(peak_import_w=1000)))
-    assert (shaved.power_w, shaved.follows_house) == (-600, True), "what moves with the house is damped"
+    assert (shaved.power_w, shaved.follows_house) == (-600 / 1.05, True), "what moves with the house is damped"
 
 
 def test_a_planned_charge_is_its_power_alone_where_nobody_sees_the_sun_any_more() -> None:
@@ -258,8 +258,10 @@ def test_an_envelope_from_outside_narrows_until_it_ends() -> None:
 
 
 def test_a_peak_of_import_is_shaved() -> None:
-    assert range_w(peak_shaving.propose(with_goals(Goals(peak_import_w=2500), net_load=load(4000)))) == (1500, math.inf)
-    assert range_w(peak_shaving.propose(with_goals(Goals(peak_import_w=2500), net_load=load(1000)))) == (-1500, math.inf)
+    assert range_w(peak_shaving.propose(with_goals(Goals(peak_import_w=2500), net_load=load(4000)))) == (1500 / 0.95, math.inf)
+    assert range_w(peak_shaving.propose(with_goals(Goals(peak_import_w=2500), net_load=load(1000)))) == (-1500 / 1.05, math.inf), (
+        "losses included"
+    )
     assert not peak_shaving.propose(with_goals(Goals(peak_import_w=2500), net_load=None))
     assert not peak_shaving.propose(situation())
 

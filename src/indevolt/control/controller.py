@@ -181,13 +181,14 @@ class Controller:
         return settled
 
     def _wish(self, situation: Situation, settled: Settled, power: float) -> Wish:
-        meter = situation.meter
+        meter, load = situation.meter, situation.net_load
+        exports = load is not None and power > load.wanted_w  # on purpose, so what goes to the grid is nothing to be cut
         return Wish(
             power,
             settled.hard_low_w,
             settled.hard_high_w,
             settled.follows_house,
-            None if meter is None else meter.power_w,
+            None if meter is None or exports else meter.power_w,
             math.inf if meter is None else meter.period_s,
         )
 

@@ -278,6 +278,11 @@ class Situation:
         capacity = sum(wh for _, wh in known if wh is not None)
         return sum(stored) / capacity * 100 if len(stored) == len(known) and capacity else None
 
+    def for_meter(self, power_w: float) -> float:
+        """Return the command over all units that gives so much at the meter, as far as is known of them."""
+        commands = [unit.dynamics.for_meter(power_w) for unit in self.usable]
+        return sum(commands) / len(commands) if commands else power_w
+
     def floor_pct(self, unit: UnitState) -> float:
         """Return the state of charge below which a unit gives nothing: the owner's reserve, and room above the device's own.
 

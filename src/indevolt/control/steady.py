@@ -45,7 +45,7 @@ class Wish:
     low_w: float  # what may not be left for a moment
     high_w: float
     follows_house: bool  # then hunting is damped; otherwise somebody wants just this
-    grid_w: float | None = None  # as the meter showed last
+    grid_w: float | None = None  # as the meter showed last; None: unknown, or given to the grid on purpose
     period_s: float = math.inf  # of the meter
 
 

@@ -19,4 +19,4 @@ def propose(situation: Situation) -> Proposal:
     least = load.power_w - peak
     what = f"the battery gives the {least:.0f} W above" if least > 0 else f"charging may take no more than {-least:.0f} W"
     reason = f"import stays below {peak:.0f} W: {what}"
-    return Proposal(NAME, (Bound.at_least(least, reason, "a higher peak_import_w", soft=True),))
+    return Proposal(NAME, (Bound.at_least(situation.for_meter(least), reason, "a higher peak_import_w", soft=True),))

@@ -122,13 +122,15 @@ def _by_load(situation: Situation) -> Iterator[Bound]:
         yield Bound.at_least(min(0.0, load.wanted_w), why, otherwise, soft=True, own=own)
         yield Bound.at_least(min(0.0, load.low_w) / GAIN_LEAST - SLACK_W, why, otherwise, own=own)
     if caps.feed_in is not None:
-        most = max(0.0, load.high_w + caps.feed_in.value)
-        yield Bound.at_most(most, f"the grid is given at most {_said(caps.feed_in)}", "another contract", own=own)
+        why, otherwise = f"the grid is given at most {_said(caps.feed_in)}", "another contract"
+        most, surely = (situation.for_meter(max(0.0, power_w + caps.feed_in.value)) for power_w in (load.power_w, load.high_w))
+        yield Bound.at_most(most, why, otherwise, soft=True, own=own)
+        yield Bound.at_most(surely + SLACK_W, why, otherwise, own=own)
     if caps.grid_import is not None:
-        least = min(0.0, load.low_w - caps.grid_import.value)
-        yield Bound.at_least(
-            least, f"the grid connection gives at most {_said(caps.grid_import)}", "less load, or another connection", own=own
-        )
+        why, otherwise = f"the grid connection gives at most {_said(caps.grid_import)}", "less load, or another connection"
+        least, surely = (situation.for_meter(min(0.0, power_w - caps.grid_import.value)) for power_w in (load.power_w, load.low_w))
+        yield Bound.at_least(least, why, otherwise, soft=True, own=own)
+        yield Bound.at_least(surely - SLACK_W, why, otherwise, own=own)
 
 
 def _said(limit: Limit) -> str:
