@@ -19,7 +19,9 @@ from threading import Thread
 import pytest
 
 from indevolt.battery import Hold
+from indevolt.cli.ask import HubAt, events
 from indevolt.clock import FastClock
+from indevolt.errors import ProtocolError
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.hub import Hub
@@ -167,6 +169,16 @@ def test_who_follows_a_hub_that_ends_is_told(indevolt: Program, peer: Peer) -> N
     assert re.match(r"error: the hub at http://127.0.0.1:\d+ ended\n  next: Follow it again", ran.err)
 
 
+@pytest.mark.parametrize("told", [b"what?", b"[]", b"\xff"])
+def test_an_event_that_is_none_is_called_that(peer: Peer, told: bytes) -> None:
+    body = b"event: journal\ndata: {}\n\nevent: \xff\ndata: %b\n\n" % told
+    hub = HubAt(f"http://{peer(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b' % (len(body), body))}")
+    heard = events(hub)
+    assert next(heard) == ("journal", {})
+    with pytest.raises(ProtocolError, match="is no hub: it tells no JSON object"):
+        next(heard)
+
+
 def test_a_time_without_a_zone_is_by_the_clock_of_whoever_types_it() -> None:
     """As the journal is shown; and of a machine that is not in Greenwich."""
     asked: list[str] = []
@@ -222,7 +234,7 @@ def test_without_a_hub_the_next_step_is_told(indevolt: Program) -> None:
 
 def test_the_journal_of_a_hub_that_does_not_run_is_read_from_its_file(indevolt: Program, tmp_path: Path) -> None:
     (tmp_path / "home.toml").write_text(f'hub.data = "{tmp_path}"\napi.port = {free_port()}\n')
-    with in_background(lambda: a_hub(tmp_path)):
+    with in_background(lambda: holding(tmp_path)):
         pass
     ran = indevolt("journal", "--config", str(tmp_path / "home.toml"), "--json")
     assert ran.code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +18,9 @@ from indevolt.control.commission import Finding, Sign, Step
 from indevolt.device.lock import LeaseFile
 from indevolt.device.trial import survey, try_out
 from indevolt.errors import IndevoltError
-from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link as Online
 from indevolt.hub.secret import Secret
 from indevolt.hub.tokens import Role, hash_token
@@ -30,6 +29,7 @@ from indevolt.simulator.site import Pace, Site
 from indevolt.virtual import VirtualDevice
 from patient_clock import PatientClock
 
+from .commanded import a_hub, free_port
 from .conftest import Program, Ran, Virtual, in_background
 
 TOKEN = "anna.anna-secret"
@@ -200,38 +200,26 @@ def test_a_battery_that_another_program_holds_is_left_alone(
 # ---- through a hub ---------------------------------------------------------------------------------------------------------
 
 
+async def online(hub: Hub) -> None:
+    while hub.keepers["cellar"].link is not Online.ONLINE:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
-async def a_hub(folder: Path, soc_pct: float) -> AsyncIterator[str]:
+async def controlling(folder: Path, soc_pct: float) -> AsyncIterator[str]:
     """Run a hub that controls one battery, and give its URL."""
     clock = FastClock(PatientClock(), 60)
     simulator = Simulator("powerflex2000", clock=clock, soc_pct=soc_pct, house=steady_house(Surroundings(800.0, ())))
-    ready, over = asyncio.Event(), asyncio.Event()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-
-    async def run(device_port: int) -> None:
-        token = TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN)))
+    token = TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN)))
+    async with VirtualDevice(simulator, port=0, discovery_port=None) as device:
         config = Config(
             hub=HubConfig(data=folder),
-            devices=(DeviceConfig(name="cellar", host="127.0.0.1", port=device_port, control=True),),
-            api=ApiConfig(port=port, tokens=(token,)),
+            devices=(DeviceConfig(name="cellar", host="127.0.0.1", port=device.port, control=True),),
+            api=ApiConfig(port=free_port(), tokens=(token,)),
             control=ControlConfig(leases=folder / "leases"),
         )
-        async with running(config, clock=clock) as hub:
-            while hub.keepers["cellar"].link is not Online.ONLINE:  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
-            ready.set()
-            await over.wait()
-
-    async with VirtualDevice(simulator, port=0, discovery_port=None) as device:
-        task = asyncio.create_task(run(device.port))
-        try:
-            await asyncio.wait([task, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            over.set()
-            await task
+        async with a_hub(config, clock, online) as url:
+            yield url
 
 
 def through(indevolt: Program, url: str, *words: str) -> Ran:
@@ -239,7 +227,7 @@ def through(indevolt: Program, url: str, *words: str) -> Ran:
 
 
 def test_a_hub_tries_its_own_device(indevolt: Program, tmp_path: Path) -> None:
-    with in_background(lambda: a_hub(tmp_path, 55)) as url:
+    with in_background(lambda: controlling(tmp_path, 55)) as url:
         ran = through(indevolt, url)
         assert ran.code == 0, ran.err
         assert "charge: the meter has to show more import" in ran.err
@@ -248,7 +236,7 @@ def test_a_hub_tries_its_own_device(indevolt: Program, tmp_path: Path) -> None:
 
 
 def test_a_hub_that_cannot_try_it_says_why(indevolt: Program, tmp_path: Path) -> None:
-    with in_background(lambda: a_hub(tmp_path, 99)) as url:
+    with in_background(lambda: controlling(tmp_path, 99)) as url:
         ran = through(indevolt, url)
         assert ran.code == 10
         assert re.search(r"error: the battery is at 9[89]", ran.err)

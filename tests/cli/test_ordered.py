@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import Any
 import pytest
 
 from indevolt.clock import FastClock
-from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.secret import Secret
 from indevolt.hub.tokens import Role, hash_token
@@ -23,6 +22,7 @@ from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
 from patient_clock import PatientClock
 
+from .commanded import a_hub, free_port
 from .conftest import Program, Ran, in_background
 
 CLOCK = FastClock(PatientClock(), 10)
@@ -44,26 +44,20 @@ def known(keeper: Keeper) -> bool:
     return None not in (keeper.latest.value("battery_soc"), keeper.latest.value("meter_power"))
 
 
+async def all_known(hub: Hub) -> None:
+    while not all(known(each) for each in hub.keepers.values()):  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
-async def a_hub(folder: Path) -> AsyncIterator[Running]:
-    """Run a hub in a task of its own, as its parts want to begin and end in one."""
+async def commanding(folder: Path) -> AsyncIterator[Running]:
+    """Run a hub that may command one of its two batteries."""
     night = steady_house(Surroundings(700, ()))
     battery, other = (
         Simulator("powerflex2000", clock=CLOCK, response=INSTANT, lag_s=0.0, soc_pct=60, house=night, serial=f"38382371{number}")
         for number in (17, 18)
     )
-    ready, over = asyncio.Event(), asyncio.Event()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-
-    async def run(config: Config) -> None:
-        async with running(config, clock=CLOCK) as hub:
-            while not all(known(each) for each in hub.keepers.values()):  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
-            ready.set()
-            await over.wait()
-
+    token = TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN)))
     async with (
         VirtualDevice(battery, port=0, discovery_port=None) as cellar,
         VirtualDevice(other, port=0, discovery_port=None) as attic,
@@ -74,16 +68,11 @@ async def a_hub(folder: Path) -> AsyncIterator[Running]:
                 DeviceConfig(name="cellar", host="127.0.0.1", port=cellar.port, control=True),
                 DeviceConfig(name="attic", host="127.0.0.1", port=attic.port),
             ),
-            api=ApiConfig(port=port, tokens=(TokenConfig(name="anna", role=Role.CONTROL, hash=Secret(hash_token(TOKEN))),)),
+            api=ApiConfig(port=free_port(), tokens=(token,)),
             control=ControlConfig(leases=folder / "leases"),
         )
-        task = asyncio.create_task(run(config))
-        try:
-            await asyncio.wait([task, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-            yield Running(f"http://127.0.0.1:{port}", battery, f"127.0.0.1:{cellar.port}", folder / "leases")
-        finally:
-            over.set()
-            await task
+        async with a_hub(config, CLOCK, all_known) as url:
+            yield Running(url, battery, f"127.0.0.1:{cellar.port}", folder / "leases")
 
 
 @pytest.fixture
@@ -93,7 +82,7 @@ def clock() -> Any:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Running]:
-    with in_background(lambda: a_hub(tmp_path)) as it:
+    with in_background(lambda: commanding(tmp_path)) as it:
         yield it
 
 
