@@ -172,8 +172,8 @@ def test_who_follows_a_hub_that_ends_is_told(indevolt: Program, peer: Peer) -> N
 @pytest.mark.parametrize("told", [b"what?", b"[]", b"\xff"])
 def test_an_event_that_is_none_is_called_that(peer: Peer, told: bytes) -> None:
     body = b"event: journal\ndata: {}\n\nevent: \xff\ndata: %b\n\n" % told
-    hub = HubAt(f"http://{peer(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b' % (len(body), body))}")
-    heard = events(hub)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    heard = events(HubAt(f"http://{peer(answer)}"))
     assert next(heard) == ("journal", {})
     with pytest.raises(ProtocolError, match="is no hub: it tells no JSON object"):
         next(heard)

@@ -154,6 +154,14 @@ class HubAt:
     def _read(self, answer: http.client.HTTPResponse) -> Json:
         with self._talking():
             text = answer.read()
+        return self.told(text)
+
+    def told(self, text: bytes) -> Json:
+        """Return the JSON object that it told.
+
+        Raises:
+            ProtocolError: it is none, so that this is no hub.
+        """
         told = _object(text)
         if told is None:
             raise ProtocolError(f"what answers at {self.url} is no hub: it tells no JSON object", remedy=HOW)
@@ -238,16 +246,20 @@ def hub_here(file: Path | None) -> str:
 
 
 def events(hub: HubAt, **query: Asked) -> Iterator[tuple[str, Json]]:
-    """Yield kind and content of each event of the hub, until it ends."""
+    """Yield kind and content of each event of the hub, until it ends.
+
+    Raises:
+        IndevoltError: it does not answer, or what comes is no event.
+    """
     kind, data = "", b""
     for line in hub.lines("events", **query):
         name, _, value = line.rstrip(b"\r\n").partition(b": ")
         if name == b"event":
-            kind = value.decode()
+            kind = value.decode("utf-8", "replace")
         elif name == b"data":
             data += value
         elif not name and data:
-            yield kind, json.loads(data)
+            yield kind, hub.told(data)
             kind, data = "", b""
 
 
