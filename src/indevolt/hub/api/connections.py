@@ -40,7 +40,7 @@ class Connection(HttpToolsProtocol):
     request_s: ClassVar[float] = REQUEST_S
     most: ClassVar[int] = MOST_CONNECTIONS
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a TCP server, which it is
         """Take in a connection, for a start without a request."""
         super().connection_made(transport)
         self._expect()

@@ -36,6 +36,7 @@ from indevolt.hub.api.replies import JSON, NOT_MODIFIED, reply
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Kind
 from indevolt.hub.planner.days import compared
+from indevolt.hub.planner.service import make
 from indevolt.hub.planner.units import soc_of
 from indevolt.hub.prices.records import QUARTER, quarter_of
 
@@ -173,8 +174,6 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     Raises:
         Declined: none can be made.
     """
-    from indevolt.hub.planner.service import make  # noqa: PLC0415 - needs the extra control
-
     try:
         from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - numpy may be missing
     except ImportError as error:
