@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from control_scene import FREE, NOON, later, limits, load, situation, unit
+from control_scene import FREE, NOON, Home, later, limits, load, situation, unit
 from hypothesis import given, strategies as st
 
 from indevolt.control.decision import Proposal, Weight
@@ -25,6 +26,7 @@ from indevolt.control.situation import (
     Situation,
     Target,
     Tier,
+    UnitState,
 )
 from indevolt.control.strategies import (
     STRATEGIES,
@@ -235,6 +237,22 @@ def test_a_target_waits_for_the_last_moment_and_is_then_charged_for() -> None:
     assert range_w(target(80, 50)) == (-math.inf, 0)
     assert wanted_w(target(80, 50)) == pytest.approx(-2400, abs=100)
     assert wanted_w(target(80, 10)) == -2400, "what cannot be reached is tried"
+
+
+def test_a_charge_for_a_target_is_not_ended_and_begun_again_with_each_percent() -> None:
+    goals = Goals(target=Target(80, later(90)))
+    home = Home(
+        lambda _: 400, soc_pct=50, change=lambda known: replace(known, goals=goals, units=tuple(map(in_whole_percent, known.units)))
+    )
+    home.run(5400)
+    ways = [power_w > 0 for _, power_w in home.writes if power_w]
+    assert sum(one != other for one, other in pairwise(ways)) <= 8, "as far as it takes a few approaches"
+    assert home.device.unit.soc_pct == pytest.approx(80, abs=0.5)
+
+
+def in_whole_percent(state: UnitState) -> UnitState:
+    assert state.soc_pct is not None
+    return replace(state, soc_pct=replace(state.soc_pct, value=math.floor(state.soc_pct.value)))
 
 
 def test_what_was_reached_is_kept_and_what_is_more_is_free() -> None:
