@@ -51,7 +51,13 @@ async def test_cancellation_ends_it(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "back"), [(("standby", 0, 0), (0, 50, 5)), (("discharge", 3000, 2), (2, 2400, 5)), (("charge", 20, 90), (1, 50, 90))]
+    ("order", "back"),
+    [
+        (("standby", 0, 0), (0, 50, 5)),
+        (("discharge", 3000, 2), (2, 2400, 5)),
+        (("charge", 20, 90), (1, 50, 90)),
+        (("discharge", 0, 20), (0, 50, 20)),
+    ],
 )
 async def test_an_order_of_somebody_else_that_no_device_should_take_is_nearly_put_back(
     bench: Bench, order: tuple[Value, ...], back: tuple[int, int, int]

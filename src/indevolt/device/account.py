@@ -106,6 +106,8 @@ class Account:
             for name in touched
             if (value := was.get(name)) is not None
         }
+        if was.get(REALTIME_NAMES[1]) == 0 and REALTIME_NAMES[0] in kept:
+            kept[REALTIME_NAMES[0]] = "standby"  # nobody who asks for 0 W wants the least power instead
         snapshot = old.joined(kept)
         ledger = self.record.ledger
         for step in writes:
