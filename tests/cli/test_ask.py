@@ -164,9 +164,39 @@ def test_what_is_no_hub_or_a_broken_one_is_called_that(
 
 
 def test_who_follows_a_hub_that_ends_is_told(indevolt: Program, peer: Peer) -> None:
-    ran = indevolt("journal", "--follow", "--hub", peer(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"entries": []}'))
+    whole = b'{"entries": [], "last_event_id": "run-1"}'
+    ran = indevolt("journal", "--follow", "--hub", peer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(whole), whole)))
     assert (ran.code, ran.out) == (3, "")
     assert re.match(r"error: the hub at http://127.0.0.1:\d+ ended\n  next: Follow it again", ran.err)
+
+
+def test_who_follows_hears_once_what_happens_between_the_two_questions(indevolt: Program) -> None:
+    def entry(number: int) -> dict[str, object]:
+        known = {"at": "2026-06-21T10:00:00Z", "kind": "hub", "device": "", "actor": "", "data": {}}
+        return {**known, "number": number, "text": f"entry {number}"}
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            if "/events" in self.path:
+                assert self.headers["Last-Event-ID"] == "run-6"  # which brings 7, as it came after that
+                for number in (7, 8):
+                    self.wfile.write(b"event: journal\ndata: %b\n\n" % json.dumps(entry(number)).encode())
+            else:
+                told = {"last_event_id": "run-6"} if "/summary" in self.path else {"entries": [entry(7)]}
+                self.wfile.write(json.dumps(told).encode())
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        ran = indevolt("journal", "--follow", "--hub", f"127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert [each[-7:] for each in ran.out.splitlines()] == ["entry 7", "entry 8"]
 
 
 @pytest.mark.parametrize("told", [b"what?", b"[]", b"\xff"])

@@ -117,19 +117,27 @@ class HubAt:
         with closing(self._open(path, {}, method="DELETE")) as answer:
             return self._read(answer)
 
-    def lines(self, path: str, **query: Asked) -> Iterator[bytes]:
-        """Yield lines of an answer as they come, until the hub ends it."""
-        with closing(self._open(path, query)) as answer, self._talking():
+    def lines(self, path: str, *, after: str = "", **query: Asked) -> Iterator[bytes]:
+        """Yield lines of an answer as they come, until the hub ends it; ``after``: the id of the last event that is known."""
+        with closing(self._open(path, query, after=after)) as answer, self._talking():
             yield from answer
 
     def _open(
-        self, path: str, query: Mapping[str, Asked], body: Mapping[str, Json] | None = None, method: str | None = None
+        self,
+        path: str,
+        query: Mapping[str, Asked],
+        body: Mapping[str, Json] | None = None,
+        method: str | None = None,
+        *,
+        after: str = "",
     ) -> http.client.HTTPResponse:
         given = {name: value for name, value in query.items() if value not in (None, (), [])}
         url = f"{self.url}/api/v1/{quote(path)}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Accept": "application/json, text/event-stream"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        if after:
+            headers["Last-Event-ID"] = after
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = "application/json"
@@ -245,14 +253,14 @@ def hub_here(file: Path | None) -> str:
     return f"{'https' if api.tls else 'http'}://{reachable(api.host)}:{api.port}"
 
 
-def events(hub: HubAt, **query: Asked) -> Iterator[tuple[str, Json]]:
-    """Yield kind and content of each event of the hub, until it ends.
+def events(hub: HubAt, *, after: str = "", **query: Asked) -> Iterator[tuple[str, Json]]:
+    """Yield kind and content of each event of the hub after one, or from now on, until it ends.
 
     Raises:
         IndevoltError: it does not answer, or what comes is no event.
     """
     kind, data = "", b""
-    for line in hub.lines("events", **query):
+    for line in hub.lines("events", after=after, **query):
         name, _, value = line.rstrip(b"\r\n").partition(b": ")
         if name == b"event":
             kind = value.decode("utf-8", "replace")

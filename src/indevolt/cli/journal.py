@@ -53,7 +53,10 @@ def journal_command(
     """
     start = _moment(since, environment().clock.now()) if since else None
     asked = {"device": device, "kind": list(kinds), "start": start.isoformat() if start else None}
+    heard = ""
     try:
+        if follow:
+            heard = hub.get("summary")["last_event_id"]  # before it is looked at: what happens meanwhile is told again
         entries = hub.get("journal", order="newest", limit=limit, **asked)["entries"]
     except Unreachable:
         if follow or hub.chosen:
@@ -64,17 +67,19 @@ def journal_command(
         return
     for entry in entries[::-1]:
         _show(entry, as_json=as_json)
-    for entry in _coming(hub, device, kinds) if follow else ():
-        _show(entry, as_json=as_json)
+    shown = max((entry["number"] for entry in entries), default=0)
+    for entry in _coming(hub, device, kinds, heard) if follow else ():
+        if entry["number"] > shown:
+            _show(entry, as_json=as_json)
 
 
-def _coming(hub: HubAt, device: str | None, kinds: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield what happens from now on.
+def _coming(hub: HubAt, device: str | None, kinds: Sequence[str], after: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what happens after an event.
 
     Raises:
         IndevoltError: the hub ends, however it does; silence means that nothing happens.
     """
-    for kind, entry in events(hub, kind="journal", devices=device):
+    for kind, entry in events(hub, after=after, kind="journal", devices=device):
         if kind == "journal" and (not kinds or entry["kind"] in kinds):
             yield entry
     raise Unreachable(
