@@ -169,6 +169,18 @@ async def test_a_pause_that_somebody_asks_for_meanwhile_goes_on_afterwards(tmp_p
         assert steered.hub.pause.until(steered.hub) == until
 
 
+async def test_a_pause_that_ended_meanwhile_is_over_afterwards(tmp_path: Path) -> None:
+    home = house(tmp_path)
+    async with home.hub() as steered, metered(home, steered):
+        until = steered.clock.now() + timedelta(minutes=1)
+        await steered.hub.pause.set(steered.hub, until, actor="api ben")
+        assert (await tried(steered)).trouble is None
+        assert steered.clock.now() > until
+        assert steered.hub.pause.until(steered.hub) is None
+        told = [text for text in await steered.decisions() if text.startswith("automation")]
+        assert "automation goes on" in told[-1], "what is over is not begun again"
+
+
 async def test_a_hub_that_ends_in_the_middle_puts_everything_back(tmp_path: Path) -> None:
     home = house(tmp_path)
     async with home.hub() as steered, metered(home, steered):

@@ -32,8 +32,8 @@ class Pause:
         return None if self._end is None or self._end.is_over(hub.clock) else self._end.until
 
     async def set(self, hub: Hub, until: datetime | None, *, actor: str) -> None:
-        """Pause until then, or go on now."""
-        was = self.until(hub)
+        """Pause until then; None, or a time that has passed: go on now."""
+        was, until = self.until(hub), None if until is None or until <= hub.clock.now() else until
         self._end = None if until is None else End.at(until, hub.clock)
         self.changed()
         with suppress(IndevoltError):  # the store says so itself
