@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from conftest import lacking
 
@@ -24,11 +24,13 @@ Visit: TypeAlias = Callable[..., AbstractAsyncContextManager[Page]]
 
 HEIGHT: Final = {320: 640, 360: 780, 768: 1024, 1440: 900}
 PATIENCE_MS: Final = 20_000  # of a test that fails; one that succeeds never waits
+AT_ONCE_MS: Final = 7_000  # for what the page is told of; what it is not, it asks for every ten seconds
 SAID_BY_ITSELF: Final = (
     "Failed to load resource",
     "has been blocked by CORS policy",
     "Framing ",
 )  # of an answer that is an error, or refused
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,6 +40,12 @@ async def test_a_battery_with_a_password_is_found_tried_and_connected(visit: Vis
             await sighting.get_by_role("button", name="Connect").click()
             dialog = page.get_by_role("dialog")
             await dialog.get_by_label("Name").fill("garage")
+            wanted = dialog.get_by_label("It wants a password")
+            await wanted.uncheck()
+            await dialog.get_by_role("button", name="Try").click()
+            await expect(dialog.locator(".trouble")).to_contain_text("It wants a password")
+            await wanted.check()
+            await expect(dialog.locator(".trouble")).to_have_count(0)  # none was tried so far
             await dialog.get_by_label("Password of the battery").fill("a guess")
             await dialog.get_by_role("button", name="Try").click()
             await expect(dialog.locator(".trouble")).to_contain_text("The battery does not take this password")
@@ -51,6 +57,10 @@ async def test_a_battery_with_a_password_is_found_tried_and_connected(visit: Vis
             await dialog.get_by_role("button", name="Try").click()
             await expect(dialog.locator(".good-news")).to_contain_text(SERIAL)
             assert "garage" not in scene.hub.keepers  # tried, and nothing more
+            await dialog.get_by_label("Name").fill("attic")
+            await expect(dialog.locator(".good-news")).to_have_count(0)  # with this name it was not tried
+            await dialog.get_by_label("Name").fill("garage")
+            await expect(dialog.locator(".good-news")).to_contain_text(SERIAL)
             await dialog.get_by_role("button", name="Connect").click()
             await expect(dialog.locator("pre")).to_contain_text('name = "garage"')
             assert PASSWORD not in await dialog.inner_text()

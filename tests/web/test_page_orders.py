@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Request, Route, expect
 
 from indevolt import Hold
 
-from .conftest import PATIENCE_MS, Visit
+from .conftest import AT_ONCE_MS, PATIENCE_MS, Visit
 from .looking import go, violations
 from .scenes import TOKEN, Scene, demo_house, house_of
 
@@ -65,9 +65,36 @@ async def test_what_somebody_else_asks_for_and_takes_back_at_once_is_shown_so(vi
         owner = page.locator(".steer-owner")
         await expect(owner).to_contain_text("by the device itself")
         await unit.ask(Hold(), scene.hub.clock.now() + timedelta(hours=1), actor="mqtt")
-        await expect(owner).to_contain_text("asked for by mqtt")
+        await expect(owner).to_contain_text("asked for by mqtt", timeout=AT_ONCE_MS)
         await unit.release(actor="mqtt")
-        await expect(owner).to_contain_text("by the device itself")  # and not ten seconds later, as other decisions are asked about
+        await expect(owner).to_contain_text("by the device itself", timeout=AT_ONCE_MS)
+
+
+async def test_an_answer_that_comes_late_undoes_none_that_was_asked_for_after_it(visit: Visit) -> None:
+    async with house_of(1) as scene, visit(scene.url) as page:
+        unit = scene.hub.keepers["unit-1"].steering
+        assert unit is not None
+        owner = page.locator(".steer-owner")
+        await expect(owner).to_contain_text("by the device itself")
+        caught: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
+        late = asyncio.Event()
+
+        async def hold_back(route: Route) -> None:
+            answer = await route.fetch()
+            caught.set_result(route.request)
+            await late.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/devices/unit-1/steering", hold_back, times=1)
+        until = scene.hub.clock.now() + timedelta(hours=1)
+        await unit.ask(Hold(), until, actor="mqtt")
+        held = await caught
+        await unit.ask(Hold(), until, actor="matter")
+        await expect(owner).to_contain_text("asked for by matter")
+        async with page.expect_event("requestfinished", lambda request: request == held):
+            late.set()
+        await page.evaluate("new Promise((done) => setTimeout(done))")
+        assert "asked for by matter" in await owner.inner_text()
 
 
 async def test_a_charge_that_is_wanted_by_a_time_is_planned_for_and_dropped_again(visit: Visit, pictures: Path) -> None:
@@ -121,14 +148,14 @@ async def test_a_backup_hold_of_somebody_else_is_shown_at_once_and_so_is_its_end
         steer = page.locator(".steer")
         await expect(steer.locator(".steer-owner").first).to_contain_text("by the device itself")
         await scene.hub.backup.ask(scene.hub, scene.hub.clock.now() + timedelta(hours=30), actor="api anna")
-        await expect(steer).to_contain_text("asked for by anna.")
+        await expect(steer).to_contain_text("asked for by anna.", timeout=AT_ONCE_MS)
         await scene.hub.backup.end(scene.hub, actor="api anna")
-        await expect(page.get_by_role("button", name="Keep for an outage")).to_be_visible()
+        await expect(page.get_by_role("button", name="Keep for an outage")).to_be_visible(timeout=AT_ONCE_MS)
 
 
 async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
     async with house_of(1) as scene, visit(scene.url) as page:
-        await expect(page.get_by_role("button", name="Hold")).to_be_visible()
+        await expect(page.get_by_role("button", name="Hold")).to_be_enabled()
         await page.keyboard.press("3")
         await expect(page.locator("main")).to_have_attribute("data-page", "devices")
         await page.keyboard.press("1")
@@ -151,6 +178,19 @@ async def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
         await page.keyboard.press("Enter")
         await expect(page.locator(".step[data-state=done]", has_text="confirmed").first).to_be_visible()
         assert mode(scene) == "realtime"
+
+
+async def test_a_key_is_heard_as_soon_as_anything_is_drawn(house: Scene, visit: Visit) -> None:
+    async with visit(house.url) as page:
+        await page.add_init_script(
+            """new MutationObserver((_, watch) => {
+              if (!document.querySelector("main[data-page]")) return;
+              watch.disconnect();
+              document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "3", bubbles: true }));
+            }).observe(document, { childList: true, subtree: true })"""
+        )
+        await page.reload()
+        await expect(page.locator("main")).to_have_attribute("data-page", "devices")
 
 
 async def test_a_page_of_somebody_else_in_the_same_browser_commands_nothing(visit: Visit) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
 from pathlib import Path
 
+from aiohttp import web
 from playwright.async_api import expect
 
 from .conftest import Visit
@@ -98,3 +102,55 @@ async def test_a_battery_that_may_only_be_read_shows_a_lock_and_how_to_open_it(v
         await page.get_by_text("The hub only reads this battery").click()
         await expect(page.get_by_text("control = true")).to_be_visible()
         await page.screenshot(path=pictures / "state-read-only.png", full_page=True)
+
+
+async def test_what_could_not_be_asked_of_the_hub_is_told_in_the_language_of_the_page(visit: Visit) -> None:
+    async with house_of(1) as scene, visit(scene.url, locale="de-DE", troubled=True) as page:
+        await page.get_by_role("button", name="Für einen Ausfall aufheben").click()
+        dialog = page.get_by_role("dialog")
+        keep = dialog.get_by_role("button", name=re.compile("^Aufheben bis"))
+        await expect(keep).to_be_visible()
+        await scene.page.aclose()
+        await keep.click()
+        await expect(dialog.locator(".trouble")).to_have_text("Der Hub antwortet nicht")
+        await expect(dialog.locator(".trouble [lang=en]")).to_have_count(0)
+
+
+async def test_an_answer_or_a_file_that_breaks_off_on_its_way_is_told_as_that(visit: Visit) -> None:
+    async with breaking_off() as url, visit(url, token=None, troubled=True) as page:
+        told: list[bool] = await page.evaluate(
+            """async () => {
+              const { Problem, download, get } = await import(new URL("assets/lib/api.js", document.baseURI));
+              const asked = [get("site"), download("site/history", {}, "a.csv")];
+              return Promise.all(asked.map((each) => each.catch((error) => error instanceof Problem && error.away)));
+            }""",
+        )
+        assert told == [True, True]
+
+
+@asynccontextmanager
+async def breaking_off() -> AsyncIterator[str]:
+    """Serve the modules of the page, and of each answer of an API the first byte of many."""
+
+    async def begin(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        answer.content_length = 1000
+        await answer.prepare(request)
+        await answer.write(b"{")
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    async def nothing(_: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>nothing</title>", content_type="text/html")
+
+    with as_file(files("indevolt.hub") / "web" / "assets") as assets:
+        app = web.Application()
+        app.add_routes([web.get("/", nothing), web.static("/assets", assets), web.get("/api/{tail:.*}", begin)])
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        finally:
+            await runner.cleanup()

@@ -107,9 +107,9 @@ async def plan_home(
 
 
 @asynccontextmanager
-async def second_unit(it: PlanHome, *, soc_pct: float) -> AsyncIterator[Home]:
+async def second_unit(it: PlanHome, *, soc_pct: float, control: bool = False) -> AsyncIterator[Home]:
     """Add a battery like the first to the same hub, on the same clock."""
-    device = DeviceConfig(name="attic", host="127.0.0.2")
+    device = DeviceConfig(name="attic", host="127.0.0.2", control=control)
     simulator = Simulator("powerflex2000", clock=it.it.clock, modules=2, soc_pct=soc_pct, seed=2)
     parts: dict[str, Any] = {"bus": it.hub.bus, "journal": it.hub.journal, "store": it.hub.store, "numbers": it.hub.numbers}
     keeper = Keeper(device, clock=it.it.clock, transport=simulator, **parts)

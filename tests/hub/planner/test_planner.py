@@ -94,6 +94,16 @@ async def test_the_charge_of_two_is_not_told_from_one_of_them_while_the_other_is
         assert soc_of(it.hub.keepers.values()) == pytest.approx(50, abs=1)
 
 
+async def test_a_plan_reckons_with_what_may_be_controlled_and_with_all_where_nothing_may() -> None:
+    async with plan_home(service=False) as it:
+        async with second_unit(it, soc_pct=20.0):
+            assert soc_of(it.hub.keepers.values()) == pytest.approx(35, abs=1)
+        async with second_unit(it, soc_pct=20.0, control=True):
+            assert soc_of(it.hub.keepers.values()) == pytest.approx(20, abs=1)
+            battery = problem_of(await facts_of(it.hub, it.hub.clock.now())).battery
+            assert battery.capacity_wh == it.it.simulator.get("rated_capacity")
+
+
 async def test_load_and_sun_are_those_of_the_history_of_the_site() -> None:
     async with plan_home(service=False) as it:
         facts = await facts_of(it.hub, it.hub.clock.now())

@@ -44,8 +44,13 @@ class PlannedUnit:
 
 
 def units_of(keepers: Iterable[Keeper]) -> Iterator[PlannedUnit]:
-    """Yield those that answer; what a slave has, its master counts."""
-    for keeper in keepers:
+    """Yield those that answer of those that may be controlled, or of all where none may: then a plan is only looked at.
+
+    What a slave has, its master counts.
+    """
+    every = tuple(keepers)
+    controlled = tuple(keeper for keeper in every if keeper.config.control)
+    for keeper in controlled or every:
         if keeper.link is not Link.ONLINE or keeper.device is None:
             continue
         known = keeper.snapshot(_RECKONED)

@@ -87,7 +87,7 @@ export async function download(path, query, name) {
   const answer = await reach(address(path, query), { headers: authorization() }, COMMAND_MS);
   if (!answer.ok) return answered(answer);
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(await answer.blob().catch(lost));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

@@ -339,6 +339,7 @@ export interface Discovery {
 }
 
 export interface Connected {
+  device: { name: string };
   identity: Identity;
   kept_in: string;
   toml: string;

@@ -27,6 +27,8 @@ let watched = false;
 const soon = new Map();
 /** When a unit was asked about last. @type {Map<string, number>} */
 const asked = new Map();
+/** When that was asked whose answer is shown. @type {Map<string, number>} */
+const answered = new Map();
 
 /** Know how units are steered from now on. */
 export function watchSteering() {
@@ -60,12 +62,20 @@ function refreshAt(device, due) {
 
 /** @param {string} device */
 export async function refresh(device) {
-  asked.set(device, performance.now());
+  const at = performance.now();
+  asked.set(device, at);
   try {
-    put(device, await get(`devices/${device}/steering`));
+    take(device, at, await get(`devices/${device}/steering`));
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // it is as it was; the page says elsewhere that the hub does not answer
   }
+}
+
+/** Take in what was answered to what was asked then; one that comes late undoes none to a later question. @param {string} device @param {number} at @param {Steering} steering */
+function take(device, at, steering) {
+  if (at < (answered.get(device) ?? 0)) return;
+  answered.set(device, at);
+  put(device, steering);
 }
 
 /** @param {string} device @param {Steering} steering */
@@ -87,7 +97,8 @@ export async function give(device, order, key) {
 
 /** End what was asked for; undo: give back what it replaced. @param {string} device @param {boolean} [undo] */
 export async function release(device, undo = false) {
-  put(device, await send("DELETE", `devices/${device}/overrides/current`, undefined, { query: undo ? { undo: true } : {} }));
+  const steering = await send("DELETE", `devices/${device}/overrides/current`, undefined, { query: undo ? { undo: true } : {} });
+  take(device, performance.now(), steering);
 }
 
 /** @param {number | null} minutes null: go on */

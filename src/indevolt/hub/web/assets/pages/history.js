@@ -9,7 +9,7 @@ import { t, when } from "../lib/i18n.js";
 import { go } from "../lib/router.js";
 import { SITE, deviceNames, meta } from "../lib/store.js";
 import { Icon } from "../parts/icon.js";
-import { Empty, Trouble } from "../parts/notice.js";
+import { Empty, Failure } from "../parts/notice.js";
 import { Bars } from "./history/bars.js";
 import { Curves } from "./history/curves.js";
 import { course, energies } from "./history/data.js";
@@ -114,7 +114,7 @@ function Day({ of, span, other, near, isOpen, onZoom, onAll }) {
         <button type="button" class="button" disabled=${!near} onClick=${onAll}>${t("history.zoom.all")}</button>
       </div>
     </div>
-    ${now.problem && html`<${Trouble} detail=${now.problem.message} remedy=${now.problem.remedy} level="error" />`}
+    ${now.problem && html`<${Failure} problem=${now.problem} />`}
     ${empty && html`<${Empty} icon="history" title=${t("history.empty")} text=${t("history.empty.text")} />`}
     ${
       now.value && !empty
@@ -133,7 +133,7 @@ function Longer({ of, span, other, isOpen, onOpen }) {
   const empty = now.value !== null && now.value.every(({ values }) => Object.values(values).every((each) => each === null));
   return html`<section class="card" aria-label=${t("history.energies")}>
     <div class="card-head"><h2>${t("history.energies")}</h2></div>
-    ${now.problem && html`<${Trouble} detail=${now.problem.message} remedy=${now.problem.remedy} level="error" />`}
+    ${now.problem && html`<${Failure} problem=${now.problem} />`}
     ${empty && html`<${Empty} icon="history" title=${t("history.empty")} text=${t("history.empty.text")} />`}
     ${
       now.value && !empty

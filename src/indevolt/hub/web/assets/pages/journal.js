@@ -6,7 +6,7 @@ import { t, when, word } from "../lib/i18n.js";
 import { on } from "../lib/live.js";
 import { deviceNames, meta } from "../lib/store.js";
 import { Icon } from "../parts/icon.js";
-import { Empty, Trouble } from "../parts/notice.js";
+import { Empty, Failure } from "../parts/notice.js";
 import { Said } from "../parts/said.js";
 import { Facts } from "./journal/facts.js";
 import { KINDS, iconOf, levelOf } from "./journal/kinds.js";
@@ -69,7 +69,7 @@ export default function Journal() {
   return html`<div class="page journal">
     <h1>${t("page.journal")}</h1>
     <${Filter} wanted=${wanted} text=${text} />
-    ${problem.value && html`<${Trouble} detail=${problem.value.message} remedy=${problem.value.remedy} level="error" />`}
+    ${problem.value && html`<${Failure} problem=${problem.value} />`}
     ${daysOf(found.value, zone).map(
       ({ day, of }) => html`<section key=${day} class="card journal-day" aria-label=${day}>
         <h2>${day}</h2>

@@ -7,7 +7,7 @@ import { html, useSignal } from "../lib/html.js";
 import { t, when } from "../lib/i18n.js";
 import { meta } from "../lib/store.js";
 import { Icon } from "../parts/icon.js";
-import { Empty, Trouble } from "../parts/notice.js";
+import { Empty, Failure, Trouble } from "../parts/notice.js";
 import { Said } from "../parts/said.js";
 import { Chart } from "./plan/chart.js";
 import { Past } from "./plan/past.js";
@@ -35,7 +35,7 @@ export default function PlanPage() {
       <h1>${t("page.plan")}</h1>
       ${it?.at && html`<${State} plan=${it} zone=${zone} />`}
     </div>
-    ${plan.problem && html`<${Trouble} detail=${plan.problem.message} remedy=${plan.problem.remedy} level="error" />`}
+    ${plan.problem && html`<${Failure} problem=${plan.problem} />`}
     ${prices.value?.trouble && html`<${Trouble} detail=${prices.value.trouble.detail} remedy=${prices.value.trouble.remedy} />`}
     ${
       it && it.slots.length > 0

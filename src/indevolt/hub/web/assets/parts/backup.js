@@ -7,7 +7,7 @@ import { count, span, t, when } from "../lib/i18n.js";
 import { keep } from "../lib/steering.js";
 import { meta } from "../lib/store.js";
 import { Dialog } from "./dialog.js";
-import { Trouble } from "./notice.js";
+import { Failure } from "./notice.js";
 
 const SPANS_H = [6, 12, 24, 48, 72, 168]; // the last is the longest that the hub takes
 
@@ -48,7 +48,7 @@ export default function BackupDialog({ onClose }) {
           <input type="range" min="5" max="100" step="5" value=${soc} aria-valuetext=${`${soc} %`} onInput=${(/** @type {any} */ event) => setSoc(Number(event.target.value))} />
         </label>`
       }
-      ${problem && html`<${Trouble} level="error" detail=${problem.message} remedy=${problem.remedy} />`}
+      ${problem && html`<${Failure} problem=${problem} />`}
       <footer class="form-end">
         <button type="button" class="button" onClick=${onClose}>${t("cancel")}</button>
         <button type="submit" class="button" data-kind="main" disabled=${busy}>${busy ? t("busy") : t("backup.go", { until })}</button>

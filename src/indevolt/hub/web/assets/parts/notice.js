@@ -17,16 +17,27 @@ export function Empty({ icon, title, text, children }) {
   </section>`;
 }
 
-/** @param {{ who?: string, detail: string, remedy?: string, level?: "warning" | "error" | "info", children?: any }} props whose, cause and remedy, as the hub says it */
-export function Trouble({ who, detail, remedy, level = "warning", children }) {
+/**
+ * Whose, cause and remedy.
+ * @param {{ who?: string, detail: string, remedy?: string, own?: boolean, level?: "warning" | "error" | "info", children?: any }} props
+ *   own: in words of the page; else as the hub says it
+ */
+export function Trouble({ who, detail, remedy, own = false, level = "warning", children }) {
+  const spoken = (/** @type {string} */ text) => (own ? text : html`<${Said} text=${text} />`);
   return html`<div class="trouble" data-level=${level} role="group">
     <${Icon} name=${level === "info" ? "info" : "warning"} size=${20} />
     <div>
-      <p>${who && html`<b>${who}</b> `}<${Said} text=${detail} /></p>
-      ${remedy && html`<p class="remedy"><${Said} text=${remedy} /></p>`}
+      <p>${who && html`<b>${who}</b> `}${spoken(detail)}</p>
+      ${remedy && html`<p class="remedy">${spoken(remedy)}</p>`}
       ${children}
     </div>
   </div>`;
+}
+
+/** @param {{ problem: import("../lib/api.js").Problem }} props what the hub answered to what was asked of it, or that it did not */
+export function Failure({ problem }) {
+  if (problem.away) return html`<${Trouble} level="error" own detail=${t("away.title")} />`;
+  return html`<${Trouble} level="error" detail=${problem.message} remedy=${problem.remedy} />`;
 }
 
 const PASSING_MS = 8000;

@@ -11,7 +11,7 @@ import { devices, meta } from "../lib/store.js";
 import { quantity } from "../lib/units.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icon.js";
-import { Trouble } from "./notice.js";
+import { Failure } from "./notice.js";
 import { Said } from "./said.js";
 import { Steps } from "./steps.js";
 
@@ -163,7 +163,7 @@ function Plans({ plans, chosen }) {
     ${chosen.map((name) => {
       const plan = plans[name];
       if (!plan) return html`<p key=${name} class="quiet">${t("busy")}</p>`;
-      if (plan instanceof Problem) return html`<${Trouble} key=${name} level="error" detail=${plan.message} remedy=${plan.remedy} />`;
+      if (plan instanceof Problem) return html`<${Failure} key=${name} problem=${plan} />`;
       return html`<div key=${name} class="plan">
         ${chosen.length > 1 && html`<b>${name}</b>`}
         <ol>
@@ -206,7 +206,7 @@ function Progress({ units, answers, until, onClose }) {
         return html`<section key=${name} class="progress">
           <h3>${name}</h3>
           <${Steps} step=${problem ? "failed" : (order?.step ?? "asked")} outcome=${outcome} busy=${!(name in answers)} />
-          ${problem && html`<${Trouble} level="error" detail=${problem.message} remedy=${problem.remedy} />`}
+          ${problem && html`<${Failure} problem=${problem} />`}
         </section>`;
       })}
       <p class="quiet">${t("order.after", { until })}</p>

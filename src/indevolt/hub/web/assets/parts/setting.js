@@ -7,7 +7,7 @@ import { t, word } from "../lib/i18n.js";
 import { takeShown } from "../lib/store.js";
 import { wording } from "./value.js";
 import { Dialog } from "./dialog.js";
-import { Trouble } from "./notice.js";
+import { Failure } from "./notice.js";
 import { Steps } from "./steps.js";
 
 /** @typedef {import("../lib/shapes.d.ts").Setting} Setting */
@@ -71,14 +71,14 @@ export default function SettingDialog({ device, setting, label, onClose }) {
             plan === null
               ? html`<p class="quiet">${t("busy")}</p>`
               : plan instanceof Problem
-                ? html`<${Trouble} level="error" detail=${plan.message} remedy=${plan.remedy} />`
+                ? html`<${Failure} problem=${plan} />`
                 : html`<ol>${plan.steps.map((step) => html`<li key=${step.point}>${t("setting.step", { point: String(step.point), values: step.values.join(", ") })}</li>`)}</ol>`
           }
         </section>`
       }
       <div aria-live="polite">
         ${(busy || outcome) && html`<${Steps} step=${outcome?.stage ?? "asked"} outcome=${outcome} busy=${busy} ladder=${["accepted", "confirmed"]} />`}
-        ${problem && html`<${Trouble} level="error" detail=${problem.away ? t("away.title") : problem.message} remedy=${problem.remedy} />`}
+        ${problem && html`<${Failure} problem=${problem} />`}
       </div>
       <footer class="form-end">
         ${

@@ -6,7 +6,7 @@ import { t } from "../lib/i18n.js";
 import { connect } from "../lib/live.js";
 import { keepToken, recall, token } from "../lib/prefs.js";
 import { Dialog } from "./dialog.js";
-import { Trouble, say } from "./notice.js";
+import { Failure, Trouble, say } from "./notice.js";
 
 /** @typedef {"missing" | "wrong" | "role" | "admin"} Why */
 
@@ -55,7 +55,7 @@ export default function TokenDialog({ why, onClose }) {
         <span>${t("token.keep")}</span>
       </label>
       <div aria-live="assertive">
-        ${problem && html`<${Trouble} level="error" detail=${problem.status === 401 ? t("token.wrong") : problem.away ? t("away.title") : problem.message} remedy=${problem.status === 401 ? "" : problem.remedy} />`}
+        ${problem && (problem.status === 401 ? html`<${Trouble} level="error" own detail=${t("token.wrong")} />` : html`<${Failure} problem=${problem} />`)}
       </div>
       <footer class="form-end">
         ${token.value && html`<button type="button" class="button" onClick=${() => (keepToken("", false), connect(), onClose())}>${t("token.forget")}</button>`}

@@ -7,7 +7,7 @@ import { href } from "../../lib/router.js";
 import { mayAdminister, meta } from "../../lib/store.js";
 import { open } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icon.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 
 /** @typedef {import("../../lib/shapes.d.ts").Sighting} Sighting */
 /** @typedef {import("../../lib/shapes.d.ts").Discovery} Discovery */
@@ -46,7 +46,7 @@ export function Find() {
       </div>
     </div>
     <div aria-live="polite">
-      ${found instanceof Problem && html`<${Trouble} level="error" detail=${found.message} remedy=${found.remedy} />`}
+      ${found instanceof Problem && html`<${Failure} problem=${found} />`}
       ${
         found &&
         !(found instanceof Problem) &&

@@ -1,13 +1,14 @@
 // A period as a file: what the hub kept, for spreadsheets and programs.
 
-import { Problem, download } from "../../lib/api.js";
+import { download } from "../../lib/api.js";
+import { useAttempt } from "../../lib/attempt.js";
 import { html, useSignal } from "../../lib/html.js";
 import { hubNow } from "../../lib/hubtime.js";
 import { t } from "../../lib/i18n.js";
 import { SITE } from "../../lib/store.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icon.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 import { namesOf } from "./kinds.js";
 
 const FORMS = /** @type {const} */ (["csv", "parquet"]);
@@ -25,23 +26,13 @@ export function Download({ of, span }) {
 function Choose({ of, span, onClose }) {
   const form = useSignal(/** @type {(typeof FORMS)[number]} */ ("csv"));
   const step = useSignal(/** @type {(typeof STEPS)[number]} */ ("300"));
-  const busy = useSignal(false);
-  const problem = useSignal(/** @type {Problem | null} */ (null));
+  const { busy, problem, attempt } = useAttempt();
   const steps = STEPS.filter((each) => each !== "raw" || span.end - span.start <= RAW_MOST_MS);
   const save = async () => {
-    busy.value = true;
-    problem.value = null;
     const end = new Date(Math.min(span.end, hubNow())).toISOString();
     const query = { names: namesOf(of).join(","), start: new Date(span.start).toISOString(), end, step: step.value, format: form.value };
-    try {
-      await download(of === SITE ? "site/history" : `devices/${of}/history`, query, `${of}-${span.period}-${span.date}.${form.value}`);
-      onClose();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      problem.value = error;
-    } finally {
-      busy.value = false;
-    }
+    const path = of === SITE ? "site/history" : `devices/${of}/history`;
+    if (await attempt(() => download(path, query, `${of}-${span.period}-${span.date}.${form.value}`))) onClose();
   };
   return html`<${Dialog} title=${t("history.save")} onClose=${onClose}>
     <form class="form" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), void save())}>
@@ -56,10 +47,10 @@ function Choose({ of, span, onClose }) {
           ${steps.map((each) => html`<option key=${each} value=${each} selected=${each === step.value}>${each === "raw" ? t("history.save.raw") : t("history.step", { minutes: Number(each) / 60 })}</option>`)}
         </select>
       </label>
-      ${problem.value && html`<${Trouble} detail=${problem.value.message} remedy=${problem.value.remedy} level="error" />`}
+      ${problem && html`<${Failure} problem=${problem} />`}
       <div class="form-end">
         <button type="button" class="button" onClick=${onClose}>${t("cancel")}</button>
-        <button type="submit" class="button" data-kind="main" disabled=${busy.value}>${busy.value ? t("busy") : t("history.save.do")}</button>
+        <button type="submit" class="button" data-kind="main" disabled=${busy}>${busy ? t("busy") : t("history.save.do")}</button>
       </div>
     </form>
   <//>`;

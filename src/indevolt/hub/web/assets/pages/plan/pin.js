@@ -5,7 +5,7 @@ import { useAttempt } from "../../lib/attempt.js";
 import { html, useState } from "../../lib/html.js";
 import { t, when, word } from "../../lib/i18n.js";
 import { Dialog } from "../../parts/dialog.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 import { MODES } from "./slotted.js";
 
 /** @typedef {import("./shapes.d.ts").PlanSlot} PlanSlot */
@@ -41,7 +41,7 @@ export function Pin({ slot, slots, zone, onClose, onDone }) {
         </select>
       </label>
       <p class="quiet">${t("plan.pin.note")}</p>
-      ${problem && html`<${Trouble} detail=${problem.message} remedy=${problem.remedy} level="error" />`}
+      ${problem && html`<${Failure} problem=${problem} />`}
       <div class="form-end">
         <button type="button" class="button" onClick=${onClose}>${t("cancel")}</button>
         <button type="submit" class="button" data-kind="main" disabled=${busy}>${busy ? t("busy") : t("plan.pin.do")}</button>

@@ -9,7 +9,7 @@ import { html, useState } from "../../lib/html.js";
 import { count, perEnergy, t, when } from "../../lib/i18n.js";
 import { mayControl } from "../../lib/store.js";
 import { open } from "../../parts/dialog.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 import { Said } from "../../parts/said.js";
 
 /** @typedef {import("./shapes.d.ts").PlanBody} PlanBody */
@@ -38,7 +38,7 @@ export function Wanted({ plan, zone, onDone }) {
       </label>
       <label class="field"><span>${t("plan.wanted.by")}</span><input type="time" required value=${time} onInput=${(/** @type {any} */ event) => setTime(event.target.value)} /></label>
       <div class="form-end"><button type="submit" class="button" disabled=${busy || time === ""}>${busy ? t("busy") : t("plan.wanted.do")}</button></div>
-      ${problem && html`<${Trouble} detail=${problem.message} remedy=${problem.remedy} level="error" />`}
+      ${problem && html`<${Failure} problem=${problem} />`}
     </form>
     <div class="form">
       ${

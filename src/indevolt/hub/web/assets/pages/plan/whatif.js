@@ -5,7 +5,7 @@ import { useAsked } from "../../lib/asked.js";
 import { html, useEffect, useState } from "../../lib/html.js";
 import { count, money, t } from "../../lib/i18n.js";
 import { UNKNOWN } from "../../lib/units.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 
 /** @typedef {import("./shapes.d.ts").PlanBody} PlanBody */
 
@@ -39,7 +39,7 @@ export function WhatIf({ plan }) {
       <span class="slider-head"><span>${t("plan.whatif.reserve")}</span><output>${count(reserve)} %</output></span>
       <input type="range" min=${LEAST_PCT} max="95" step="1" value=${reserve} aria-valuetext=${`${reserve} %`} onInput=${(/** @type {any} */ event) => setReserve(Number(event.target.value))} />
     </label>
-    ${other.problem && html`<${Trouble} detail=${other.problem.message} remedy=${other.problem.remedy} level="error" />`}
+    ${other.problem && html`<${Failure} problem=${other.problem} />`}
     <table class="sums" aria-busy=${!same && other.busy}>
       <thead><tr><th scope="col"><span class="unseen">${t("plan.whatif.what")}</span></th><th scope="col">${t("plan.whatif.now", { reserve: `${count(plan.reserve_pct)} %` })}</th><th scope="col">${t("plan.whatif.then", { reserve: `${count(asked)} %` })}</th></tr></thead>
       <tbody>

@@ -5,7 +5,7 @@ import { useAsked } from "../../lib/asked.js";
 import { html, useState } from "../../lib/html.js";
 import { has, t, word } from "../../lib/i18n.js";
 import { UNKNOWN } from "../../lib/units.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 
 /** @typedef {{ path: string, value: any, source: string, detail: string }} Value */
 /** @typedef {{ file: string, values: Value[] }} Config */
@@ -23,7 +23,7 @@ export function Configuration() {
       <h2>${t("settings.config")}</h2>
       <label class="check"><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /><span>${t("settings.config.all")}</span></label>
     </div>
-    ${asked.problem && html`<${Trouble} detail=${asked.problem.message} remedy=${asked.problem.remedy} level="error" />`}
+    ${asked.problem && html`<${Failure} problem=${asked.problem} />`}
     ${it && html`<p class="quiet">${it.file ? t("settings.config.file", { file: it.file }) : t("settings.config.nofile")}</p>`}
     <div class="settings-sections">
       ${sections.map(

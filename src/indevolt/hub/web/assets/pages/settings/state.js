@@ -6,7 +6,7 @@ import { html } from "../../lib/html.js";
 import { exact, t, when, word } from "../../lib/i18n.js";
 import { meta } from "../../lib/store.js";
 import { Icon } from "../../parts/icon.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 
 /** @typedef {{ ready: boolean, started: string, services: Record<string, string>, store: Record<string, string | number>, streams: number }} Health */
 
@@ -16,7 +16,7 @@ export function State() {
   const zone = meta.value?.time_zone ?? "UTC";
   return html`<section class="card" aria-busy=${asked.busy}>
     <h2>${t("settings.hub")}</h2>
-    ${asked.problem && html`<${Trouble} detail=${asked.problem.message} remedy=${asked.problem.remedy} level="error" />`}
+    ${asked.problem && html`<${Failure} problem=${asked.problem} />`}
     <dl class="settings-rows">
       <div><dt>${t("settings.hub.name")}</dt><dd>${meta.value?.name ?? ""}</dd></div>
       <div><dt>${t("settings.hub.version")}</dt><dd>${meta.value?.version ?? ""}</dd></div>

@@ -6,7 +6,7 @@ import { html } from "../../lib/html.js";
 import { hubNow } from "../../lib/hubtime.js";
 import { fromNow, t } from "../../lib/i18n.js";
 import { meta } from "../../lib/store.js";
-import { Trouble } from "../../parts/notice.js";
+import { Failure } from "../../parts/notice.js";
 
 /** @typedef {{ tokens: { name: string, role: "read" | "control" | "admin", last_used: string | null }[], how_to: string }} TokenList */
 
@@ -15,7 +15,7 @@ export function Tokens() {
   const it = asked.value;
   return html`<section class="card" aria-busy=${asked.busy}>
     <h2>${t("settings.tokens")}</h2>
-    ${asked.problem && html`<${Trouble} detail=${asked.problem.message} remedy=${asked.problem.remedy} level="error" />`}
+    ${asked.problem && html`<${Failure} problem=${asked.problem} />`}
     ${
       it && it.tokens.length > 0
         ? html`<table>
