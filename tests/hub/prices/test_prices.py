@@ -35,6 +35,14 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)
 
 
+def test_a_price_that_never_ends_is_known_for_a_year() -> None:
+    prices = Prices(market(), BERLIN)
+    prices.put([Spot(NOON, datetime(9999, 1, 1, tzinfo=UTC), 0.1)])
+    known_until = prices.known_until(NOON)
+    assert known_until is not None
+    assert 365 * DAY < known_until - NOON < 2 * 365 * DAY
+
+
 # ---- bills ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,9 @@ GUESSED_FROM: Final = timedelta(days=14)  # back; within them there are four day
 LEAST_DAYS: Final = 3  # of the same sort, else all days are asked
 _SATURDAY: Final = 5
 _MONTH: Final = 31 * 96  # quarters
+_LONGEST: Final = timedelta(
+    days=400
+)  # of one price that is taken in: a source that names the year 9999 would stop the hub for minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ class Prices:
         changed: set[str] = set()
         for spot in spots:
             kept = _Kept(spot.price, spot.market, rate_of(spot, self.tariff))
-            for at in _quarters(spot.start, spot.end):
+            for at in _quarters(spot.start, min(spot.end, spot.start + _LONGEST)):
                 before = self._kept.get(at)
                 if before is None or (before.price, before.market) != (kept.price, kept.market):
                     self._kept[at] = kept
