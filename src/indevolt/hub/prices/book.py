@@ -175,7 +175,7 @@ class Prices:
         changed: set[str] = set()
         for spot in spots:
             kept = _Kept(spot.price, spot.market, rate_of(spot, self.tariff))
-            for at in _quarters(spot.start, min(spot.end, spot.start + _LONGEST)):
+            for at in _quarters(spot.start, spot.start + min(spot.end - spot.start, _LONGEST)):
                 before = self._kept.get(at)
                 if before is None or (before.price, before.market) != (kept.price, kept.market):
                     self._kept[at] = kept
