@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from plan_problems import battery, ideal
+from plan_problems import battery, ideal, problem, slots
 
 from indevolt.control.plan.choice import Choice
+from indevolt.control.plan.effects import effects_of
 from indevolt.control.plan.foresight import Foresight
 from indevolt.control.plan.past import PER_DAY, QUARTER, Outlook, Past, Terms, naive_foresight, past_of
 from indevolt.control.plan.plant import Passage, Plant
+from indevolt.control.plan.problem import Pin
 from indevolt.control.plan.replay import Method, Planning, Preparing, decide_by, race, replay, run
 from indevolt.control.plan.tuning import NEVER, tune_gate
 from indevolt.control.situation import Action
@@ -114,6 +116,17 @@ def test_a_discharge_stays_in_the_house_unless_it_may_be_sold() -> None:
         plant = Plant(battery(soc_pct=80), battery_to_grid=to_grid)
         plant.run(Choice(Action.DISCHARGE, 1000), passage)
         assert plant.tally.exported_wh == pytest.approx(exported_w / 4)
+
+
+@pytest.mark.parametrize(("pv_w", "charged_w"), [(0, 700), (900, 700), (1600, 1300), (4000, 2000)])
+def test_a_charge_of_a_plan_stores_at_least_its_power_and_all_that_the_sun_gives(pv_w: float, charged_w: float) -> None:
+    choice = Choice(Action.CHARGE, 700)
+    plant = Plant(ideal(soc_pct=20))
+    plant.run(choice, Passage([300.0], [pv_w], 900.0, 0.3, 0.1))
+    assert plant.tally.charged_wh == pytest.approx(charged_w / 4)
+    planned = problem([0.3], [300], [pv_w], battery=ideal(soc_pct=20), slots=slots([0.3], pin=Pin(choice.action, choice.power_w)))
+    effects = effects_of(planned)
+    assert effects.ac_w[0, effects.choices.index(choice), 0] == -charged_w, "the plan reckons with what is done then"
 
 
 def test_a_gate_is_chosen_by_what_it_would_have_saved() -> None:
