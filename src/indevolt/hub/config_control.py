@@ -73,9 +73,15 @@ class ControlConfig(Section):
     output_limit_w: Watts | None = Field(
         default=None, description="What all units together may give, as in Germany 800 W of a plug-in unit.", examples=[800.0]
     )
-    feed_in_limit_w: Watts | None = Field(default=None, description="What may be given to the grid at most.", examples=[0.0])
+    feed_in_limit_w: Watts | None = Field(
+        default=None,
+        description="What may be given to the grid at most; while no meter answers, nothing is discharged.",
+        examples=[0.0],
+    )
     grid_import_limit_w: Watts | None = Field(
-        default=None, description="What may be taken from the grid at most, by fuse or contract.", examples=[11_000.0]
+        default=None,
+        description="What may be taken from the grid at most, by fuse or contract; while no meter answers, nothing is charged.",
+        examples=[11_000.0],
     )
     peak_import_w: Watts | None = Field(default=None, description="Discharge to keep import below this.", examples=[4000.0])
     soak_below_per_kwh: Annotated[float, Field(ge=-10, le=10)] | None = Field(

@@ -51,17 +51,22 @@ def _bounds(situation: Situation) -> Iterator[Bound]:
 
 
 def _by_meter(situation: Situation) -> Iterator[Bound]:
-    """Let go of what follows the house, as long as there is time for it, when nobody sees the house any more."""
+    """Let go of what follows the house, as long as there is time for it, when nobody sees the house any more.
+
+    Likewise of what is limited at the connection, whoever wants it: nobody sees what is left of that.
+    """
     blind, why, otherwise = sight(situation)
     age, caps, usable = situation.meter_age_s, situation.caps, situation.usable
     own = situation.tier is Tier.NATIVE  # that loop has a meter of its own, and an answer when that fails
     most = 0.0 if blind else sum(_lets_go_w(unit, age) for unit in usable)
     sent = sum(unit.commanded_w or 0.0 for unit in usable)
     late = situation.meter is None or age > late_s(situation.meter.period_s)
-    if not caps.battery_to_grid and (late or most < sum(unit.limits.discharge.value for unit in usable)):
+    if (not caps.battery_to_grid or caps.feed_in is not None) and (
+        late or most < sum(unit.limits.discharge.value for unit in usable)
+    ):
         why = why or f"the meter has shown nothing new for {age:.0f} s, and no more can be let go in time"
         yield Bound.at_most(min(most, max(0.0, sent)), f"{why}: discharge ends", otherwise, own=own)
-    if not caps.grid_charging and late:
+    if (not caps.grid_charging or caps.grid_import is not None) and late:
         yield Bound.at_least(max(-most, min(0.0, sent)), f"{why}: charging ends", otherwise, own=own)
 
 
