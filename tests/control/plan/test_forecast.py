@@ -78,6 +78,15 @@ def test_an_evening_unlike_any_before_may_go_on_through_the_night() -> None:
     assert likely @ (paths.mean(axis=1) < 120) > 0.15
 
 
+def test_a_car_that_charges_now_does_not_charge_for_ever() -> None:
+    history = days(20, level=500)
+    history[-12:] = 11_000.0
+    paths, _ = load_paths(history, 144, PER_DAY, days=11)
+    most = history.reshape(-1, PER_DAY).mean(axis=1).max()
+    assert (paths[-len(GOING_ON) :] <= most).all()
+    assert most < 2500
+
+
 def test_the_same_day_of_the_week_is_likelier_than_another_one() -> None:
     history = days(22, noise=30.0)
     _, likely = load_paths(history, PER_DAY, PER_DAY, days=20)
