@@ -48,6 +48,6 @@ class Pause:
 
     async def recall(self, hub: Hub) -> None:
         """Take up a pause from before a restart, as far as it has not ended."""
-        with suppress(IndevoltError, ValueError):
+        with suppress(IndevoltError, ValueError, TypeError):  # such as a time without a zone
             if text := await hub.store.get(_KEY):
                 self._end = End.at(datetime.fromisoformat(text), hub.clock)

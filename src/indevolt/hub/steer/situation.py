@@ -269,7 +269,8 @@ def _charge(keeper: Keeper, now_s: float) -> Seen | None:
 
 def _ac(keeper: Keeper, known: Reading, now_s: float) -> Seen | None:
     value = ac_power(known.number)
-    age_s = keeper.latest.age_s("ac_power") or keeper.latest.age_s("ac_output_power")
+    ages_s = (keeper.latest.age_s(name) for name in ("ac_power", "ac_output_power"))
+    age_s = next((each for each in ages_s if each is not None), None)
     return None if value is None or age_s is None else Seen(value, now_s - age_s)
 
 
