@@ -177,7 +177,9 @@ async def _what_if(hub: Hub, reserve_pct: float | None) -> EnergyPlanBody:
     try:
         from indevolt.hub.planner.problem import NotKnown  # noqa: PLC0415 - numpy may be missing
     except ImportError as error:
-        raise Declined(503, "planning needs two libraries more", kind="no-planner", remedy='pip install "indevolt[control]"') from error
+        raise Declined(
+            503, "planning needs two libraries more", kind="no-planner", remedy='pip install "indevolt[control]"'
+        ) from error
     try:
         made = await make(hub, hub.clock.now(), reserve_pct=reserve_pct)
     except NotKnown as error:
