@@ -26,7 +26,7 @@ export default function ConnectDialog({ sighting, onClose }) {
   const [tried, setTried] = useState({ what: "", identity: /** @type {Identity | null} */ (null) });
   const [connected, setConnected] = useState(/** @type {Connected | null} */ (null));
   const { busy, problem, attempt } = useAttempt();
-  const secret = locked ? password : "";
+  const secret = locked ? password : null;
   const what = JSON.stringify([host, name, secret]);
   const told = tried.what === what; // else what was tried, and what came of it, is no longer what is asked for
   const identity = told ? tried.identity : null;
