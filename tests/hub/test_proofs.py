@@ -108,8 +108,8 @@ async def test_a_battery_that_follows_a_lively_house_is_trusted(it: Metered) -> 
 
 async def test_a_battery_that_says_it_moved_is_not_believed_where_the_meter_of_a_quiet_house_shows_nothing(it: Metered) -> None:
     it.elsewhere = True
-    for power_w in (800, 300, 800):
-        plan(it.steered, power_w)
+    for power_w in (800, 0, 800):
+        plan(it.steered, power_w, Action.CHARGE if power_w else Action.STOP)
         await it.house.clock.advance(60)
     assert it.told.given_up is not None
     assert it.told.given_up.what.endswith("and the meter did not move")
