@@ -58,7 +58,8 @@ function usePlan() {
   const slots = useSignal(/** @type {{ start: string, mode: string, power_w: number }[]} */ ([]));
   const followed = [...steerings.value.values()].some(({ owner }) => owner === "plan");
   const asked = useRef(NaN); // when, by the hub's time
-  const fresh = Math.abs(now.value - asked.current) < Math.max(QUARTER_MS, LEAST_MS * pace.value);
+  const lasts = Math.max(QUARTER_MS, LEAST_MS * pace.value);
+  const fresh = Math.abs(now.value - asked.current) < lasts;
   useEffect(() => {
     if (!followed || fresh) return;
     asked.current = now.peek();
@@ -66,6 +67,7 @@ function usePlan() {
       (plan) => (slots.value = plan.slots ?? []),
       (error) => {
         if (!(error instanceof Problem)) throw error;
+        asked.current += LEAST_MS * pace.peek() - lasts; // sooner than after an answer
       },
     );
   }, [followed, fresh]);

@@ -31,6 +31,7 @@ export function Price() {
         prices.value = await get("prices", { start: new Date(at - BEHIND_MS).toISOString(), end: new Date(at + AHEAD_MS).toISOString() });
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
+        due = hubNow() + LEAST_MS * pace.peek();
       }
     };
     void ask();
