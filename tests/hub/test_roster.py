@@ -345,6 +345,41 @@ async def test_a_device_that_is_connected_anew_while_it_is_let_go_is_kept(tmp_pa
         await until(lambda: it.hub.keepers["cellar"].link is Link.ONLINE)
 
 
+@pytest.mark.parametrize("own_name", [None, "cellar"])
+async def test_a_device_that_somebody_let_go_is_not_kept_because_it_is_found_again(tmp_path: Path, own_name: str | None) -> None:
+    async with virtual() as device, hub_at(tmp_path, look=heard(found_at(device)), lone=False) as it:
+        await until(lambda: "device-3800000001" in it.hub.keepers)
+        if own_name is not None:
+            assert (await it.connect(device, own_name))[0] == 201
+        (name,) = it.hub.keepers
+        assert (await it.ask(f"devices/{name}", "DELETE"))[0] == 204
+        assert it.hub.roster is not None
+        again = DeviceConfig(name="device-3800000001", host=device.host, port=device.port)
+        assert not it.hub.roster.found(again)
+        assert not it.hub.keepers
+        assert (await it.connect(device, "garage"))[0] == 201
+        assert list(it.hub.keepers) == ["garage"]
+
+
+@pytest.mark.parametrize("what", ["add", "remove"])
+async def test_who_leaves_while_a_device_is_let_go_leaves_nothing_half_done(tmp_path: Path, what: str) -> None:
+    async with virtual() as device, hub_at(tmp_path, look=heard(found_at(device)), lone=False) as it:
+        await until(lambda: "device-3800000001" in it.hub.keepers)
+        roster, found = it.hub.roster, it.hub.keepers["device-3800000001"]
+        assert roster is not None
+        asked = asyncio.create_task(
+            roster.remove(found.id)
+            if what == "remove"
+            else roster.add(DeviceConfig(name="cellar", host=device.host, port=device.port))
+        )
+        for _ in range(3):  # so that letting go has begun, and waits for the keeper
+            await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert asked.cancelled()
+        await until(lambda: list(it.hub.keepers) == ([] if what == "remove" else ["cellar"]))
+
+
 # ---- its own file ----------------------------------------------------------------------------------------------------------------
 
 

@@ -282,8 +282,8 @@ async def _search(hub: Hub) -> None:
             kept = hub.keepers.get(device.name)
             has_moved = kept is not None and kept.origin is Origin.FOUND and kept.config.address != device.address
             if has_moved or sighting.access in (Access.OPEN, Access.PASSWORD):  # one that wants a password is kept, and says so
-                hub.roster.found(device)
-                await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=sighting.found.sn)
+                if hub.roster.found(device):
+                    await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=sighting.found.sn)
             elif sighting.access is Access.OTHER and device.address not in left_out:
                 left_out.add(device.address)
                 await hub.journal.note(Kind.HUB, f"left out {device.address}: {sighting.detail}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -51,6 +51,8 @@ class Roster:
         self._drop = drop
         self._added: dict[str, DeviceConfig] = {}
         self._found: dict[str, DeviceConfig] = {}
+        self._let_go: set[str] = set()  # names and addresses: who was let go is not kept again because it is found again
+        self._works: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()  # letting go takes a while, and who comes meanwhile is not to go with it
 
     def begin(self) -> None:
@@ -72,10 +74,13 @@ class Roster:
             else:
                 self.notes.append(f"{device.name} of {FILE} is in the configuration now, which counts")
 
-    def found(self, device: DeviceConfig) -> None:
-        """Keep a device that was found on the network, and that nobody named."""
+    def found(self, device: DeviceConfig) -> bool:
+        """Keep a device that was found on the network, and that nobody named; False if somebody has let go of it before."""
+        if not self._let_go.isdisjoint((device.name, device.address)):
+            return False
         self._found[device.name] = device
         self._keep(device, Origin.FOUND)
+        return True
 
     def check(self, device: DeviceConfig) -> None:
         """Refuse a device that cannot be added.
@@ -92,6 +97,27 @@ class Roster:
         Raises:
             InvalidInput: its name or address is taken, or the file cannot be written.
         """
+        await self._to_the_end(self._add(device))
+
+    async def remove(self, name: str) -> None:
+        """Keep a device no longer; its history stays. If it is found again, it is left alone until the hub starts anew.
+
+        Raises:
+            NoSuchDevice: there is none of that name.
+            InvalidInput: it is in the configuration, which the hub does not write to.
+        """
+        if any(device.name == name for device in self._config.devices):
+            raise InvalidInput(f"{name} is in the hub's configuration", remedy="Take it out of the file, and start the hub anew.")
+        await self._to_the_end(self._remove(name))
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry something out as a whole, also when whoever asked for it has gone meanwhile."""
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        await asyncio.shield(task)
+
+    async def _add(self, device: DeviceConfig) -> None:
         async with self._turn:
             self.check(device)
             before = self._added.get(device.name)
@@ -106,28 +132,24 @@ class Roster:
             for name in [name for name, found in self._found.items() if found.address == device.address]:
                 del self._found[name]
                 await self._drop(name)
+            self._let_go -= {device.name, device.address}
             self._keep(device, Origin.ADDED)
 
-    async def remove(self, name: str) -> None:
-        """Keep a device no longer; its history stays.
-
-        Raises:
-            NoSuchDevice: there is none of that name.
-            InvalidInput: it is in the configuration, which the hub does not write to.
-        """
-        if any(device.name == name for device in self._config.devices):
-            raise InvalidInput(f"{name} is in the hub's configuration", remedy="Take it out of the file, and start the hub anew.")
+    async def _remove(self, name: str) -> None:
         async with self._turn:
             if name not in self._added and name not in self._found:
                 raise NoSuchDevice(f"no device {name!r:.60} was connected here", remedy="`/api/v1/devices` lists all devices.")
             before = dict(self._added)
-            if self._added.pop(name, None) is not None:
+            gone = self._added.pop(name, None)
+            if gone is not None:
                 try:
                     self._save()
                 except InvalidInput:
                     self._added = before
                     raise
-            self._found.pop(name, None)
+            gone = self._found.pop(name, gone)
+            if gone is not None:
+                self._let_go.update((name, gone.address))
             await self._drop(name)
 
     def _clash(self, device: DeviceConfig) -> str | None:

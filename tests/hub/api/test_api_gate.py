@@ -40,6 +40,7 @@ async def test_a_program_on_this_machine_may_read_without_a_token(it: ApiHome) -
 async def test_a_program_on_this_machine_may_not_command_without_a_token(it: ApiHome) -> None:
     answer = await it.ask(HOLD, method="POST", json={})
     assert answer.status == 401
+    assert answer.json["type"] == "urn:indevolt:token-wanted"  # not what is said of a battery that wants its password
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert "indevolt hub token" in answer.json["remedy"]
 

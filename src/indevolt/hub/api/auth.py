@@ -123,7 +123,7 @@ class Tokens:
 
 def unauthorized(detail: str) -> Declined:
     """Return the answer to whom we do not know."""
-    return Declined(401, detail, remedy=HOW_TO, headers={"www-authenticate": 'Bearer realm="indevolt"'})
+    return Declined(401, detail, kind="token-wanted", remedy=HOW_TO, headers={"www-authenticate": 'Bearer realm="indevolt"'})
 
 
 def too_many(detail: str, wait_s: float) -> Declined:

@@ -176,7 +176,10 @@ async def connect_device(
 
 @router.delete("/devices/{device}", status_code=204, responses=problems(404))
 async def disconnect_device(hub: HubOf, keeper: KeeperOf, caller: Admin) -> Response:
-    """Keep a device no longer that was connected here; its history stays. What is in the configuration is removed there."""
+    """Keep a device no longer that was connected or found here; its history stays. What is in the configuration is removed there.
+
+    If it is found on the network again, it is left alone until the hub starts anew, or somebody connects it.
+    """
     await _roster(hub).remove(keeper.id)
     await hub.journal.note(Kind.HUB, f"let go of {keeper.id}", device=keeper.id, actor=caller.actor)
     return Response(None, 204)
