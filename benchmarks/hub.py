@@ -392,14 +392,12 @@ def contestants(rival: str | None) -> Iterator[tuple[str, list[str], Json]]:
     for stage in STAGES:
         yield stage.title, own(stage.role, loop), {"store": stage.store}
     if rival is not None:
-        more: Json
-        for title, its_loop, more in (
-            ("indevolt-api, a row a value, a commit a poll", "asyncio", {}),  # as its README runs it: asyncio.run()
-            (f"the same on {loop}", loop, {}),
-            ("and with WAL, synchronous NORMAL", loop, {"wal": 1}),
-            ("and on the hub's beats", loop, {"wal": 1, "beat_s": BEAT_S}),
+        for title, more in (
+            ("indevolt-api, a row a value, a commit a poll", {}),
+            ("the same, WAL and synchronous NORMAL", {"wal": 1}),
+            ("and on the hub's beats", {"wal": 1, "beat_s": BEAT_S}),
         ):
-            yield title, [rival, str(HERE / "hub_script.py"), "--loop", its_loop], {"every_s": EVERY_S, **more}
+            yield title, [rival, str(HERE / "hub_script.py"), "--loop", loop], {"every_s": EVERY_S, **more}
 
 
 def main() -> None:
