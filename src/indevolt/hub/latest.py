@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from indevolt.battery import Columns, Quality, Reading, Row, Sample, Value
 from indevolt.clock import Clock
@@ -28,6 +29,15 @@ class _Cycle:
     samples: Mapping[str, Sample]
     read_s: float
     period_s: float
+
+
+class Aged(NamedTuple):
+    """A value, when it was read, how long ago that is, and what it is worth now: a sample without its name and unit."""
+
+    value: Value | None
+    at: datetime
+    age_s: float
+    quality: Quality
 
 
 class Latest:
@@ -80,16 +90,25 @@ class Latest:
 
     def sample(self, name: str) -> Sample | None:
         """Return the last sample of a quantity with the quality it has now; None when it was never read."""
-        aged = self.aged(name)
-        return None if aged is None else aged[0]
-
-    def aged(self, name: str) -> tuple[Sample, float] | None:
-        """Return that sample, and how long ago it was read in seconds; None when never."""
         cycle = self._cycles.get(name)
         if cycle is None:
             return None
-        age_s = self._clock.monotonic() - cycle.read_s
-        return self._judge(cycle.samples[name], age_s, cycle.period_s), age_s
+        sample = cycle.samples[name]
+        quality = self._worth(sample.quality, self._clock.monotonic() - cycle.read_s, cycle.period_s)
+        return sample if quality is sample.quality else replace(sample, quality=quality)
+
+    def aged(self, name: str) -> Aged | None:
+        """Return what is known of a quantity now; None when it was never read."""
+        cycle = self._cycles.get(name)
+        if cycle is None:
+            return None
+        age_s, samples = self._clock.monotonic() - cycle.read_s, cycle.samples
+        if isinstance(samples, Row):  # as most are: without making a sample of it
+            value, at, quality = samples.value(name), samples.at, samples.odd.get(name, Quality.LIVE)
+        else:
+            sample = samples[name]
+            value, at, quality = sample.value, sample.at, sample.quality
+        return Aged(value, at, age_s, self._worth(quality, age_s, cycle.period_s))
 
     def told(self, names: Iterable[str]) -> Mapping[str, Sample]:
         """Return the last samples of quantities that were read, as they were when they were read."""
@@ -103,29 +122,26 @@ class Latest:
     def samples(self, names: Iterable[str] | None = None) -> Mapping[str, Sample]:
         """Return samples by name, all or some."""
         wanted = self._cycles if names is None else names
-        return {name: aged[0] for name in wanted if (aged := self.aged(name)) is not None}
+        return {name: sample for name in wanted if (sample := self.sample(name)) is not None}
 
     def value(self, name: str) -> Value | None:
         """Return the last value of a quantity if it is live."""
-        sample = self.sample(name)
-        return sample.value if sample is not None and sample.quality is Quality.LIVE else None
+        aged = self.aged(name)
+        return aged.value if aged is not None and aged.quality is Quality.LIVE else None
 
     def reading(self, device: str, family: str, names: Iterable[str] | None = None) -> Reading:
         """Return all that is known as one reading of now."""
         return Reading(device, family, self._clock.now(), self.samples(names))
 
-    def _judge(self, sample: Sample, age_s: float, period_s: float) -> Sample:
-        if sample.quality is not Quality.LIVE:
-            return sample
+    def _worth(self, quality: Quality, age_s: float, period_s: float) -> Quality:
+        """Return what is left of a quality."""
+        if quality is not Quality.LIVE:
+            return quality
         if self.offline:
-            quality = Quality.OFFLINE
-        elif self.frozen or age_s > HELD_CYCLES * period_s:
-            quality = Quality.STALE
-        elif age_s > LIVE_CYCLES * period_s:
-            quality = Quality.HELD
-        else:
-            return sample
-        return replace(sample, quality=quality)
+            return Quality.OFFLINE
+        if self.frozen or age_s > HELD_CYCLES * period_s:
+            return Quality.STALE
+        return Quality.HELD if age_s > LIVE_CYCLES * period_s else Quality.LIVE
 
 
 def has_value(sample: Sample) -> bool:

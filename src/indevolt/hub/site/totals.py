@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from indevolt.battery import Quality, Sample
+from indevolt.battery import Quality
 from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.derive import COUNTED, ac_power
-from indevolt.hub.latest import Latest
+from indevolt.hub.latest import Aged, Latest
 from indevolt.hub.site.quantities import SITE_UNITS
 
 METER: Final = "meter"
@@ -24,9 +24,11 @@ SUMMED: Final = ("ac_power", "solar_power", "battery_power", "charge_power", "di
 UNMEASURED_W: Final = 100.0  # that a house may seem to give, as units and meter are read at different moments
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A number that a part told: ``age_s`` ago, and what it is worth now. None: unknown."""
+class Known(NamedTuple):
+    """A number that a part told: ``age_s`` ago, and what it is worth now. None: unknown.
+
+    A plain tuple, as a fleet makes a dozen of them for each unit and cycle.
+    """
 
     value: float | None
     at: datetime | None
@@ -105,7 +107,7 @@ def part_of(unit: str, latest: Latest, *, simulated: bool = False, sees_grid: bo
 
     def known(name: str) -> Known:
         aged = latest.aged(name)
-        return NEVER if aged is None else _known(*aged)
+        return NEVER if aged is None else _known(aged)
 
     names = ("solar_power", "battery_power", "charge_power", "discharge_power", "meter_power", "battery_soc", *COUNTED)
     values = {name: known(name) for name in names}
@@ -113,16 +115,15 @@ def part_of(unit: str, latest: Latest, *, simulated: bool = False, sees_grid: bo
     values["capacity"] = known("rated_capacity")
     if not sees_grid:
         del values["meter_power"]
-    role = latest.sample("cluster_role")
+    role = latest.aged("cluster_role")
     return Part(unit, values, str(role.value) if role is not None and role.value is not None else "", simulated)
 
 
-def _known(sample: Sample, age_s: float) -> Known:
-    if sample.quality is Quality.NOT_INSTALLED:
+def _known(aged: Aged) -> Known:
+    value, at, age_s, quality = aged
+    if quality is Quality.NOT_INSTALLED:
         return NOTHING
-    value = sample.value
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return Known(number, sample.at, age_s, sample.quality)
+    return Known(float(value) if type(value) is int or type(value) is float else None, at, age_s, quality)
 
 
 def _ac(known: Callable[[str], Known]) -> Known:
