@@ -131,6 +131,32 @@ def test_meters_that_the_hub_poses_as_are_told() -> None:
 def test_control_alone_lets_nobody_write() -> None:
     (told,) = plan(read(DEVICE + "control = true")).writers
     assert told.startswith("nobody: there is no token")
+    assert told.endswith("and automatic = false in [control]")
+
+
+ISSUER = 'issuers = [{ name = "grid", public_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" }]'
+
+
+def test_a_hub_that_decides_by_itself_is_told_among_those_who_write() -> None:
+    told = plan(read(f"{DEVICE}control = true\n[control]\nautomatic = true\n{ISSUER}"))
+    assert told.writers == (
+        "to battery: this hub by itself: automatic = true in [control]",
+        "to battery: grid, within a range of power, by signed envelopes",
+    )
+    assert told.notes == ()
+
+
+def test_strategies_and_envelopes_that_move_nothing_are_to_be_thought_about() -> None:
+    (told,) = plan(read(f"{DEVICE}[control]\nautomatic = true")).notes
+    assert told == "nothing is steered: automatic = true in [control], and no device has control = true"
+    (told,) = plan(read(f"{DEVICE}control = true\n[control]\n{ISSUER}")).notes
+    assert told == "envelopes of [[control.issuers]] are not heeded: automatic = false in [control]"
+
+
+def test_a_token_is_no_wall_around_this_machine() -> None:
+    tokens = f'api.tokens = [{{ name = "tv", role = "read", hash = "{HASH}" }}]'
+    (told,) = plan(read(tokens)).listens
+    assert told.endswith("this machine only, with a token (tv: read); programs on this machine may read without one")
 
 
 def test_a_broker_that_is_only_told_is_no_way_to_write() -> None:

@@ -93,13 +93,17 @@ def _writers(config: Config) -> Iterator[str]:
         return
     names = ", ".join(device.name for device in controlled)
     ways = [f"token {token.name} ({token.role}), by the API" for token in config.api.tokens if token.role.includes(Role.CONTROL)]
+    if config.control.automatic:
+        ways.append("this hub by itself: automatic = true in [control]")
+        ways += [f"{issuer.name}, within a range of power, by signed envelopes" for issuer in config.control.issuers]
     if config.mqtt and config.mqtt.commands:
         ways.append(f"whoever may publish at {config.mqtt.host}:{config.mqtt.port}, by MQTT")
     yield from (f"to {names}: {way}" for way in ways)
     through_gateways = [device for device in controlled if device.gateway and device.gateway.writes]
     yield from (f"to {device.name}: {_who(device.gateway)}, by its gateway" for device in through_gateways if device.gateway)
     if not ways and not through_gateways:
-        yield "nobody: there is no token with the role control or admin, no gateway with writes = true, no MQTT with commands"
+        missing = "no token with the role control or admin, no gateway with writes = true, no MQTT with commands"
+        yield f"nobody: there is {missing}, and automatic = false in [control]"
 
 
 def _who(gateway: GatewayConfig) -> str:
@@ -111,7 +115,8 @@ def _who(gateway: GatewayConfig) -> str:
 def _listens(config: Config) -> Iterator[str]:
     api = config.api
     if api.tokens:
-        who = f"with a token ({', '.join(f'{token.name}: {token.role}' for token in api.tokens)})"
+        tokens = ", ".join(f"{token.name}: {token.role}" for token in api.tokens)
+        who = f"with a token ({tokens}); programs on this machine may read without one"
     else:
         who = "without a token, only for reading"
     yield f"API {_at(api)}, {_reach(api.host)}, {who}"
@@ -199,6 +204,10 @@ def _notes(config: Config) -> Iterator[str]:
             yield f"everybody who reaches {_at(gateway)} can command {device.name}: without_password = true"
         if device.pose is not None and not device.control:
             yield f"the hub poses as no meter for {device.name}: what is shown moves the battery, and control = false"
+    if config.control.automatic and not any(device.control for device in config.devices):
+        yield "nothing is steered: automatic = true in [control], and no device has control = true"
+    if config.control.issuers and not config.control.automatic:
+        yield "envelopes of [[control.issuers]] are not heeded: automatic = false in [control]"
     mqtt = config.mqtt
     if mqtt and mqtt.user is None and mqtt.commands and any(device.control for device in config.devices):
         yield f"the broker at {mqtt.host} is used without a user: if it asks nobody who they are, anybody there can command devices"
