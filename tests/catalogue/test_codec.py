@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -159,6 +160,16 @@ def test_whatever_a_device_sends_is_a_value_or_a_protocol_error(raw: Any) -> Non
         except ProtocolError:
             continue
         assert value is None or isinstance(value, Value)
+
+
+@pytest.mark.parametrize("raw", [1e308, -1e308, "1e308", "-1e308"])
+def test_a_number_beyond_any_quantity_breaks_no_arithmetic(raw: Any) -> None:
+    for codec in CODECS.values():
+        try:
+            value = codec.decode(raw)
+        except ProtocolError:
+            continue
+        assert not isinstance(value, int | float) or isfinite(value)  # which an integer of 312 digits would break
 
 
 @pytest.mark.parametrize("raw", [0, 1, 2, 4, 5, 8, 15, 21, 1000, 1001, 1002, 4638, 14501])

@@ -73,6 +73,26 @@ def test_efficiency_is_told_after_a_whole_cycle_with_the_charge_settled() -> Non
     assert found["battery_efficiency"] == pytest.approx((3000 + 1000) / 5000 * 100)
 
 
+@pytest.mark.parametrize(("is_another", "capacity_wh"), [(True, 4000), (False, 6000)])
+def test_efficiency_begins_anew_with_another_device_or_another_pack(is_another: bool, capacity_wh: float) -> None:
+    books = derivation()
+    totals = {"battery_charge_energy_total": 10_000.0, "battery_discharge_energy_total": 8_000.0}
+    books.cycle(Powers(0, 0, 0, 0, 90.0), totals, 0)
+    if is_another:
+        books.another_device()
+    books.capacity_wh = capacity_wh
+    books.cycle(Powers(0, 0, 0, 0, 20.0), totals, 5)
+    totals = {"battery_charge_energy_total": 18_000.0, "battery_discharge_energy_total": 14_000.0}
+    found = books.cycle(Powers(0, 0, 0, 0, 20.0), totals, 36_000)
+    assert found["battery_efficiency"] == pytest.approx(6000 / 8000 * 100)  # what was held before says nothing of this one
+
+
+@pytest.mark.parametrize("capacity_wh", [0.0, -4000.0])
+def test_a_capacity_that_cannot_be_leads_to_no_efficiency(capacity_wh: float) -> None:
+    totals = {"battery_charge_energy_total": 10_000.0, "battery_discharge_energy_total": 8_000.0}
+    assert "battery_efficiency" not in derivation(capacity_wh).cycle(Powers(0, 0, 0, 0, 90.0), totals, 0)
+
+
 @pytest.mark.parametrize(("battery", "ac", "pv"), [(726, 661, 0), (2451, 2240, 0), (-700, -763, 0), (-900, 0, 1000)])
 def test_powers_of_real_units_balance(battery: float, ac: float, pv: float) -> None:
     books = derivation()

@@ -20,6 +20,7 @@ DIGITS: Final[Mapping[str, int]] = {"W": 0, "Wh": 0, "%": 1, "V": 2, "A": 2, "Hz
 _KILO_DIGITS: Final = 3  # kWh come with two or three decimals
 _CLEAN: Final = 6  # rounds away what binary fractions add (1.79 kWh * 1000), far below any device's resolution
 _DUST: Final = 0.5 * 10**-_CLEAN
+_EXACT: Final = 2.0**53  # where a float is no exact count any more, and stays what it is
 
 
 class Codec(Protocol):
@@ -49,7 +50,7 @@ def parse_number(raw: object) -> int | float:
             pass
         else:
             if isfinite(number):
-                return int(number) if number.is_integer() and "." not in raw else number
+                return int(number) if abs(number) < _EXACT and number.is_integer() and "." not in raw else number
     raise ProtocolError(f"{raw!r:.60} is not a number")
 
 
@@ -86,6 +87,8 @@ class Number:
         value = number * factor
         if type(value) is int:
             return value
+        if not isfinite(value):
+            raise ProtocolError(f"{raw!r:.60} is beyond any quantity")
         near = round(value)  # which is it nearly always, and quicker than rounding to digits
         return float(near) if abs(value - near) < _DUST else round(value, _CLEAN)
 

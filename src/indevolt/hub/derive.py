@@ -85,6 +85,13 @@ class Derivation:
         self._before: dict[str, float] = {}
         self._before_s: float | None = None
         self._start: tuple[float, float, float] | None = None  # charge, discharge and stored energy when efficiency began to count
+        self._start_capacity_wh: float | None = None
+
+    def another_device(self) -> None:
+        """Let energies go on from whatever the next readings are; nothing else that was worked out is of this device."""
+        self.counters.another_device()
+        self.capacity_wh = self._start = None
+        self.unbalanced = 0
 
     def cycle(self, powers: Powers, totals: Mapping[str, float], at_s: float, *, alone: bool = True) -> dict[str, float]:
         """Return what can be worked out of one cycle; what needs an unknown value is left out.
@@ -132,14 +139,14 @@ class Derivation:
 
     def _efficiency(self, found: Mapping[str, float], soc_pct: float | None) -> float | None:
         """Return the round-trip efficiency in %, once a whole capacity was charged; None before."""
-        charged, discharged = found.get("energy_charge"), found.get("energy_discharge")
-        if None in (charged, discharged, soc_pct) or not self.capacity_wh:
+        charged, discharged, capacity_wh = found.get("energy_charge"), found.get("energy_discharge"), self.capacity_wh
+        if charged is None or discharged is None or soc_pct is None or capacity_wh is None or not capacity_wh > 0:
             return None
-        stored = (soc_pct or 0.0) / 100 * self.capacity_wh
-        if self._start is None:
-            self._start = charged or 0.0, discharged or 0.0, stored
-        into, out = (charged or 0.0) - self._start[0], (discharged or 0.0) - self._start[1]
-        if into < self.capacity_wh:
+        stored = soc_pct / 100 * capacity_wh
+        if self._start is None or capacity_wh != self._start_capacity_wh:  # with another pack, a level is another energy
+            self._start, self._start_capacity_wh = (charged, discharged, stored), capacity_wh
+        into, out = charged - self._start[0], discharged - self._start[1]
+        if into < capacity_wh:
             return None
         return min(100.0, max(0.0, (out + stored - self._start[2]) / into * 100))
 
