@@ -19,13 +19,13 @@ import trustme
 from indevolt_api import IndevoltAPI, IndevoltConfig, IndevoltEnergyMode
 
 import indevolt
-from indevolt.battery import Stage
+from indevolt.battery import Quality, Stage
 from indevolt.clock import FastClock
 from indevolt.discovery import discover
 from indevolt.errors import Forbidden, Unauthorized
 from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, GatewayConfig, StoreConfig, TlsConfig
-from indevolt.hub.gateway import Gateway, serve_gateway
+from indevolt.hub.gateway import BURST, Gateway, serve_gateway
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.secret import Secret
@@ -173,6 +173,16 @@ async def test_many_points_go_to_the_device_in_batches_that_it_takes() -> None:
         assert len(answer.body) > 1000
 
 
+async def test_the_hub_reads_on_while_one_client_asks_for_a_thousand_points() -> None:
+    async with scene(max_age_s=3600) as it:
+        assert (await it.get(*range(20000, 21000))).status == 200
+        asked = it.device.asked_for()
+        crowd = [place for place, points in enumerate(asked) if points[0] >= 20000]
+        polls = [points for points in asked[crowd[0] : crowd[-1]] if points[0] < 20000]
+        assert len(crowd) >= 1000 / MOST_POINTS  # which take the device 19 s at least
+        assert len(polls) >= 2
+
+
 async def test_the_configuration_is_asked_for_once_in_a_while() -> None:
     async with scene() as it:
         first, second = [await ask(it.port, "/rpc/Sys.GetConfig") for _ in range(2)]
@@ -266,6 +276,17 @@ async def test_after_a_write_clients_see_its_effect_although_memory_is_long() ->
         await it.set(1142, 20)
         while (await it.get(6105)).body != b'{"6105":20}':
             pass
+
+
+async def test_who_writes_without_end_is_told_to_wait_and_nothing_is_sent() -> None:
+    async with scene(control=True, writes=True) as it:
+        statuses = [(await it.set(1142, 10 + number % 2)).status for number in range(60)]
+        written = sum(not request.repeatable for request in it.device.requests)
+        assert set(statuses) == {200, 429}
+        assert statuses[:BURST] == [200] * BURST
+        assert written == statuses.count(200)
+        assert len(await it.writes()) == 2 * written
+        await until(lambda: it.keeper.latest.sample("battery_power").quality is Quality.LIVE)  # type: ignore[union-attr]  # it was read
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ passed off as new. What differs from asking the device itself:
 * Points that the hub has in quarantine are missing from the reply, and do not spoil it.
 * Writing needs ``writes = true``, else it is answered with 403: the device was not asked, so ``{"result":false}`` would be a lie.
   Each write that is passed on is in the journal, with the address it came from.
+* More than 30 writes a minute are answered with 429, after 10 at once: writes go before readings, and the hub would see nothing.
 * A page in a browser cannot write: what has the marks of a browser, or calls the hub by a name that it does not have, gets 403.
 * The password is the gateway's own and cannot be changed through it: User.SetConfig is answered with 403.
 """
@@ -20,15 +21,17 @@ import ssl
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from indevolt.beacon import EVERY_IPV4, SharedBeacon
-from indevolt.errors import BadGateway, Forbidden, IndevoltError, InvalidInput, NoReply, ProtocolError, Unauthorized
+from indevolt.errors import BadGateway, Forbidden, IndevoltError, InvalidInput, NoReply, ProtocolError, StatusError, Unauthorized
 from indevolt.hub.config_values import EVERY_ADDRESS, is_loopback
 from indevolt.hub.journal import Kind
 from indevolt.hub.keeper import Keeper, Link
+from indevolt.hub.rates import Rates
 from indevolt.hub.shared import SharedQuestions
 from indevolt.protocol.digest import parse_authorization, verify
 from indevolt.protocol.discovery import PORT, Identification
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 CONFIG_AGE_S: Final = 10.0  # of what hardly ever changes, but has the clock of the device in it
 WRITTEN_S: Final = 30.0  # after a write its effect is looked for, and shows within some seconds (protocol.md, section 7)
 WRITTEN_AGE_S: Final = 1.0  # and then this is the age at most; a device is asked no more than once a second anyway
+PER_MINUTE: Final = 30  # writes to one device, which takes twice as many requests: every other one is left for readings
+BURST: Final = 10
 RETRY_S: Final = 30.0  # for a port that is taken to become free
 # Names that no stranger can have resolve to this machine.
 LOCAL_NAMES: Final = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
@@ -113,6 +118,7 @@ class Gateway:
         self._keeper = keeper
         self.config: GatewayConfig = config
         self._shared = SharedQuestions(keeper, hub.clock)
+        self._rates = Rates(PER_MINUTE, BURST)
         self._written_s = float("-inf")
         self._guard: Guard | None = None if config.password is None else partial(_check, config.password.reveal())
         self._server: Server | None = None
@@ -164,6 +170,8 @@ class Gateway:
             raise Forbidden("the owner did not allow writing through the gateway")
         if call.of_browser or not self._is_ours(call.host):
             raise Forbidden("no page in a browser may write")
+        if wait_s := self._rates.take(self._keeper.id, self._hub.clock.monotonic()):
+            raise StatusError(f"too many writes; wait {wait_s:.0f} s", code=HTTPStatus.TOO_MANY_REQUESTS)
 
     def _is_ours(self, called: str) -> bool:
         """Return whether a name is ours for sure: a page could have its own one resolve to this machine."""

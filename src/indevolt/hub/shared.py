@@ -50,6 +50,9 @@ class SharedQuestions:
         self._keeper = keeper
         self._clock = clock
         self._coming: dict[int, _Flight] = {}
+        self._line = asyncio.Lock()  # of questions that wait for room; the first one holds it
+        self._away = 0  # points that the device is being asked for
+        self._landed = asyncio.Event()
         self._failed: dict[tuple[int, ...], _Failure] = {}
         self._replies: dict[Request[Any], tuple[asyncio.Future[Reply], float]] = {}
 
@@ -142,7 +145,17 @@ class SharedQuestions:
                 del self._coming[point]
 
     async def _fetch(self, points: tuple[int, ...]) -> Mapping[str, Raw]:
-        reply = await self._keeper.exchange(GetData(points))
+        """Ask the device, when no more is under way than goes into one request: the hub's own readings never wait for a crowd."""
+        async with self._line:
+            while self._away and self._away + len(points) > MOST_POINTS:
+                self._landed.clear()
+                await self._landed.wait()
+            self._away += len(points)
+        try:
+            reply = await self._keeper.exchange(GetData(points))
+        finally:
+            self._away -= len(points)
+            self._landed.set()
         return reply.values
 
 
