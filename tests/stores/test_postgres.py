@@ -100,6 +100,48 @@ async def test_a_hub_that_starts_while_the_server_is_away_keeps_everything_in_or
     await last.close()
 
 
+async def test_state_that_waits_since_an_earlier_run_is_known_before_it_is_on_the_server(
+    doomed: Server, url: str, tmp_path: Path
+) -> None:
+    store = a_store(url, tmp_path)
+    await store.open(TABLES)
+    await store.put("offset", "1")
+    doomed.kill()
+    await store.put("offset", "2")
+    await store.append([reading(after(0), battery_power=1)])
+    await store.put("offset", "3")
+    await store.close()
+
+    store = a_store(url, tmp_path)
+    await store.open(TABLES)
+    assert await store.get("offset") == "3"
+    doomed.start()
+    await store.caught_up()
+    assert await store.get("offset") == "3"
+    await store.put("offset", "4")
+    assert await store.get("offset") == "4"
+    await store.close()
+
+
+async def test_last_values_of_an_earlier_run_are_known_once_the_server_is_there(doomed: Server, url: str, tmp_path: Path) -> None:
+    store = a_store(url, tmp_path)
+    await store.open(TABLES)
+    await store.append([reading(after(0), battery_power=1, battery_soc=50.0, energy_charge=700)])
+    await store.close()
+    doomed.kill()
+
+    store = a_store(url, tmp_path)
+    await store.open(TABLES)
+    await store.append([reading(after(60), battery_power=2)])
+    doomed.start()
+    await store.caught_up()
+    known = {"battery_power": (after(60), 2.0), "battery_soc": (after(0), 50.0), "energy_charge": (after(0), 700.0)}
+    assert await store.last() == {"cellar": known}
+    await store.append([reading(after(120), battery_power=3)])
+    assert await store.last() == {"cellar": known | {"battery_power": (after(120), 3.0)}}
+    await store.close()
+
+
 async def test_a_start_without_the_server_does_not_mix_up_digits(doomed: Server, url: str, tmp_path: Path) -> None:
     def table(digits: int) -> Table:
         return Table("gen2_power", (Column("battery_soc", "%", digits, ColumnKind.GAUGE),))

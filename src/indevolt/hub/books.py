@@ -5,7 +5,6 @@ The arithmetic is in ``derive`` and ``counters``; here is what feeds it, and whe
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Final
 
 from indevolt.battery import Columns, Quality, Reading, Row
@@ -16,6 +15,7 @@ from indevolt.hub.derive import COUNTED, DERIVED_UNITS, INTEGRATED, Derivation, 
 from indevolt.store import Store
 
 SAVE_EVERY_S: Final = 60.0
+RESTORE_EVERY_S: Final = 10.0  # while the store is away: short beside an outage, long beside one question to it
 WIDEST_POWER_W: Final = 10_000.0  # of any product, for counters of a device whose product is unknown
 _COLUMNS: Final = Columns.of(DERIVED_UNITS)
 _ASKED: Final = (
@@ -41,17 +41,36 @@ class Books:
         self._clock = clock
         self._store = store
         self._saved_s = clock.monotonic()
+        self._restored = False
 
-    async def restore(self) -> None:
-        """Go on from where the hub was when it ended, or from where history ends, if that is later."""
-        now, counters = self._clock.monotonic(), self.derivation.counters
-        with suppress(IndevoltError):  # the store says so itself
-            if text := await self._store.get(f"counters:{self._name}"):
-                counters.restore(text, now)
+    async def restore(self) -> bool:
+        """Go on from where the hub was when it ended, or from where history ends, if that is later.
+
+        False while the store is away: nobody knows then what was counted before, so energies are not told, and what was kept is
+        left as it is. What the hub measured itself meanwhile is added later.
+        """
+        try:
+            text = await self._store.get(f"counters:{self._name}")
             last = (await self._store.last(self._name)).get(self._name, {})
-            for name in (*COUNTED, *INTEGRATED):
-                if name in last:
-                    counters.go_on_from(name, float(last[name][1]), now)
+        except IndevoltError:  # the store says so itself
+            return False
+        now, counters, meanwhile = self._clock.monotonic(), Counters(), self.derivation.counters
+        if text:
+            counters.restore(text, now)
+        for name in (*COUNTED, *INTEGRATED):
+            if name in last:
+                counters.go_on_from(name, float(last[name][1]), now)
+            if energy_wh := meanwhile.total(name):
+                counters.add(name, energy_wh)
+        self.derivation.counters = counters
+        self._restored = True
+        return True
+
+    async def keep_restoring(self) -> None:
+        """Restore once the store is back."""
+        while not self._restored:
+            await self._clock.sleep(RESTORE_EVERY_S)
+            await self.restore()
 
     @property
     def is_due(self) -> bool:
@@ -65,7 +84,8 @@ class Books:
             IndevoltError: the store is away; counters go on in memory.
         """
         self._saved_s = self._clock.monotonic()
-        await self._store.put(f"counters:{self._name}", self.derivation.counters.save())
+        if self._restored:
+            await self._store.put(f"counters:{self._name}", self.derivation.counters.save())
 
     def work_out(self, reading: Reading, *, alone: bool) -> Reading:
         """Return what a reading of the power tier leads to; ``alone`` as for :meth:`Derivation.cycle`."""
@@ -79,7 +99,11 @@ class Books:
             grid_w=told.get("meter_power"),
             soc_pct=told.get("battery_soc"),
         )
-        found = self.derivation.cycle(powers, told, self._clock.monotonic(), alone=alone)
+        totals = told if self._restored else {}  # a device counts on by itself, and is asked again
+        found = self.derivation.cycle(powers, totals, self._clock.monotonic(), alone=alone)
+        if not self._restored:
+            for name in INTEGRATED:
+                found.pop(name, None)
         odd = {name: Quality.NOT_AVAILABLE for name in _COLUMNS.names if name not in found}
         row = Row(_COLUMNS, tuple(map(found.get, _COLUMNS.names)), reading.at, odd)
         return Reading(self._name, reading.family, reading.at, row)

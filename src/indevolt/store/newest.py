@@ -26,6 +26,7 @@ class Head:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.remembers = False  # what was known at an earlier run
         self._older: Numbers = {}
         self._latest: tuple[int, Shape | None, Row] = (0, None, ())  # replaced as a whole, because other threads read it
 
@@ -64,8 +65,10 @@ class Head:
         return orjson.dumps(self.numbers()).decode()
 
     def load(self, text: str) -> None:
-        """Begin with what :meth:`dump` returned at the last run."""
-        self._older = {name: (at_ms, number) for name, (at_ms, number) in orjson.loads(text).items()}
+        """Take up what :meth:`dump` returned at the last run; what is newer stays."""
+        older: Numbers = {name: (at_ms, number) for name, (at_ms, number) in orjson.loads(text).items()}
+        self._older = older | {name: each for name, each in self.numbers().items() if each[0] >= older.get(name, each)[0]}
+        self.remembers = True
         self._latest = (max((at_ms for at_ms, _ in self._older.values()), default=0), None, ())
 
     def wanted(self, rolled_ms: int) -> Rows:

@@ -80,7 +80,7 @@ class PostgresStore(Store):
     async def open(self, tables: Sequence[Table]) -> None:
         """See :class:`Store`. With the server away it opens all the same, and says so in :meth:`health`."""
         checked(tables)
-        await self._writer.start(tables, Layouts(settled(table, ())[0] for table in tables))
+        await self._writer.start(tables, Layouts(settled(table, ())[0] for table in tables), self._on_its_way)
         settings = {"search_path": f'"{self._schema}"', "timezone": "UTC"}
         self._pool = library().create_pool(
             self._url, min_size=0, max_size=4, command_timeout=COMMAND_S, server_settings=settings, timeout=COMMAND_S
@@ -124,7 +124,7 @@ class PostgresStore(Store):
             ):
                 return await question(connection)
         except Exception as error:
-            if is_away(error):
+            if is_away(error) or self._writer.is_away:  # a server that has just come may not have our tables yet
                 self._writer.look()
                 raise StoreUnavailable(f"the server is away: {in_words(error)}", remedy="It is tried again by itself.") from error
             raise

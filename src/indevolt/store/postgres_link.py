@@ -113,8 +113,8 @@ class Link:
     async def _remember(self, feed: Feed, newest: str) -> None:
         """Take up the last values of a feed: as they were at the last roll-up, and what came after."""
         head = self._newest.head(feed.device, feed.layout)
-        if head.numbers():
-            return  # known already: the server was away, and we were not
+        if head.remembers:
+            return  # the server was away, and we were not
         head.load(newest)
         head.follow(await fetch(self._connection, feed, head.wanted(feed.rolled_ms)))
 

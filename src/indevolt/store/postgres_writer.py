@@ -78,10 +78,17 @@ class WriterTask:
     async def _on_disk(self, call: Callable[..., AnswerT], *values: object) -> AnswerT:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *values)
 
-    async def start(self, tables: Sequence[Table], layouts: Layouts) -> None:
-        """Begin; ``layouts`` are used until the server says what it has."""
+    async def start(
+        self, tables: Sequence[Table], layouts: Layouts, on_its_way: Callable[[str, str], Callable[[], object]]
+    ) -> None:
+        """Begin; ``layouts`` are used until the server says what it has.
+
+        ``on_its_way`` is told of state that waits since an earlier run, and returns what is to be called when it is on the server.
+        """
         self._tables, self.layouts = tables, layouts
         await self._on_disk(self._spool.open, self._clock.now())
+        if self._spool.waiting:
+            self._spooled += [on_its_way(key, value) for key, value in (await self._on_disk(self._spool.state)).items()]
         try:
             await self._connect()
         except Exception as error:
@@ -109,6 +116,11 @@ class WriterTask:
             self._link = None
         await self._on_disk(self._spool.close)
         self._disk.shutdown()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server cannot be reached, or is not known yet."""
+        return self._link is None
 
     def look(self) -> None:
         """Look whether the server is there, because somebody else noticed that it is not."""

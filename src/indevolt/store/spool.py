@@ -104,6 +104,14 @@ class Spool:
             found.append((number, count, body))
         return found
 
+    def state(self) -> dict[str, str]:
+        """Return the small pieces of state that wait, the newest of each: they are handed over one by one."""
+        found: dict[str, str] = {}
+        for (body,) in self._open_connection().execute("SELECT body FROM parcel WHERE count = 1 ORDER BY id"):
+            with suppress(ValueError):  # one that cannot be read is counted when it is its turn
+                found |= dict(Parcel.decode(body).state)
+        return found
+
     def remove(self, upto: int) -> None:
         """Forget the parcels up to a number: they are where they belong."""
         connection = self._open_connection()

@@ -134,13 +134,17 @@ class Store(ABC):
 
     async def put(self, key: str, value: str) -> None:
         """Keep a small piece of state: an offset of a counter, an identity, a hashed token. Safe when this returns."""
+        await self._keep(Parcel(state=[(key, value)]), done=self._on_its_way(key, value))
+
+    def _on_its_way(self, key: str, value: str) -> Callable[[], None]:
+        """Know a piece of state that is not kept yet; what is returned is to be called once it is."""
         self._state[key] = value
 
         def done() -> None:
             if self._state.get(key) == value:
                 del self._state[key]
 
-        await self._keep(Parcel(state=[(key, value)]), done=done)
+        return done
 
     # ---- out ---------------------------------------------------------------------------------------------------------
 
