@@ -184,6 +184,14 @@ async def test_the_page_speaks_openmetrics_to_who_asks_for_it() -> None:
         assert text.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("kind", ["application/openmetrics-text;version=abc", "text/plain;version=x;escaping=y"])
+async def test_a_form_that_nobody_knows_is_answered_in_the_plain_one(kind: str) -> None:
+    async with still_hub() as it:
+        kind, text = await scraped(it, kind)
+        assert kind.startswith("text/plain; version=0.0.4")
+        assert "indevolt_up" in text
+
+
 async def test_promtool_finds_nothing_to_complain_of() -> None:
     promtool = shutil.which("promtool") or lacking("needs promtool, of the package prometheus")
     async with still_hub() as it:

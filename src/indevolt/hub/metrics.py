@@ -103,7 +103,10 @@ def metrics_route(hub: Hub) -> APIRouter:
     @router.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         """Answer one scrape, in the form that is asked for."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        except TypeError:  # prometheus_client compares versions as numbers, and this one has none
+            encode, content_type = choose_encoder("")
         registry = CollectorRegistry()
         registry.register(_Collected(await collect(hub)))
         ProcessCollector(registry=registry)
