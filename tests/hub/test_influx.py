@@ -174,6 +174,7 @@ class Receiver:
     def __init__(self) -> None:
         self.status = 204
         self.poison = b""
+        self.moved_to = ""
         self.requests: list[web.Request] = []
         self.lines: list[bytes] = []
         self.port = 0
@@ -186,6 +187,8 @@ class Receiver:
     async def take(self, request: web.BaseRequest) -> web.Response:
         self.requests.append(request)  # type: ignore[arg-type]  # only its headers and query are looked at
         lines = (await request.read()).split(b"\n")
+        if self.moved_to and request.method == "POST":
+            return web.Response(status=301, headers={"Location": self.moved_to})
         if self.poison and any(self.poison in each for each in lines):
             return web.Response(status=400, text="unable to parse")
         if self.status < 300:
@@ -331,11 +334,32 @@ async def test_a_line_that_is_refused_for_good_does_not_hold_up_the_others() -> 
     async with receiving() as receiver, forwarding(receiver.url) as it:
         receiver.poison = b"self_use"
         await it.pass_time(60)
+        bad = [each for update in it.seen for each in Lines("indevolt").of(update) if receiver.poison in each]
         receiver.poison = b""
         await it.pass_time(60)
-        assert it.queue.figures["refused_lines_total"] == 6
+        assert it.queue.figures["refused_lines_total"] == len(bad) > 0
         assert len(receiver.lines) > 40
         assert any("refuses a line: HTTP 400 unable to parse" in text for text in await it.it.journal())
+
+
+async def test_good_lines_arrive_at_once_although_one_of_each_reading_is_refused() -> None:
+    async with receiving() as receiver, forwarding(receiver.url) as it:
+        receiver.poison = b"battery_power"
+        await it.pass_time(600)
+        assert it.queue.figures["refused_lines_total"] > 100
+        assert it.queue.figures["waiting_lines"] == 0
+        assert sum("refuses a line" in text for text in await it.it.journal()) == 1  # an hour has not passed
+
+
+async def test_a_receiver_that_has_moved_is_told_and_no_line_is_lost() -> None:
+    async with receiving() as receiver, forwarding(receiver.url) as it:
+        receiver.moved_to = "/elsewhere"
+        await it.pass_time(60)
+        assert it.queue.figures["sent_lines_total"] == 0
+        assert any("HTTP 301 leads to /elsewhere" in text for text in await it.it.journal())
+        receiver.moved_to = ""
+        await it.pass_time(60)
+        assert len(receiver.lines) == it.queue.figures["sent_lines_total"] > 40
 
 
 async def test_what_waits_when_the_hub_stops_is_sent() -> None:

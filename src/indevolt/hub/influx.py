@@ -36,6 +36,7 @@ RESEND_S: Final = 60.0  # of acknowledged lines; VictoriaMetrics and InfluxDB wr
 RESEND_LINES: Final = 20_000  # and no more than these
 FIRST_PAUSE_S: Final = 2.0  # after a failure; doubles up to ...
 LONGEST_PAUSE_S: Final = 60.0
+TELL_AGAIN_S: Final = 3600.0  # that lines are refused: where each reading has such a line, the journal holds nothing else soon
 LAST_S: Final = 2.0  # for what waits when the hub stops
 UPDATES: Final = 20_000  # that may wait to become lines
 
@@ -144,6 +145,7 @@ class Sender:
         self._journal = hub.journal
         self._failures = 0
         self._size = BATCH_LINES
+        self._told_s = float("-inf")  # when it was last told that a line is refused
 
     async def run(self, every_s: float) -> None:
         """Send now and then, until cancelled."""
@@ -161,8 +163,9 @@ class Sender:
                 self._size = max(1, len(batch) // 2)
                 if len(batch) == 1:
                     self._queue.refused()
-                    await self._tell(f"the receiver refuses a line: {error}")
-                    return
+                    if began_s - self._told_s >= TELL_AGAIN_S:
+                        self._told_s = began_s
+                        await self._tell(f"the receiver refuses a line: {error}")
             except IndevoltError as error:
                 if not self._failures:
                     self._queue.again(began_s)

@@ -77,14 +77,23 @@ class HttpReceiver:
         session = self._session = self._session or self._open()
         self._begun_anew = False
         try:
-            async with session.post(self._url, params=self._parameters, data=b"\n".join(lines), headers=self._headers) as answer:
+            async with session.post(
+                self._url,
+                params=self._parameters,
+                data=b"\n".join(lines),
+                headers=self._headers,
+                allow_redirects=False,  # which would drop the lines: the new place is asked with a GET
+            ) as answer:
                 status, said = answer.status, (await answer.content.read(500)).decode("utf-8", "replace")
                 polite = answer.headers.get("Connection", "").lower() == "close"
+                moved = answer.headers.get("Location") if 300 <= status < 400 else None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = str(error) or type(error).__name__
             raise Unreachable(why, remedy="Is the receiver running, and is the url of [influx] right?") from error
         if status in _FOR_GOOD:
             raise LinesRefused(f"HTTP {status} {said}")
+        if moved is not None:
+            raise NoReply(f"HTTP {status} leads to {moved:.200}", remedy="Set url of [influx] to that place, if it is yours.")
         if not 200 <= status < 300:
             raise NoReply(f"HTTP {status} {said}", remedy="See what its documents say; url, token, org and bucket are in [influx].")
         begun_anew = self._begun_anew and not self._closed_politely
