@@ -10,6 +10,7 @@ from sitehome import SiteHome, all_tables, site_home
 
 from indevolt.battery import Quality
 from indevolt.clock import ManualClock
+from indevolt.errors import StoreUnavailable
 from indevolt.hub.events import MeterSample
 from indevolt.hub.site.quantities import COUNTERS, FLOWS, SITE, SITE_ABOUT, SITE_UNITS
 from indevolt.hub.site.totals import METER
@@ -218,4 +219,38 @@ async def test_counts_go_on_after_a_restart_of_the_hub() -> None:
         after = it.hub.site.counts.totals
         assert all(after[name] >= before[name] for name in before)
         assert after["energy_house"] == pytest.approx(before["energy_house"], abs=3)
+    await store.close()
+
+
+class Away(MemoryStore):
+    """A store that knows something, and cannot always be asked."""
+
+    is_away = False
+
+    async def get(self, key: str) -> str | None:
+        if self.is_away:
+            raise StoreUnavailable("the server is away")
+        return await super().get(key)
+
+
+async def test_counts_go_on_when_the_hub_is_there_before_its_store() -> None:
+    store = Away(clock=ManualClock())
+    await store.open(all_tables())
+    async with site_home("summer-day", store=store) as it:
+        await it.clock.advance(HOUR_S)
+        before = dict(it.hub.site.counts.totals)
+        clock = it.clock
+    store.is_away = True
+    async with site_home("summer-day", store=store, clock=clock) as it:
+        await it.clock.advance(180)
+        told = it.published()[-1].reading
+        assert told.number("house_power") is not None
+        assert {name: told.number(name) for name in before} == dict.fromkeys(before)
+        store.is_away = False
+        await it.clock.advance(60)
+        after = it.hub.site.counts.totals
+        assert all(after[name] >= before[name] for name in before)
+        assert it.published()[-1].reading.number("energy_house") == pytest.approx(after["energy_house"])
+    async with site_home("summer-day", store=store, clock=clock) as it:
+        assert all(it.hub.site.counts.totals[name] >= before[name] for name in before)
     await store.close()

@@ -6,12 +6,14 @@ site as of one unit.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from indevolt.errors import IndevoltError
+from indevolt.hub.books import RESTORE_EVERY_S
 from indevolt.hub.config_meters import BatteryMeter, MeterRole
 from indevolt.hub.derive import COUNTED
 from indevolt.hub.events import BranchSample, Event, LinkChanged, MeterSample, Tier, Update
@@ -39,11 +41,13 @@ async def serve_site(hub: Hub) -> None:
     work = _Work(hub)
     with hub.bus.subscribe(Update, LinkChanged, MeterSample, BranchSample, size=QUEUED) as events:
         await work.restore()
+        restoring = asyncio.create_task(work.keep_restoring())  # ends at once, but where the store was away
         try:
             while True:
                 if work.heed(await events.get()):
                     await work.cycle()
         finally:
+            restoring.cancel()
             await work.save()
 
 
@@ -78,6 +82,7 @@ class _Work:
         self._hub = hub
         self._heard: set[str] = set()
         self._last_s = self._saved_s = hub.clock.monotonic()
+        self._restored = False
 
     def heed(self, event: Event) -> bool:
         """Take in an event, and return whether a cycle is over."""
@@ -103,8 +108,11 @@ class _Work:
         self._heard.clear()
         self._last_s = now_s
         meter = hub.site.meter
-        gap_s = max(LONGEST_GAP_S, HELD_CYCLES * period_s(self._hub))
-        picture = hub.site.cycle(parts_of(hub), branches_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
+        if self._restored:
+            gap_s = max(LONGEST_GAP_S, HELD_CYCLES * period_s(self._hub))
+            picture = hub.site.cycle(parts_of(hub), branches_of(hub), hub.clock.now(), now_s, longest_gap_s=gap_s)
+        else:
+            picture = look(hub)  # nobody knows yet what was counted before, so energies are not told
         hub.bus.publish(Update(SITE, Tier.SITE, picture.reading(), next(hub.numbers)))
         if hub.site.meter != meter and picture.meter is not None:
             text = f"the meter of the house is now {'that of ' if picture.meter.is_unit else ''}{picture.meter.name}"
@@ -113,18 +121,29 @@ class _Work:
             await self.save()
 
     async def restore(self) -> None:
-        """Go on from what was counted before the hub began."""
+        """Go on from what was counted before the hub began, unless the store is away."""
         hub = self._hub
-        with suppress(IndevoltError):  # the store says so itself
-            if text := await hub.store.get(KEY):
-                hub.site.counts.restore(text, hub.clock.monotonic())
-            last = await hub.store.last()
-            of = {device: _numbers(values, tuple(COUNTED)) for device, values in last.items() if device != SITE}
-            hub.site.counts.catch_up(_numbers(last.get(SITE, {}), COUNTERS), of)
+        try:
+            text, last = await hub.store.get(KEY), await hub.store.last()
+        except IndevoltError:  # the store says so itself
+            return
+        if text:
+            hub.site.counts.restore(text, hub.clock.monotonic())
+        of = {device: _numbers(values, tuple(COUNTED)) for device, values in last.items() if device != SITE}
+        hub.site.counts.catch_up(_numbers(last.get(SITE, {}), COUNTERS), of)
+        self._restored = True
+
+    async def keep_restoring(self) -> None:
+        """Restore once the store is back."""
+        while not self._restored:
+            await self._hub.clock.sleep(RESTORE_EVERY_S)
+            await self.restore()
 
     async def save(self) -> None:
-        """Keep the counts."""
+        """Keep the counts; what was kept before stays while it could not be read."""
         self._saved_s = self._hub.clock.monotonic()
+        if not self._restored:
+            return
         with suppress(IndevoltError):  # the store says so itself; counting goes on in memory
             await self._hub.store.put(KEY, self._hub.site.counts.save())
 
