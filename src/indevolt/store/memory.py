@@ -12,6 +12,7 @@ from pathlib import Path
 
 from indevolt.clock import Clock
 from indevolt.errors import InvalidInput
+from indevolt.store.ageing import SteadyClock
 from indevolt.store.contract import Entry, Health, Table, Upkeep
 from indevolt.store.entries import Asked, entry_of
 from indevolt.store.history import Columns, Rows
@@ -60,6 +61,7 @@ class MemoryStore(Store):
         self._journal: list[Entry] = []
         self._kept_state: dict[str, str] = {}
         self._commit_at = ""
+        self._steady = SteadyClock()
 
     @property
     def _layouts(self) -> Layouts:
@@ -106,6 +108,8 @@ class MemoryStore(Store):
 
     async def maintain(self, now: datetime) -> Upkeep:
         """See :class:`Store`."""
+        if not self._steady.look(milliseconds(now)):
+            return Upkeep()
         horizon_ms = (milliseconds(now) // DAY_MS - self._raw_days) * DAY_MS
         return Upkeep(deleted=sum(feed.forget(horizon_ms) for feeds in self._feeds.values() for feed in feeds.values()))
 

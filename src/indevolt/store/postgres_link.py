@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Final, Self
 
 from indevolt.errors import IndevoltError, InvalidInput, StoreUnavailable
+from indevolt.store.ageing import SteadyClock
 from indevolt.store.contract import StoredReading, Table
 from indevolt.store.feed import Feed, table_of
 from indevolt.store.layout import Kept, Layout, Layouts, instant
@@ -27,6 +28,8 @@ COMMAND_S: Final = 30.0  # longer than any statement of ours on a slow server, s
 CONNECT_S: Final = 10.0
 LOCK_MS: Final = 5 * 1000  # how long the server may take to notice that the hub before us is gone
 _HORIZON: Final = "store.horizon."
+_CLOCK: Final = "store.clock"
+_PUT: Final = "INSERT INTO state VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _RESOURCES, _INTERVENTION, _CONNECTION = "53", "57", "08"  # classes of SQLSTATE that pass by themselves
 
 
@@ -68,6 +71,7 @@ class Link:
         self.last_number = 0
         self.rolled_up = 0
         self.too_old = 0
+        self._steady = SteadyClock()
         self._connection = connection
         self._schema = schema
         self._newest = newest
@@ -109,6 +113,8 @@ class Link:
         self.last_number = await connection.fetchval("SELECT coalesce(max(number), 0) FROM journal")
         for key, value in await connection.fetch("SELECT key, value FROM state WHERE starts_with(key, $1)", _HORIZON):
             self.horizon_ms[Level[key.removeprefix(_HORIZON)]] = int(value)
+        if value := await connection.fetchval("SELECT value FROM state WHERE key = $1", _CLOCK):
+            self._steady = SteadyClock.load(value)
 
     async def _remember(self, feed: Feed, newest: str) -> None:
         """Take up the last values of a feed: as they were at the last roll-up, and what came after."""
@@ -146,9 +152,7 @@ class Link:
                     "INSERT INTO journal VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING", entries
                 )
             if state:
-                await self._connection.executemany(
-                    "INSERT INTO state VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", state
-                )
+                await self._connection.executemany(_PUT, state)
         self._writer.committed(kept)
         self.feeds.update(new)
         for feed, rolled_ms in further:
@@ -192,9 +196,21 @@ class Link:
                     await self._writer.roll(feed, before_ms)
                 feed.rolled_ms = before_ms
 
-    async def forget(self, level: Level, day: int) -> int:
-        """Delete a level's rows from before a day and return how many there were."""
-        if day * DAY_MS <= self.horizon_ms.get(level, 0):
+    async def believes(self, now_ms: int) -> bool:
+        """Return whether what the clock says may be deleted by."""
+        is_believed = self._steady.look(now_ms)
+        if self._steady.is_due:
+            await self._connection.execute(_PUT, _CLOCK, self._steady.save())
+        return is_believed
+
+    async def forget(self, level: Level, day: int, *, is_believed: bool) -> int:
+        """Delete a level's rows from before a day, where the clock is believed, and return how many there were."""
+        horizon_ms = self.horizon_ms.get(level, 0)
+        if day * DAY_MS == horizon_ms or (day * DAY_MS > horizon_ms and not is_believed):
+            return 0
+        if day * DAY_MS < horizon_ms:  # the clock was ahead: what it says now is not too old
+            await self._connection.execute(_PUT, _HORIZON + level.name, str(day * DAY_MS))
+            self.horizon_ms[level] = day * DAY_MS
             return 0
         deleted = 0
         async with self._connection.transaction():
@@ -205,11 +221,7 @@ class Link:
                 else:
                     done = await self._connection.execute(f"DELETE FROM {table} WHERE _at < $1", instant(day * DAY_MS))
                     deleted += int(done.split()[-1])
-            await self._connection.execute(
-                "INSERT INTO state VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                _HORIZON + level.name,
-                str(day * DAY_MS),
-            )
+            await self._connection.execute(_PUT, _HORIZON + level.name, str(day * DAY_MS))
         self.horizon_ms[level] = day * DAY_MS
         return deleted
 

@@ -307,9 +307,11 @@ class WriterTask:
                     return Upkeep()
                 link = self._link
                 await link.close_days((milliseconds(now) - DAY_MS) // DAY_MS * DAY_MS)
+                is_believed = await link.believes(milliseconds(now))
                 for level, days in self._days.items():
                     if days is not None:
-                        deleted += await link.forget(level, milliseconds(now) // DAY_MS - days)
+                        day = max(0, milliseconds(now) // DAY_MS - days)
+                        deleted += await link.forget(level, day, is_believed=is_believed)
                 self._size_bytes = await link.size_bytes()
                 rolled_up, link.rolled_up = link.rolled_up, 0
         except Exception as error:

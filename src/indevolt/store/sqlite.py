@@ -266,9 +266,10 @@ class SqliteStore(Store):
         """See :class:`Store`. Between the pieces of this work others are served."""
         before_day = (milliseconds(now) - SEALED_AFTER_MS) // DAY_MS
         deleted = sealed = 0
+        is_believed = await self._writer.run(partial(self._book.believes, milliseconds(now)))
         for level, days in self._days.items():
             if days is not None:
-                deleted += await self._forget(level, milliseconds(now) // DAY_MS - days)
+                deleted += await self._forget(level, max(0, milliseconds(now) // DAY_MS - days), is_believed=is_believed)
         for feed in await self._writer.run(lambda: list(self._book.feeds.values())):
             for level in LEVELS:
                 while (count := await self._writer.run(partial(self._seal_one, feed, level, before_day))) is not None:
@@ -276,11 +277,14 @@ class SqliteStore(Store):
         await self._writer.run(self._book.shrink)
         return Upkeep(rolled_up=self._book.take_rolled_up(), sealed=sealed, deleted=deleted)
 
-    async def _forget(self, level: Level, day: int) -> int:
-        """Delete what is older than a day, once a day."""
-        if day * DAY_MS <= self._book.horizon_ms.get(level, 0):
+    async def _forget(self, level: Level, day: int, *, is_believed: bool) -> int:
+        """Delete what is older than a day, once a day, and where the clock is believed."""
+        horizon_ms = self._book.horizon_ms.get(level, 0)
+        if day * DAY_MS == horizon_ms or (day * DAY_MS > horizon_ms and not is_believed):
             return 0
         await self._writer.run(partial(self._book.note_horizon, level, day * DAY_MS))
+        if day * DAY_MS < horizon_ms:
+            return 0  # the clock was ahead: what it says now is not too old
         deleted = 0
         for feed in await self._writer.run(lambda: list(self._book.feeds.values())):
             deleted += await self._writer.run(partial(self._delete, feed, level, day))

@@ -12,6 +12,7 @@ from typing import Final
 
 from indevolt.clock import Clock
 from indevolt.errors import StoreUnavailable
+from indevolt.store.ageing import SteadyClock
 from indevolt.store.contract import Table
 from indevolt.store.entries import JournalRow
 from indevolt.store.feed import Feed
@@ -24,6 +25,7 @@ from indevolt.store.sqlite_tables import prepare_tables
 
 SPARE_PAGES: Final = 2000  # free pages that stay in the file at most: 8 MB, about a day of a few devices before it is sealed
 _HORIZON: Final = "store.horizon."
+_CLOCK: Final = "store.clock"
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +54,7 @@ class Book:
         self.moved_aside: Path | None = None
         self.commit_at = ""
         self.too_old = 0
+        self._steady = SteadyClock()
         self.max_bytes = max_bytes
         self._bytes: int | None = None
         self._path = path
@@ -99,6 +102,8 @@ class Book:
         self.last_number = max(self.last_number, number or 0)
         for key, value in connection.execute("SELECT key, value FROM state WHERE key LIKE ?", (_HORIZON + "%",)):
             self.horizon_ms[Level[key.removeprefix(_HORIZON)]] = int(value)
+        for (value,) in connection.execute("SELECT value FROM state WHERE key = ?", (_CLOCK,)):
+            self._steady = SteadyClock.load(value)
 
     def _remember(self, feed: Feed, newest: str) -> None:
         """Take up the last values of a feed: as they were at the last roll-up, and what came after."""
@@ -199,6 +204,14 @@ class Book:
             feed.rolled_ms = upto_ms
 
         return done
+
+    def believes(self, now_ms: int) -> bool:
+        """Return whether what the clock says may be deleted by."""
+        is_believed = self._steady.look(now_ms)
+        if self._steady.is_due:
+            with transaction(self.connection):
+                self.connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (_CLOCK, self._steady.save()))
+        return is_believed
 
     def note_horizon(self, level: Level, horizon_ms: int) -> None:
         """Remember before which time nothing is kept any more."""
