@@ -174,6 +174,59 @@ async def test_a_point_that_spoils_every_reply_that_it_is_in() -> None:
         await told.is_told("cellar: over: spoil whole replies")
 
 
+@pytest.mark.parametrize("how", ["silence", "errors", "nothing"])
+async def test_a_device_that_says_who_it_is_and_brings_no_readings_is_not_online(how: str) -> None:
+    async with story() as told:
+        it = told.it
+        numbers = [point.read.at for point in it.simulator.model.points.values() if point.read is not None]
+        match how:
+            case "silence":
+                it.simulator.faults.add(*(f"poison:{number}:silent" for number in numbers))
+            case "errors":
+                it.simulator.faults.add(*(f"poison:{number}" for number in numbers))
+            case _:
+                it.simulator.lay_out(remove=list(it.simulator.model.points))
+        await it.pass_time(900)
+
+        assert it.keeper.link is (Link.REFUSED if how == "errors" else Link.SILENT)
+        assert set(told.qualities()) == {Quality.OFFLINE}
+        assert await told.wrote_down("refuses: HTTP 400" if how == "errors" else "does not answer: ")
+        await told.is_told("cellar: refuses: HTTP 400" if how == "errors" else "cellar: has not answered for 5 minutes")
+        assert len(await it.journal("connection")) < 5  # it does not come and go
+        assert it.keeper.health.budget_used < 0.2
+
+        it.simulator.faults.clear()
+        it.simulator.lay_out()
+        await it.pass_time(60 + CALM_S + 10)
+        assert await told.wrote_down("answers after ")
+
+
+async def test_a_poisoned_point_is_not_looked_for_again_each_time_the_wifi_comes_back() -> None:
+    async with story() as told:
+        it = told.it
+        side = it.simulator.model.points["meter_power"].read
+        assert side is not None
+        it.simulator.faults.add(f"poison:{side.at}")
+        await it.pass_time(60)
+        asked: list[int] = []
+        for _ in range(5):
+            it.simulator.faults.add("silent")
+            await it.pass_time(60)
+            assert it.keeper.link is Link.SILENT
+            it.simulator.faults.remove("silent")
+            before = it.keeper.health.requests
+            await it.pass_time(40)
+            asked.append(it.keeper.health.requests - before)
+            assert it.quality("battery_power") is Quality.LIVE
+            assert it.keeper.health.quarantined.keys() == {"meter_power"}
+        assert max(asked) < 20  # what is read after each return; a search costs ten requests more
+
+        it.simulator.update({"f_ver": "V140F.0B.0041"}, 10)  # which may have mended it
+        it.simulator.faults.clear()
+        await it.pass_time(60 + CALM_S)
+        assert it.keeper.health.quarantined == {}
+
+
 async def test_half_of_the_points_gone_after_a_firmware_update() -> None:
     async with story() as told:
         it = told.it
@@ -213,6 +266,17 @@ async def test_a_device_replaced_by_one_of_another_serial_number() -> None:
         assert it.active() == {"replaced"}
         for name, was_wh in before.items():
             assert was_wh <= told.total(name) < was_wh + 200  # what the hub counts goes on from where it was
+
+
+async def test_a_clock_that_is_set_while_a_device_is_away_does_not_change_how_long_it_was() -> None:
+    async with story() as told:
+        told.it.simulator.faults.add("silent")
+        await told.it.pass_time(600)
+        told.it.clock.jump(-3600)
+        told.it.simulator.faults.clear()
+        await told.it.pass_time(90)
+        (line,) = [line for line in await told.it.journal("connection") if line.startswith("answers after")]
+        assert 540 < float(line.split()[2]) < 690
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
@@ -264,6 +328,7 @@ async def test_a_store_that_is_away_is_no_fault_of_the_device() -> None:
         await told.it.pass_time(600)
         assert told.it.keeper.link is Link.ONLINE
         assert set(told.qualities()) == {Quality.LIVE}
+        assert told.it.keeper.error is None
         store.is_away = False
         await told.it.hub.journal.catch_up()
         assert await told.wrote_down("firmware changed from V140E.0B.003E to V140F.0B.0041")

@@ -93,6 +93,11 @@ class Batches:
         self._vital = tuple(vital)
         self._proven: int | None = None
 
+    def go_on_from(self, former: Batches) -> None:
+        """Take over what was found out about the same device before: to find a bad point again costs many requests."""
+        self.quarantine.update(former.quarantine)
+        self.max_points = min(self.max_points, former.max_points)
+
     async def ask(self, points: tuple[int, ...]) -> Answer:
         """Send one request as it is; whatever fails is raised."""
         data = await self.transport.exchange(_request(points))

@@ -174,6 +174,10 @@ class Device:
         """Most points in one request; fewer than asked for where the device has proven to take no more."""
         return self._batches.max_points
 
+    def go_on_from(self, former: Device) -> None:
+        """Leave out what an earlier connection to the same device has found to spoil replies, and ask for no more at once."""
+        self._batches.go_on_from(former._batches)
+
     @property
     def transport(self) -> Transport:
         """The way to the device."""

@@ -60,7 +60,7 @@ class Link(StrEnum):
     """How the connection to a device is."""
 
     CONNECTING = "connecting"  # never reached since the hub began
-    ONLINE = "online"
+    ONLINE = "online"  # it brings readings; to say who it is, is not enough
     SILENT = "silent"  # it does not answer; it is looked for
     REFUSED = "refused"  # it answers, but not us: a password, another sort of device
 
@@ -107,6 +107,7 @@ class Keeper:
         self.origin = Origin.CONFIGURED
         self.link = Link.CONNECTING
         self.link_since: datetime = clock.now()
+        self._link_since_s = clock.monotonic()  # the same on the clock that nobody sets
         self.error: IndevoltError | None = None
         self.device: Device | None = None
         self.steering: UnitSteering | None = None  # the only one who writes, where the unit is steered
@@ -133,6 +134,7 @@ class Keeper:
         self._flights: dict[tuple[str, ...], asyncio.Future[Reading]] = {}
         self._deadlines = Deadlines()
         self._met_s, self._failures_met = clock.monotonic(), 0  # when it was asked who it is, and how many requests had failed then
+        self._lost = 0  # how often in a row it was lost, with no reading in between
 
     def _http(self) -> Transport:
         password = self.config.password.reveal() if self.config.password else None
@@ -282,21 +284,17 @@ class Keeper:
         """Keep the device until cancelled."""
         await self._books.restore()
         restoring = asyncio.create_task(self._books.keep_restoring())  # ends at once, but where the store was away
-        failures = 0
         try:
             while True:
                 async with AsyncExitStack() as stack:
                     try:
                         await self._open(stack)
-                        failures = 0
                         await self._poll()
                     except IndevoltError as error:
-                        failures += 1
-                        await self._lose(error, failures)
+                        await self._lose(error)
                     except TimeoutError:
-                        failures += 1
-                        await self._lose(NoReply(f"a cycle took more than {CYCLE_DEADLINE_S:g} s"), failures)
-                await self._clock.sleep(self._pause_s(failures))
+                        await self._lose(NoReply(f"a cycle took more than {CYCLE_DEADLINE_S:g} s"))
+                await self._clock.sleep(self._pause_s())
         finally:
             restoring.cancel()
             self._deadlines.close()
@@ -314,17 +312,18 @@ class Keeper:
                 clock=self._clock,
             )
         )
-        self.device = device
+        former, self.device, firmware = self.device, device, self.firmware
         if await self._acquaintance.greet(device, self.title):
-            self.derivation.counters.another_device()
+            self.derivation.another_device()
             self._heard.forget()
             self.latest.forget()
             self._freeze = FreezeWatch()
+        elif former is not None and former.family == device.family and firmware == self.firmware:
+            device.go_on_from(former)
         self._met_s, self._failures_met = self._clock.monotonic(), self.health.failures
         product = device.product
         most = max((*product.charge_w, *product.discharge_w)) if product else WIDEST_POWER_W
         self.derivation.max_power_w = 3.0 * most  # PV and bypass socket count as well, and a cluster's master counts for all
-        await self._set_link(Link.ONLINE, None)
 
     async def _poll(self) -> None:
         """Read turn by turn until the device is lost, or is not the one it was."""
@@ -343,9 +342,13 @@ class Keeper:
                     if missed and not await self._recognizes(device):
                         return
                     readings = await device.read_together(*turn.groups)
+                    if turn.power:
+                        _require_values(readings[0])
                     if missed:
                         self.health.blips += 1
-                        missed, self.error = 0, None
+                    if self.link is not Link.ONLINE or self.error is not None:
+                        missed = self._lost = 0
+                        await self._set_link(Link.ONLINE, None)
                     await self._take(turn, readings, rounds)
                     turns.done(turn, began_s)
                     turns.most = device.max_points
@@ -353,7 +356,7 @@ class Keeper:
                         return
             except IndevoltError as error:
                 missed += 1
-                if not (error.transient or isinstance(error, ProtocolError)) or missed >= MISSED:
+                if self.link is not Link.ONLINE or missed >= MISSED or not (error.transient or isinstance(error, ProtocolError)):
                     raise
                 self.error = error
                 turns.put_off(self._clock.monotonic() + BACK_OFF_S * self._rng.uniform(0.5, 1.0))
@@ -421,10 +424,11 @@ class Keeper:
 
     # ---- coming and going ----------------------------------------------------------------------------------------------------
 
-    async def _lose(self, error: IndevoltError, failures: int) -> None:
+    async def _lose(self, error: IndevoltError) -> None:
+        self._lost += 1
         away = error.transient or isinstance(error, ProtocolError)
         self.error = error
-        if self.link is Link.CONNECTING and away and failures < MISSED:
+        if self.link is Link.CONNECTING and away and self._lost < MISSED:
             return
         await self._set_link(Link.SILENT if away else Link.REFUSED, error)
 
@@ -433,23 +437,27 @@ class Keeper:
         self.latest.offline = link is not Link.ONLINE
         if link is self.link:
             return
-        was, since = self.link, self.link_since
-        self.link, self.link_since = link, self._clock.now()
+        was, since_s = self.link, self._link_since_s
+        self.link, self.link_since, self._link_since_s = link, self._clock.now(), self._clock.monotonic()
         if link is Link.ONLINE:
-            away = "" if was is Link.CONNECTING else f" after {(self.link_since - since).total_seconds():.0f} s"
+            away = "" if was is Link.CONNECTING else f" after {self._link_since_s - since_s:.0f} s"
             text = f"answers{away}"
         else:
             text = f"{'does not answer' if link is Link.SILENT else 'refuses'}: {error}"
         self._bus.publish(LinkChanged(self.id, link.value, text, self.link_since))
         await self._journal.note(Kind.CONNECTION, text, device=self.id, link=link.value, remedy=error.remedy if error else "")
 
-    def _pause_s(self, failures: int) -> float:
-        if not failures:
+    def _pause_s(self) -> float:
+        if not self._lost:
             return 0.0
-        return min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(failures - 1, 10)) * self._rng.uniform(0.8, 1.0)
+        return min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2.0 ** min(self._lost - 1, 10)) * self._rng.uniform(0.8, 1.0)
 
     async def _save_books(self) -> None:
-        try:
+        with suppress(IndevoltError):  # the store says so itself, and the device is not to blame; counters go on in memory
             await self._books.save()
-        except IndevoltError as error:  # the store says so itself; counters go on in memory
-            self.error = self.error or error
+
+
+def _require_values(reading: Reading) -> None:
+    """Refuse a reading without any value: what is known grows old then, and is not told to be absent."""
+    if len(reading.odd()) == len(reading):
+        raise ProtocolError("no value of those asked for came back")
