@@ -269,3 +269,31 @@ def test_the_journal_of_a_hub_that_does_not_run_is_read_from_its_file(indevolt: 
     ran = indevolt("journal", "--config", str(tmp_path / "home.toml"), "--json")
     assert ran.code == 0
     assert any(each["text"] == "stopping" for each in json.loads(ran.out)["entries"])
+
+
+SECRET = '[[devices]]\nname = "cellar"\nhost = "127.0.0.1"\npassword = { env = "OF_THE_HUB_ALONE" }\n'
+
+
+@pytest.mark.parametrize("where", ["--config", "INDEVOLT_CONFIG"])
+def test_a_hub_whose_secrets_are_nobody_elses_is_found(indevolt: Program, peer: Peer, tmp_path: Path, where: str) -> None:
+    port = peer(b"HTTP/1.1 503 From the hub\r\nContent-Length: 2\r\n\r\n{}").rpartition(":")[2]
+    file = tmp_path / "home.toml"
+    file.write_text(f'{SECRET}[api]\nhost = "0.0.0.0"\nport = {port}\ntokens = [{{ hash = {{ file = "gone" }} }}]\n')
+    named = indevolt("explain", "--config", str(file)) if where == "--config" else indevolt("explain", INDEVOLT_CONFIG=str(file))
+    assert "From the hub" in named.err
+
+
+def test_where_a_hub_listens_has_to_be_right_all_the_same(indevolt: Program, tmp_path: Path) -> None:
+    file = tmp_path / "home.toml"
+    file.write_text("[api]\nport = 99999\n")
+    ran = indevolt("explain", "--config", str(file))
+    assert ran.code == 2
+    assert "line 2, api.port: 99999 does not fit; allowed: a whole number from 0 to 65535" in ran.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no file refuses to be read by whoever runs this")
+def test_a_file_that_only_the_hub_may_read_is_no_dead_end(indevolt: Program) -> None:
+    ran = indevolt("explain", "--config", "/proc/self/mem")
+    assert ran.code == 2
+    assert "/proc/self/mem cannot be read: Input/output error" in ran.err
+    assert "say where it is with --hub" in ran.err

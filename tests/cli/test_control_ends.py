@@ -146,6 +146,19 @@ def test_a_hub_that_holds_the_lease_is_named_even_where_its_configuration_has_a_
     assert "\n  next: " in ran.err
 
 
+def test_leases_of_a_hub_are_seen_without_its_secrets(indevolt: Program, host: str, files: LeaseFile, tmp_path: Path) -> None:
+    home = tmp_path / "home.toml"
+    home.write_text(f'control.leases = "{files.folder}"\nnotify.urls = [{{ env = "OF_THE_HUB_ALONE" }}]\n')
+    now = SystemClock().now()
+    files.acquire(now)
+    files.save(Record(files.serial, holder=Holder.here("hub", now)))
+    elsewhere = {"INDEVOLT_LEASES": str(tmp_path / "elsewhere"), "INDEVOLT_CONFIG": str(home)}
+    ran = indevolt("hold", host, "--for", "1h", **elsewhere)
+    files.release()
+    assert ran.code == 16
+    assert "is held by hub (process " in ran.err
+
+
 # ---- how often -------------------------------------------------------------------------------------------------------------------
 
 

@@ -246,11 +246,16 @@ def _spelled(url: str) -> str:
 def hub_here(file: Path | None) -> str:
     """Return where the hub of this machine listens, by its configuration."""
     try:
-        from indevolt.hub.config_file import find, load
+        from indevolt.hub.config_file import api_of, find
     except ModuleNotFoundError:
         return DEFAULT  # a machine without a hub may ask one elsewhere
-    api = load(find(file)).api
-    return f"{'https' if api.tls else 'http'}://{reachable(api.host)}:{api.port}"
+    try:
+        api, is_secure = api_of(find(file))
+    except InvalidInput as error:
+        if error.remedy:
+            raise
+        raise InvalidInput(str(error), remedy=HOW) from error  # a file that only the hub may read
+    return f"{'https' if is_secure else 'http'}://{reachable(api.host)}:{api.port}"
 
 
 def events(hub: HubAt, *, after: str = "", **query: Asked) -> Iterator[tuple[str, Json]]:

@@ -24,7 +24,6 @@ from indevolt.cli.options import Link
 from indevolt.cli.outcome import UNPROVEN, code_of, outcome_lines, outcome_record
 from indevolt.cli.screen import line, marks, print_json, screen, waiting
 from indevolt.cli.session import environment, with_device
-from indevolt.cli.watchdog import of_the_hub
 from indevolt.clock import Clock
 from indevolt.control.ledger import reached
 from indevolt.device import Device
@@ -179,7 +178,11 @@ def _folder_here() -> Path:
     A configuration with a mistake does not keep anybody from commanding his battery; that is said, as a lease may not be seen.
     """
     try:
-        return of_the_hub(None)[0]
+        from indevolt.hub.config_file import find, leases_of
+    except ModuleNotFoundError:
+        return lease_folder()
+    try:
+        return leases_of(find())
     except InvalidInput as error:
         screen(stderr=True).print(line(f"! leases of a hub are not seen, as its configuration cannot be used: {error}", "yellow"))
         return lease_folder()

@@ -257,11 +257,16 @@ class TokenConfig(Section):
             yield ("hash",), f"{error}; {error.remedy}"
 
 
-class ApiConfig(Section):
-    """The hub's own API, its live page and /metrics."""
+class ApiPlace(Section):
+    """Where the API listens: all that programs beside the hub need to find it."""
 
     host: ListeningHost = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 is every one of this machine.")
     port: FreePort = Field(default=8188, description="TCP port; 0 takes a free one.")
+
+
+class ApiConfig(ApiPlace):
+    """The hub's own API, its live page and /metrics."""
+
     tokens: Annotated[tuple[TokenConfig, ...], Field(strict=False, max_length=100)] = Field(
         default=(), description="Who may do what. Without a token, programs on this machine may read."
     )

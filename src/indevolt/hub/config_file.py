@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from indevolt.errors import InvalidInput
-from indevolt.hub.config import Config
+from indevolt.hub.config import ApiPlace, Config
+from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_schema import Spelling, heading, place_of, spelling_at
-from indevolt.hub.config_section import RULE
+from indevolt.hub.config_section import RULE, Section
 from indevolt.hub.secret import Origin, is_file
 from indevolt.tomlfields import suggestion, told
 from indevolt.tomltext import Mistakes, Path as Place, parse, show, spell
 
+S = TypeVar("S", bound=Section)
 VARIABLE: Final = "INDEVOLT_CONFIG"
 NAME: Final = "indevolt.toml"
 SYSTEM: Final = Path("/etc/indevolt") / NAME
@@ -77,10 +79,48 @@ def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Confi
     return load_text(_text_of(path), name=str(path), origin=Origin(path.absolute().parent, environ)).read_from(path.absolute())
 
 
+def api_of(path: Path | None) -> tuple[ApiPlace, bool]:
+    """Return where a hub with this file listens, and whether it speaks https; the rest of the file is left unread.
+
+    For programs beside the hub: its secrets may be in its environment alone, and in files that are nobody else's to read.
+
+    Raises:
+        InvalidInput: the file cannot be read, or that part of it is wrong.
+    """
+    return _alone(path, "api", ApiPlace), path is not None and "tls" in _tables(path).get("api", {})
+
+
+def leases_of(path: Path | None) -> Path:
+    """Return where a hub with this file keeps leases; but for [control], the file is left unread.
+
+    Raises:
+        InvalidInput: the file cannot be read, or that part of it is wrong.
+    """
+    return _alone(path, "control", ControlConfig).leases
+
+
+def _alone(path: Path | None, name: str, kind: type[S]) -> S:
+    """Return those settings of a table that a kind of section has."""
+    if path is None:
+        return kind()
+    table = _tables(path).get(name, {})
+    try:
+        if isinstance(table, dict):
+            wanted = {field: value for field, value in table.items() if field in kind.model_fields}
+            return kind.model_validate(wanted, context=Origin(path.absolute().parent))
+    except ValidationError:
+        pass  # told below, with all other mistakes
+    load(path)
+    raise InvalidInput(f"{path}: [{name}] is wrong in a way that has no words yet")
+
+
+def _tables(path: Path) -> Mapping[str, Any]:
+    return parse(_text_of(path), name=str(path)).values
+
+
 def bare_secrets(path: Path) -> tuple[str, ...]:
     """Return the secrets that stand in a file itself, as messages spell their places; hashes of tokens give nothing away."""
-    values = parse(_text_of(path), name=str(path)).values
-    return tuple(spell(place) for place in _texts((), values) if place[-1] != "hash" and spelling_at(place).is_secret)
+    return tuple(spell(place) for place in _texts((), _tables(path)) if place[-1] != "hash" and spelling_at(place).is_secret)
 
 
 def _texts(path: Place, value: object) -> Iterator[Place]:
@@ -104,7 +144,7 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise InvalidInput(f"{path} is no UTF-8 text: {error.reason} at byte {error.start}", remedy="Save it as UTF-8.") from error
     if len(data) > _LARGEST:
         raise InvalidInput(f"{path} is larger than any configuration")
     return text
