@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -116,6 +117,51 @@ async def test_a_crowd_of_idle_connections_locks_nobody_out() -> None:
                     assert await reader.read() == b""
         for _, writer in crowd:
             writer.close()
+
+
+@asynccontextmanager
+async def with_tls(
+    it: ApiHome, folder: Path, connection: type[Connection]
+) -> AsyncIterator[tuple[int, Callable[[], Awaitable[int]]]]:
+    """Serve with TLS; gives the port, and what asks there with a handshake and returns the status."""
+    authority = trustme.CA()
+    cert = folder / "cert.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(cert))
+    hub = hub_with(it, ApiConfig(port=0, tls=TlsConfig(cert=cert)))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with served(hub, create_app(hub), connection=connection) as url:
+
+        async def ask() -> int:
+            async with it.session.get(f"{url}/healthz", ssl=context) as answer:
+                return answer.status
+
+        yield int(url.rpartition(":")[2]), ask
+
+
+@pytest.mark.parametrize("begin", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+async def test_a_connection_that_never_ends_its_handshake_is_ended(it: ApiHome, tmp_path: Path, begin: bytes) -> None:
+    async with with_tls(it, tmp_path, Impatient) as (port, ask), asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begin)
+        with suppress(ConnectionResetError):
+            while await reader.read(100):
+                pass
+        writer.close()
+        assert await ask() == 200
+
+
+async def test_a_crowd_that_begins_no_handshake_locks_nobody_out(it: ApiHome, tmp_path: Path) -> None:
+    async with with_tls(it, tmp_path, Few) as (port, ask):
+        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        assert await ask() == 200
+        async with asyncio.timeout(PATIENCE_S):
+            for reader, _ in crowd[:70]:  # those that have waited longest are hung up on
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+    assert not [task for task in asyncio.all_tasks() if "_let_in" in repr(task)]
+    for _, writer in crowd:
+        writer.close()
 
 
 async def test_no_answer_waits_for_the_clients_delayed_acknowledgement() -> None:

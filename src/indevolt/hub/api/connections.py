@@ -1,12 +1,17 @@
 """Connections that nobody may keep for nothing: a request has to come in time, and there are only so many.
 
 uvicorn gives a client that has connected all the time it wants. Here a connection that does not bring a whole request in time is
-ended, and when there are too many, the one that has waited longest for its request.
+ended, and when there are too many, the one that has waited longest for its request. With TLS that counts from the first moment on:
+uvicorn hears of a client when its handshake is over, and those that never begin one could take all files that the hub may open.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
+from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -31,7 +36,13 @@ class Arrivals(ServerState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: dict[Connection, asyncio.TimerHandle] = {}
+        self.waiting: dict[Connection | Doorway, asyncio.TimerHandle] = {}
+        self.doorways: set[Doorway] = set()
+
+    def make_room(self, most: int) -> None:
+        """Hang up on whoever has waited longest, if there are more than so many."""
+        if len(self.connections) + len(self.doorways) > most and (oldest := next(iter(self.waiting), None)) is not None:
+            oldest.end()
 
 
 class Connection(HttpToolsProtocol):
@@ -44,8 +55,7 @@ class Connection(HttpToolsProtocol):
         """Take in a connection, for a start without a request."""
         super().connection_made(transport)
         self._expect()
-        if len(self.connections) > self.most and (oldest := next(iter(self._waiting), None)) is not None:
-            oldest.end()
+        cast("Arrivals", self.server_state).make_room(self.most)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -69,7 +79,7 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     @property
-    def _waiting(self) -> dict[Connection, asyncio.TimerHandle]:
+    def _waiting(self) -> dict[Connection | Doorway, asyncio.TimerHandle]:
         return cast("Arrivals", self.server_state).waiting
 
     def _expect(self) -> None:
@@ -80,3 +90,49 @@ class Connection(HttpToolsProtocol):
         timer = self._waiting.pop(self, None)
         if timer is not None:
             timer.cancel()
+
+
+class Doorway(asyncio.Protocol):
+    """Where a client waits while its TLS handshake is under way; it becomes a connection then.
+
+    Args:
+        kind: of connection.
+        tls: how to speak TLS.
+        shared: what uvicorn gives to each connection.
+    """
+
+    def __init__(self, kind: type[Connection], tls: ssl.SSLContext, **shared: Any) -> None:  # noqa: ANN401 - passed on as it is
+        self._kind = kind
+        self._tls = tls
+        self._connection = partial(kind, **shared)
+        self._arrivals: Arrivals = shared["server_state"]
+        self._socket: socket.socket
+        self._begun = False  # from then on the socket is the event loop's to close
+        self.task: asyncio.Task[None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection away from its transport, before anything is read from it, and begin the handshake."""
+        accepted = transport.get_extra_info("socket")
+        self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
+        transport.close()
+        loop = asyncio.get_running_loop()
+        self.task = loop.create_task(self._let_in())
+        self.task.add_done_callback(self._ended)
+        self._arrivals.doorways.add(self)
+        self._arrivals.waiting[self] = loop.call_later(self._kind.request_s, self.end)
+        self._arrivals.make_room(self._kind.most)
+
+    def end(self) -> None:
+        """Hang up at once."""
+        self.task.cancel()
+
+    async def _let_in(self) -> None:
+        self._begun = True
+        with suppress(OSError):  # a handshake that fails is the client's affair; it sees an alert, or the end
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, self._socket, ssl=self._tls)
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        if not self._begun:
+            self._socket.close()
+        self._arrivals.doorways.discard(self)
+        self._arrivals.waiting.pop(self).cancel()

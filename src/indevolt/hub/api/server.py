@@ -7,14 +7,15 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from indevolt.errors import InvalidInput
 from indevolt.hub.api.app import create_app
-from indevolt.hub.api.connections import Arrivals, Connection
+from indevolt.hub.api.connections import Arrivals, Connection, Doorway
 from indevolt.hub.config import ApiConfig, TlsConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.metrics import metrics_route
@@ -52,7 +53,7 @@ async def served(hub: Hub, app: FastAPI, *, connection: type[Connection] = Conne
     server = _Server(
         uvicorn.Config(
             app,
-            http=connection,
+            http=connection if context is None else cast("type[asyncio.Protocol]", partial(Doorway, connection, context)),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -60,7 +61,6 @@ async def served(hub: Hub, app: FastAPI, *, connection: type[Connection] = Conne
             proxy_headers=False,  # who is nearby is told by the connection alone
             server_header=False,
             backlog=BACKLOG,
-            ssl_context_factory=None if context is None else lambda _config, _default: context,
         )
     )
     feed, desk = app.state.feed, app.state.desk
@@ -84,7 +84,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.server_state = Arrivals()
+        self.server_state: Arrivals = Arrivals()
         self.open = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -113,6 +113,10 @@ class _Server(uvicorn.Server):
         """Let no more in, wait a moment for requests under way, and hang up on everybody."""
         for server in self.servers:
             server.close()
+        if doorways := tuple(self.server_state.doorways):
+            for doorway in doorways:
+                doorway.end()
+            await asyncio.wait([doorway.task for doorway in doorways])
         connections, tasks = self.server_state.connections, self.server_state.tasks
         for connection in tuple(connections):
             connection.shutdown()
