@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from statistics import quantiles
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 from indevolt.clock import Clock
 from indevolt.errors import IndevoltError
@@ -17,10 +18,8 @@ from indevolt.transport import ReplyT, Transport
 
 WINDOW: Final = 200  # requests that latencies are told from: a quarter of an hour of one device
 BUDGET_S: Final = 60.0  # over which the use of the budget is told
-MOST_NEWS: Final = 50  # replies that wait to be sorted in: above the different requests of a poller
-
-_Said: TypeAlias = tuple[Mapping[str, Raw], float]
-_UNHEARD: Final[_Said] = ({}, float("-inf"))
+_LEFT_OUT: Final = object()  # what a device said of a point that it left out of its reply
+_NEVER_S: Final = float("-inf")
 
 
 class Health:
@@ -72,8 +71,8 @@ class Heard:
         self._transport = transport
         self._clock = clock
         self._health = health
-        self._said: dict[str, _Said] = {}  # by point, the reply that was to tell it; many share one
-        self._news: dict[tuple[str, ...], _Said] = {}  # replies that are not sorted in yet, as nobody has asked for what was heard
+        self._said: dict[str, Any] = {}  # by point: raw values, and what was left out
+        self._at_s: dict[str, float] = {}  # by point, when that was
 
     async def exchange(self, request: Request[ReplyT]) -> ReplyT:
         """Pass a request on and remember the reply."""
@@ -89,10 +88,8 @@ class Heard:
         now = self._clock.monotonic()
         self._health.answered(now - started)
         if isinstance(request, GetData) and isinstance(reply, Data):
-            self._news.pop(request.keys, None)
-            self._news[request.keys] = reply.values, now
-            if len(self._news) > MOST_NEWS:
-                self._sort_in()
+            self._said.update(zip(request.keys, map(reply.values.get, request.keys, repeat(_LEFT_OUT)), strict=False))
+            self._at_s.update(dict.fromkeys(request.keys, now))
         return reply
 
     async def close(self) -> None:
@@ -106,29 +103,13 @@ class Heard:
 
     def young(self, keys: Sequence[str], max_age_s: float) -> tuple[Mapping[str, Raw], Sequence[str]]:
         """Return the raw values that are young enough, and the keys of which nothing so young is known."""
-        self._sort_in()
-        since = self._clock.monotonic() - max_age_s
-        values: dict[str, Raw] = {}
-        unknown: list[str] = []
-        for key in keys:
-            said, at = self._said.get(key, _UNHEARD)
-            if at < since:
-                unknown.append(key)
-            elif key in said:
-                values[key] = said[key]
-        return values, unknown
+        since_s = self._clock.monotonic() - max_age_s
+        unknown = [key for key in keys if self._at_s.get(key, _NEVER_S) < since_s]
+        known = {key: self._said[key] for key in keys if self._at_s.get(key, _NEVER_S) >= since_s}
+        return {key: said for key, said in known.items() if said is not _LEFT_OUT}, unknown
 
     def forget(self, keys: Iterable[str] | None = None) -> None:
         """Forget values that a write may have changed, or all."""
-        if keys is None:
-            self._news.clear()
-            self._said.clear()
-            return
-        self._sort_in()
-        for key in keys:
+        for key in tuple(self._at_s) if keys is None else keys:
+            self._at_s.pop(key, None)
             self._said.pop(key, None)
-
-    def _sort_in(self) -> None:
-        for keys, said in self._news.items():  # in the order in which they were heard
-            self._said.update(dict.fromkeys(keys, said))
-        self._news.clear()

@@ -122,8 +122,8 @@ class Keeper:
         self._numbers = iter(numbers)
         self._alone = alone
         self._heard = Heard(transport or self._http(), clock, self.health)
-        self._paced = Paced(self._heard, clock)
         self._rng = rng or random.Random(self.id)  # noqa: S311 - jitter is no secret; by name, so that devices differ and runs do not
+        self._paced = Paced(self._heard, clock, rng=self._rng)
         self._freeze = FreezeWatch()
         self._periods = {
             Tier.POWER: config.poll.power_s,
