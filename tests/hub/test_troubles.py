@@ -19,7 +19,7 @@ from kept_house import NAME, Home, Receiver, home, receiver
 from indevolt.battery import Quality
 from indevolt.clock import ManualClock
 from indevolt.errors import StoreUnavailable
-from indevolt.hub.alerts import CALM_S
+from indevolt.hub.alerts import CALM_S, PASSING_S
 from indevolt.hub.events import Tier
 from indevolt.hub.keeper import Link
 from indevolt.hub.notify import serve_notifications
@@ -250,6 +250,34 @@ async def test_half_of_the_points_gone_after_a_firmware_update() -> None:
         await told.is_told("cellar: firmware changed from V140F.0B.0041 to V140F.0B.0042")
 
 
+async def test_a_fault_ends_where_another_firmware_does_not_tell_of_faults_any_more() -> None:
+    async with story() as told:
+        it = told.it
+        for name, code in (("inverter_fault_code", "inverter_overtemperature"), ("pv2_alarm_code", "reverse_polarity")):
+            it.simulator.set(name, code)
+        await told.is_told("cellar: reports inverter_fault_code inverter_overtemperature, pv2_alarm_code reverse_polarity")
+        it.simulator.update({"f_ver": "V140F.0B.0041"}, 20)
+        it.simulator.lay_out(remove=["inverter_fault_code"])
+        await told.is_told("firmware changed", "cellar: reports pv2_alarm_code reverse_polarity")
+        assert it.stories().count("alarm over") == 0  # the other one holds
+        it.simulator.update({"f_ver": "V140F.0B.0042"}, 20)
+        it.simulator.lay_out(remove=["inverter_fault_code", "pv2_alarm_code"])
+        await told.is_told("cellar: over: reports ")
+        it.simulator.lay_out()
+        await it.pass_time(90)
+
+
+async def test_a_frozen_device_that_falls_silent_repeats_nothing_any_more() -> None:
+    async with story() as told:
+        told.it.simulator.faults.add("frozen")
+        await told.is_told("cellar: repeats the same values although power flows")
+        told.it.simulator.faults.add("silent")
+        await told.is_told("cellar: has not answered for 5 minutes", "cellar: over: repeats the same values")
+        assert told.it.active() == {"silent"}
+        told.it.simulator.faults.clear()
+        await told.it.pass_time(90)
+
+
 async def test_a_device_replaced_by_one_of_another_serial_number() -> None:
     async with story() as told:
         it, serial = told.it, told.it.simulator.serial
@@ -277,6 +305,18 @@ async def test_a_clock_that_is_set_while_a_device_is_away_does_not_change_how_lo
         await told.it.pass_time(90)
         (line,) = [line for line in await told.it.journal("connection") if line.startswith("answers after")]
         assert 540 < float(line.split()[2]) < 690
+
+
+@pytest.mark.parametrize("days", [365, -365])
+async def test_news_last_an_hour_wherever_the_clock_is_set_to(days: int) -> None:
+    async with story() as told:
+        told.it.simulator.update({"f_ver": "V140F.0B.0041"}, 20)
+        await told.is_told("cellar: firmware changed")
+        told.it.clock.jump(days * 86_400)
+        await told.it.pass_time(PASSING_S / 2)
+        assert told.it.active() == {"firmware", "clock"}
+        await told.it.pass_time(PASSING_S / 2 + 2 * CALM_S)
+        assert told.it.active() == set()
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])

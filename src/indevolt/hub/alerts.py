@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +35,7 @@ _SOUND: Final[Mapping[str, str]] = {
 _STATE: Final = "system_state"
 _FAULT: Final = "fault"  # the one state of it that is a fault
 _AWAY: Final = (Link.SILENT, Link.CONNECTING)
+_REPEATS: Final = "repeats the same values although power flows"
 _UNBALANCED: Final = "PV, battery and AC power do not add up: a sign is wrong"
 _WATCHED: Final = (*_SOUND, _STATE, *_LIMITS)
 _WORKED_OUT: Final = (Tier.DERIVED, Tier.SITE)  # by the hub itself, and so without faults and limits
@@ -91,6 +91,7 @@ class Alerts:
         self._bus = bus
         self._journal = journal
         self._clock = clock
+        self._begun_s: dict[tuple[str, What], float] = {}  # by the clock that nobody sets
         self._calm_since_s: dict[tuple[str, What], float] = {}
 
     async def begin(self, what: What, text: str, *, device: str = "") -> None:
@@ -103,7 +104,10 @@ class Alerts:
             return
         if before is not None and before.text == text:
             return
-        since = self._clock.now() if before is None or what in _PASSING else before.since
+        if before is None or what in _PASSING:
+            since, self._begun_s[key] = self._clock.now(), self._clock.monotonic()
+        else:
+            since = before.since
         alert = Alert(device, what.value, active=True, text=text, since=since)
         self.active[key] = alert
         self._bus.publish(alert)
@@ -143,9 +147,9 @@ class Alerts:
 
     async def end_passing(self) -> None:
         """End what is news rather than a state, an hour after it happened."""
-        old = self._clock.now() - timedelta(seconds=PASSING_S)
-        for (device, what), alert in tuple(self.active.items()):
-            if what in _PASSING and alert.since < old:
+        old_s = self._clock.monotonic() - PASSING_S
+        for device, what in tuple(self.active):
+            if what in _PASSING and self._begun_s[device, what] < old_s:
                 await self.end(what, device=device)
 
 
@@ -204,6 +208,7 @@ class _Watch:
     async def note(self, device: str, kind: str, text: str) -> None:
         """Raise what the keeper has written down."""
         if kind == Kind.FIRMWARE:
+            self._faults.pop(device, None)  # perhaps it does not tell of them any more; what it still has, it tells again
             await self._alerts.begin(What.FIRMWARE, text, device=device)
         elif kind == Kind.WRITE:
             self._forget_limits(device)  # what we changed ourselves was not changed by somebody else
@@ -223,7 +228,7 @@ class _Watch:
         await self._alerts.tell(
             (What.SILENT, self._silence(keeper)),
             (What.REFUSED, f"refuses: {keeper.error}" if keeper.link is Link.REFUSED else None),
-            (What.FROZEN, "repeats the same values although power flows" if keeper.latest.frozen else None),
+            (What.FROZEN, _REPEATS if keeper.latest.frozen and keeper.link is Link.ONLINE else None),
             (What.QUARANTINE, f"spoil whole replies and are left out: {', '.join(sorted(bad)[:5])}{more}" if bad else None),
             (What.SIGNS, _UNBALANCED if keeper.derivation.unbalanced >= BALANCE_AFTER else None),
             (What.WEAR, self._wear(keeper)),
