@@ -250,12 +250,12 @@ def hub_here(file: Path | None) -> str:
     except ModuleNotFoundError:
         return DEFAULT  # a machine without a hub may ask one elsewhere
     try:
-        api, is_secure = api_of(find(file))
+        host, port, is_secure = api_of(find(file))
     except InvalidInput as error:
         if error.remedy:
             raise
         raise InvalidInput(str(error), remedy=HOW) from error  # a file that only the hub may read
-    return f"{'https' if is_secure else 'http'}://{reachable(api.host)}:{api.port}"
+    return f"{'https' if is_secure else 'http'}://{reachable(host)}:{port}"
 
 
 def events(hub: HubAt, *, after: str = "", **query: Asked) -> Iterator[tuple[str, Json]]:

@@ -11,6 +11,7 @@ needs a token or a password.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -257,14 +258,14 @@ class TokenConfig(Section):
             yield ("hash",), f"{error}; {error.remedy}"
 
 
-class ApiPlace(Section):
-    """Where the API listens: all that programs beside the hub need to find it."""
+class _ApiPlace(Section):
+    """Where the API listens."""
 
     host: ListeningHost = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 is every one of this machine.")
     port: FreePort = Field(default=8188, description="TCP port; 0 takes a free one.")
 
 
-class ApiConfig(ApiPlace):
+class ApiConfig(_ApiPlace):
     """The hub's own API, its live page and /metrics."""
 
     tokens: Annotated[tuple[TokenConfig, ...], Field(strict=False, max_length=100)] = Field(
@@ -282,6 +283,16 @@ class ApiConfig(ApiPlace):
         default=30, description="Most settings and commands of one token in a minute; more are refused."
     )
     tls: TlsConfig | None = Field(default=None, description="Speak https.")
+
+    @staticmethod
+    def place_of(table: Mapping[str, object]) -> tuple[str, int, bool]:
+        """Return host and port that a table gives, and whether it has TLS, whatever else it says.
+
+        Raises:
+            ValidationError: one of these is wrong.
+        """
+        place = _ApiPlace.model_validate({name: table[name] for name in _ApiPlace.model_fields if name in table})
+        return place.host, place.port, "tls" in table
 
     def rules(self) -> Broken:
         """Beyond this machine, everybody needs a token."""

@@ -6,7 +6,7 @@ What a setting means is in ``config``. A value that may be a secret is never rep
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,15 +14,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from indevolt.errors import InvalidInput
-from indevolt.hub.config import ApiPlace, Config
+from indevolt.hub.config import ApiConfig, Config
 from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_schema import Spelling, heading, place_of, spelling_at
-from indevolt.hub.config_section import RULE, Section
+from indevolt.hub.config_section import RULE
 from indevolt.hub.secret import Origin, is_file
 from indevolt.tomlfields import suggestion, told
 from indevolt.tomltext import Mistakes, Path as Place, parse, show, spell
 
-S = TypeVar("S", bound=Section)
+T = TypeVar("T")
 VARIABLE: Final = "INDEVOLT_CONFIG"
 NAME: Final = "indevolt.toml"
 SYSTEM: Final = Path("/etc/indevolt") / NAME
@@ -79,15 +79,15 @@ def load(path: Path | None, *, environ: Mapping[str, str] = os.environ) -> Confi
     return load_text(_text_of(path), name=str(path), origin=Origin(path.absolute().parent, environ)).read_from(path.absolute())
 
 
-def api_of(path: Path | None) -> tuple[ApiPlace, bool]:
-    """Return where a hub with this file listens, and whether it speaks https; the rest of the file is left unread.
+def api_of(path: Path | None) -> tuple[str, int, bool]:
+    """Return host and port at which a hub with this file listens, and whether by https; the rest of the file is left unread.
 
     For programs beside the hub: its secrets may be in its environment alone, and in files that are nobody else's to read.
 
     Raises:
         InvalidInput: the file cannot be read, or that part of it is wrong.
     """
-    return _alone(path, "api", ApiPlace), path is not None and "tls" in _tables(path).get("api", {})
+    return _alone(path, "api", lambda table, _: ApiConfig.place_of(table))
 
 
 def leases_of(path: Path | None) -> Path:
@@ -96,18 +96,17 @@ def leases_of(path: Path | None) -> Path:
     Raises:
         InvalidInput: the file cannot be read, or that part of it is wrong.
     """
-    return _alone(path, "control", ControlConfig).leases
+    return _alone(path, "control", lambda table, origin: ControlConfig.model_validate(table, context=origin).leases)
 
 
-def _alone(path: Path | None, name: str, kind: type[S]) -> S:
-    """Return those settings of a table that a kind of section has."""
+def _alone(path: Path | None, name: str, read: Callable[[Mapping[str, object], Origin], T]) -> T:
+    """Return what is read of one table of a file."""
     if path is None:
-        return kind()
+        return read({}, Origin())
     table = _tables(path).get(name, {})
     try:
         if isinstance(table, dict):
-            wanted = {field: value for field, value in table.items() if field in kind.model_fields}
-            return kind.model_validate(wanted, context=Origin(path.absolute().parent))
+            return read(table, Origin(path.absolute().parent))
     except ValidationError:
         pass  # told below, with all other mistakes
     load(path)
