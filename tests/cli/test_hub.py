@@ -32,6 +32,7 @@ from indevolt.simulator import Simulator
 from indevolt.simulator.accessory import Accessory, Sort
 from indevolt.store.sqlite import SqliteStore
 
+from .commanded import free_port
 from .conftest import Peer, Program, Ran, Virtual, closed_udp_port
 
 DEVICE = '[[devices]]\nname = "battery"\nhost = "192.168.1.50"\n'
@@ -313,6 +314,20 @@ def test_a_backup_replaces_nothing(indevolt: Program, tmp_path: Path) -> None:
     ran = indevolt("hub", "backup", str(config), str(config))
     assert ran.code == 2
     assert "exists already" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("hub", "backup", "copy.sqlite3", "hub.toml"), 2), (("journal", "--config", "hub.toml"), 3)]
+)
+def test_a_hub_that_has_never_run_has_no_history_and_none_is_made(
+    indevolt: Program, tmp_path: Path, words: tuple[str, ...], code: int
+) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(f'[hub]\ndata = "{tmp_path}"\n[api]\nport = {free_port()}\n{DEVICE}')
+    ran = indevolt(*(str(tmp_path / word) if "." in word else word for word in words))
+    assert ran.code == code
+    assert "there is no history in" in ran.err
+    assert [each.name for each in tmp_path.iterdir()] == ["hub.toml"]
 
 
 def test_what_is_kept_nowhere_has_no_backup(indevolt: Program, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -207,6 +208,10 @@ async def test_what_may_wait_has_a_bound_and_nothing_accepted_is_given_up_for_it
     await store.close()
 
 
+def names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
 # ---- copies and room -------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +233,32 @@ async def test_a_backup_made_while_all_goes_on_can_be_opened_in_its_place(tmp_pa
     assert await copy.entries() == [entry]
     assert not (tmp_path / "copy.db.part").exists()
     await copy.close()
+    await store.close()
+
+
+async def test_what_is_not_there_has_no_backup_and_nothing_is_made_of_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no history in"):
+        await a_store(tmp_path / "history.db").backup(tmp_path / "copy.db")
+    assert not names_in(tmp_path)
+
+    (tmp_path / "history.db").touch()
+    with pytest.raises(InvalidInput, match="no history of ours"):
+        await a_store(tmp_path / "history.db").backup(tmp_path / "copy.db")
+    assert names_in(tmp_path) == ["history.db"]
+
+
+async def test_a_backup_that_finds_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = a_store(tmp_path / "history.db")
+    await store.open(TABLES)
+    await store.append(readings(3000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))  # no file may become larger: as on a disk that is nearly full
+    try:
+        with pytest.raises(StoreUnavailable, match="no backup"):
+            await store.backup(tmp_path / "copy.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [name for name in names_in(tmp_path) if name.startswith("copy")]
     await store.close()
 
 

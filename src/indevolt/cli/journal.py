@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.text import Text
@@ -17,6 +17,9 @@ from indevolt.cli.page import Subcommand
 from indevolt.cli.screen import hanging, print_json, print_json_line, screen
 from indevolt.cli.session import environment
 from indevolt.errors import InvalidInput, Unreachable
+
+if TYPE_CHECKING:
+    from indevolt.store import Store
 
 KINDS: Final = ("hub", "connection", "firmware", "write", "decision", "alert", "store")
 
@@ -61,7 +64,7 @@ def journal_command(
     except Unreachable:
         if follow or hub.chosen:
             raise
-        entries = asyncio.run(_from_file(hub.file, device, kinds, start, limit))
+        entries = asyncio.run(_entries(_kept_by(hub.file), device, kinds, start, limit))
     if as_json and not follow:
         print_json({"entries": entries[::-1]})
         return
@@ -87,16 +90,31 @@ def _coming(hub: HubAt, device: str | None, kinds: Sequence[str], after: str) ->
     )
 
 
-async def _from_file(
-    file: Path | None, device: str | None, kinds: Sequence[str], start: datetime | None, limit: int
-) -> list[dict[str, Any]]:
-    """Return the newest entries of a hub that does not run, the newest first."""
+def _kept_by(file: Path | None) -> Store:
+    """Return the store of a hub that does not run.
+
+    Raises:
+        Unreachable: it has never kept anything.
+    """
     try:
         from indevolt.hub.app import open_store
         from indevolt.hub.config_file import find, load
     except ModuleNotFoundError as error:
         raise InvalidInput(f"the hub needs {error.name}", remedy='pip install "indevolt[hub]"') from error
     store = open_store(load(find(file)), environment().clock)
+    path: Path | None = getattr(store, "path", None)  # of a store that is a file
+    if path is not None and not path.exists():  # opening would begin one
+        raise Unreachable(
+            f"the hub does not run, and there is no history in {path}",
+            remedy="Start it with `indevolt hub`, or name the configuration of the hub that keeps it.",
+        )
+    return store
+
+
+async def _entries(
+    store: Store, device: str | None, kinds: Sequence[str], start: datetime | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return the newest entries of a hub that does not run, the newest first."""
     await store.open(())
     try:
         found = await store.entries(kinds=kinds, device=device, start=start, newest_first=True, limit=limit)

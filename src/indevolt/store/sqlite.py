@@ -31,7 +31,7 @@ from indevolt.store.layout import Kept, Layouts, checked, milliseconds
 from indevolt.store.parcel import Parcel
 from indevolt.store.rollup import DAY_MS, LEVELS, Level, kept_days
 from indevolt.store.sqlite_book import Addition, Book
-from indevolt.store.sqlite_file import Owner, connected, is_damage, transaction
+from indevolt.store.sqlite_file import Owner, connected, copy_into, is_damage, transaction
 from indevolt.store.sqlite_rows import delete_before, fetch, oldest_loose_day, seal_day
 from indevolt.store.sqlite_writer import WriterThread
 from indevolt.store.store import Plan, Store
@@ -246,14 +246,13 @@ class SqliteStore(Store):
         def copy() -> None:
             if path.exists():
                 raise InvalidInput(f"{path} exists already", remedy="Name a file that does not exist.")
-            connection = connected(self.path, writing=False)
             try:
-                part.unlink(missing_ok=True)
-                connection.execute("PRAGMA query_only = OFF")  # it writes, though not here
-                connection.execute("VACUUM INTO ?", (str(part),))
-            finally:
-                connection.close()
-            part.rename(path)
+                copy_into(self.path, part)
+                part.rename(path)
+            except BaseException:
+                with suppress(OSError):  # half a copy would fill the rest of a disk that has no room
+                    part.unlink(missing_ok=True)
+                raise
 
         try:
             await asyncio.to_thread(copy)

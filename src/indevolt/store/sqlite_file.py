@@ -5,6 +5,7 @@ Nothing that was kept is ever deleted here: a damaged file gets another name, an
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from indevolt.errors import IndevoltError, StoreDamaged, StoreUnavailable
+from indevolt.errors import IndevoltError, InvalidInput, StoreDamaged, StoreUnavailable
 
 APPLICATION: Final = 0x494E4456  # "INDV" in the file's head, so that nobody else's database is touched
 VERSION: Final = 2
@@ -78,6 +79,27 @@ def connected(path: Path, *, writing: bool) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -8000")
     return connection
+
+
+def copy_into(path: Path, part: Path) -> None:
+    """Write a copy of our file, without its gaps, that is on the disk for good when this returns; what is in its place is replaced.
+
+    Raises:
+        InvalidInput: there is no history to copy.
+    """
+    if not path.exists():  # connecting would make an empty one
+        raise InvalidInput(f"there is no history in {path}", remedy="Name the configuration of the hub that keeps it.")
+    connection = connected(path, writing=False)
+    try:
+        if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,):
+            raise InvalidInput(f"{path} is no history of ours", remedy="Name the configuration of the hub that keeps it.")
+        part.unlink(missing_ok=True)
+        connection.execute("PRAGMA query_only = OFF")  # it writes, though not here
+        connection.execute("VACUUM INTO ?", (str(part),))
+    finally:
+        connection.close()
+    with part.open("rb+") as file:  # SQLite leaves that to whoever wants the copy to outlive a power cut
+        os.fsync(file.fileno())
 
 
 class Owner:

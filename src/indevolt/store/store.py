@@ -64,7 +64,7 @@ class Store(ABC):
         """Write a copy that can be opened in place of the original, while all goes on.
 
         Raises:
-            InvalidInput: this back end has its own tools for that, which the message names; or the file exists.
+            InvalidInput: this back end has its own tools for that, which the message names; the file exists; there is no history.
         """
 
     @abstractmethod
