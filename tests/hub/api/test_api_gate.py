@@ -81,6 +81,12 @@ async def test_whoever_guesses_tokens_is_told_to_wait_and_a_known_one_still_work
     assert (await it.ask(DEVICE, role=Role.CONTROL)).status == 200
 
 
+async def test_guesses_that_come_at_once_are_counted_one_by_one(it: ApiHome) -> None:
+    guesses = (it.ask(DEVICE, headers={"Authorization": f"Bearer read.{guess}"}) for guess in range(40))
+    statuses = [answer.status for answer in await asyncio.gather(*guesses)]
+    assert (statuses.count(401), statuses.count(429)) == (10, 30)
+
+
 async def test_the_configuration_is_shown_without_secrets(it: ApiHome) -> None:
     answer = await it.ask("/api/v1/config", role=Role.ADMIN)
     assert answer.json["config"]["devices"][0]["name"] == "cellar"

@@ -107,17 +107,15 @@ class Tokens:
             await self._store.put(f"token:{name}", self._used[name].isoformat())
 
     async def _verify(self, token: str, digest: bytes, peer: str) -> Caller:
-        wait_s = self._wrong.wait_s(peer, self._clock.monotonic())
-        if wait_s:
-            raise too_many("too many wrong tokens from here", wait_s)
-        kept = self._tokens.get(name_in(token))
-        if kept is not None:
-            async with self._verifying:
-                good = await asyncio.to_thread(verify_token, token, kept.hash.reveal())
-            if good:
+        async with self._verifying:  # one look at the count at a time: guesses that come at once are counted like others
+            wait_s = self._wrong.wait_s(peer, self._clock.monotonic())
+            if wait_s:
+                raise too_many("too many wrong tokens from here", wait_s)
+            kept = self._tokens.get(name_in(token))
+            if kept is not None and await asyncio.to_thread(verify_token, token, kept.hash.reveal()):
                 caller = self._known[digest] = Caller(kept.name, kept.role)
                 return caller
-        self._wrong.take(peer, self._clock.monotonic())
+            self._wrong.take(peer, self._clock.monotonic())
         raise unauthorized("this token is not known here")
 
 
