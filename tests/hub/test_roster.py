@@ -23,7 +23,7 @@ from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.config_file import load_text
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Link
-from indevolt.hub.roster import FILE
+from indevolt.hub.roster import FILE, UNREAD
 from indevolt.hub.secret import Origin, Secret
 from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import INSTANT, Accessory, Simulator, Sort
@@ -389,6 +389,18 @@ async def test_a_damaged_file_keeps_nobody_from_starting_and_is_said(tmp_path: P
         assert list(it.hub.keepers) == ["away"]
         (note,) = [text for text in texts(await it.hub.store.entries(limit=100)) if "were connected before" in text]
         assert "host" in note
+
+
+async def test_a_damaged_file_is_kept_when_another_device_is_connected(tmp_path: Path) -> None:
+    damaged = '[[devices]]\nname = "cellar"\nhost = 7\npassword = "secret"\n'
+    (tmp_path / FILE).write_text(damaged)
+    (tmp_path / FILE).chmod(0o600)
+    async with virtual() as device, hub_at(tmp_path) as it:
+        assert (await it.connect(device, "garage"))[0] == 201
+        assert (await it.ask("devices/garage", "DELETE"))[0] == 204
+    assert (tmp_path / UNREAD).read_text() == damaged
+    assert (tmp_path / UNREAD).stat().st_mode & 0o777 == 0o600
+    assert "garage" not in (tmp_path / FILE).read_text()
 
 
 async def test_what_is_configured_meanwhile_counts_and_not_the_hubs_own_file(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from indevolt.hub.keeper import Origin
 from indevolt.hub.secret import Origin as Place, Secret
 
 FILE: Final = "devices.toml"
+UNREAD: Final = "devices.unread.toml"  # one that could not be read, when it had to make room
 _HEAD: Final = """\
 # Devices that were connected while the hub ran. The hub writes this file; to keep a device for good, move its lines into the
 # configuration, and put its password where only the hub can read it.
@@ -53,18 +54,21 @@ class Roster:
         self._found: dict[str, DeviceConfig] = {}
         self._let_go: set[str] = set()  # names and addresses: who was let go is not kept again because it is found again
         self._works: set[asyncio.Task[None]] = set()
+        self._unread = False  # whether what is in the file could not be read, and is not to be lost
         self._turn = asyncio.Lock()  # letting go takes a while, and who comes meanwhile is not to go with it
 
     def begin(self) -> None:
         """Keep all that were configured, and all that were connected before and are not configured meanwhile.
 
-        A file of the hub's own that cannot be read keeps nobody from starting: ``notes`` says so.
+        A file of the hub's own that cannot be read keeps nobody from starting: ``notes`` says so, and it is kept aside before
+        another one is written.
         """
         for device in self._config.devices:
             self._keep(device, Origin.CONFIGURED)
         try:
             added = self._load()
         except InvalidInput as error:
+            self._unread = True
             self.notes.append(f"devices that were connected before are not kept: {error}")
             return
         for device in added:
@@ -192,6 +196,9 @@ class Roster:
                 file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
+            if self._unread:
+                self.file.replace(self.file.with_name(UNREAD))
+                self._unread = False
             fresh.replace(self.file)
         except OSError as error:
             facts = f"{self.file} cannot be written: {error.strerror or error}"
