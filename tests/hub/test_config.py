@@ -202,7 +202,7 @@ def test_every_mistake_is_told_at_once_with_line_field_value_and_what_is_allowed
         'line 17, store.kind: "postgress" does not fit; did you mean postgres? allowed: "sqlite", "postgres", "memory"',
         'line 18, store.raw_days: "90" does not fit; allowed: a whole number from 1 to 36500',
         "line 22, api.tokens: 3 does not fit; allowed: tables",
-        "line 24, mqtt.host: missing; allowed: a text of 1 to 200 characters",
+        "line 24, mqtt.host: missing; allowed: an address or name without a port",
     ]
 
 
@@ -214,7 +214,14 @@ def test_every_mistake_is_told_at_once_with_line_field_value_and_what_is_allowed
         ("api = 3", "line 1, api: 3 does not fit; allowed: a table"),
         ("devices = 3", "line 1, devices: 3 does not fit; allowed: tables"),
         ("devices = [3]", "line 1, devices[1]: 3 does not fit; allowed: a table"),
-        ("[devices]", "line 1, devices: a table does not fit; allowed: tables"),
+        ("[devices]", "line 1, devices: a table does not fit; allowed: tables, each headed [[devices]], in double brackets"),
+        ("[meters]", "each a table, each headed [[meters]], in double brackets"),
+        ("[[api]]", "line 1, api: a list does not fit; allowed: a table, headed [api], in single brackets"),
+        ("[[tariff]]", "line 1, tariff: a list does not fit; allowed: a table, headed [tariff], in single brackets"),
+        (
+            'plan.targets = [{ soc_pct = 80, by = 07:00:00, days = ["monday"] }]',
+            'days[1]: "monday" does not fit; did you mean mon?',
+        ),
         ("hub.log.json = 1", "hub.log.json: 1 does not fit; allowed: true or false"),
         ('hub.log.level = "loud"', 'hub.log.level: "loud" does not fit; allowed: "debug", "info", "warning", "error"'),
         ("api.port = 65536", "api.port: 65536 does not fit; allowed: a whole number from 0 to 65535"),
@@ -227,6 +234,9 @@ def test_every_mistake_is_told_at_once_with_line_field_value_and_what_is_allowed
         (DEVICE + 'model = "powerflex"', "no model 'powerflex'; models: "),
         (DEVICE + "port = 0", "port: 0 does not fit; allowed: a whole number from 1 to 65535"),
         ('api.host = "0.0.0.0:80"', "'0.0.0.0:80' is no address alone; its port is a field of its own"),
+        ('mqtt.host = "10.0.0.9:1883"', "mqtt.host: '10.0.0.9:1883' is no address alone; its port is a field of its own"),
+        ('mqtt.host = "mqtt://10.0.0.9"', "mqtt.host: 'mqtt://10.0.0.9' is no address alone; its port is a field of its own"),
+        ('mqtt.host = "a b"', "mqtt.host: 'a b' is no address: 'a b' is no host name; write its address or name alone"),
         (
             'api.origins = ["https://a/b"]',
             "api.origins[1]: this is no URL that begins with http:// or https://, with nothing behind",

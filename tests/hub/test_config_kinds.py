@@ -64,6 +64,7 @@ def test_a_tariff_reads_as_documented() -> None:
         (SHELLY + SHELLY.replace("kind", 'role = "pv"\nkind'), "line 6, meters[2].name: house is that of number 1 as well"),
         (f"{DEVICE}{SHELLY.replace('house', 'battery')}", "meters[1].name: a device is called battery as well"),
         (TOPIC, "line 1, meters[1].host: missing; without it the broker is that of [mqtt]"),
+        (TOPIC + 'host = "tcp://10.0.0.9"', "line 5, meters[1].host: 'tcp://10.0.0.9' is no address alone"),
         (BROKER + TOPIC + "port = 1", "line 7, meters[1].port: it belongs to a broker of its own"),
         (
             BROKER + TOPIC + 'export = "b"',

@@ -34,6 +34,7 @@ from indevolt.hub.config_values import (
     FilePath,
     Fingerprint,
     FreePort,
+    HostAlone,
     ListeningHost,
     ModelName,
     Name,
@@ -310,7 +311,7 @@ class ApiConfig(_ApiPlace):
 class MqttConfig(Section):
     """A broker that gets every state and, by discovery, tells Home Assistant of every entity."""
 
-    host: Text = Field(description="The broker.", examples=["127.0.0.1"])
+    host: HostAlone = Field(description="The broker.", examples=["127.0.0.1"])
     tls: bool = Field(default=False, description="Speak TLS.")
     port: Port = Field(
         default_factory=lambda before: 8883 if before.get("tls") else 1883,

@@ -6,7 +6,7 @@ What a setting means is in ``config``. A value that may be a secret is never rep
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -165,11 +165,23 @@ def load_text(text: str, *, name: str, origin: Origin) -> Config:
     try:
         return Config.model_validate(document.values, context=origin)
     except ValidationError as wrong:
-        for error in wrong.errors(include_url=False):
-            if error["type"] != "default_factory_not_called":  # a default that depends on a field that is itself wrong
+        errors = wrong.errors(include_url=False)
+        for error in errors:
+            if not _follows(error, errors):
                 mistakes.add(*_told(error))
     mistakes.settle(remedy=_REMEDY)
     raise InvalidInput(f"{name} is wrong in a way that has no words yet")
+
+
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Return whether something is only wrong as something else is."""
+    match error["type"]:
+        case "default_factory_not_called":  # the default depends on a field that is itself wrong
+            return True
+        case "too_short":  # what is wrong in the list was not counted
+            place = error["loc"]
+            return any(len(each["loc"]) > len(place) and each["loc"][: len(place)] == place for each in errors)
+    return False
 
 
 def _told(error: ErrorDetails) -> tuple[Place, str]:
@@ -194,7 +206,18 @@ def _told(error: ErrorDetails) -> tuple[Place, str]:
             cause = error.get("ctx", {}).get("error")
             return path, told(cause) if isinstance(cause, InvalidInput) else error["msg"]
     hint = suggestion(error["input"], field.words) if isinstance(error["input"], str) else ""
-    return path, f"{_shown(error['input'], field)} does not fit;{hint} allowed: {field.allowed}"
+    brackets = _brackets(error["input"], field, path)
+    return path, f"{_shown(error['input'], field)} does not fit;{hint} allowed: {field.allowed}{brackets}"
+
+
+def _brackets(value: object, field: Spelling, path: Place) -> str:
+    """Return how a table is headed that has a pair of brackets too few, or too many; empty where that is not it."""
+    match value:
+        case dict() if field.is_table and "items" in field.node:
+            return f", each headed {heading((*path, 0))}, in double brackets"
+        case [dict(), *_] if field.is_table and "items" not in field.node:
+            return f", headed {heading(path)}, in single brackets"
+    return ""
 
 
 def _shown(value: object, field: Spelling) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field
 
 from indevolt.hub.config_section import Broken, Section
-from indevolt.hub.config_values import DeviceHost, FilePath, ListeningHost, Name, Port, Text, Topic
+from indevolt.hub.config_values import DeviceHost, FilePath, HostAlone, ListeningHost, Name, Port, Text, Topic
 from indevolt.hub.secret import Secret
 
 _PASSWORD_EXAMPLE: Final = {"env": "INDEVOLT_METER_PASSWORD"}
@@ -56,7 +56,7 @@ class _AskedMeter(_Meter):
 class _HeardMeter(_Meter):
     """A meter that is heard of through a broker."""
 
-    host: Text | None = Field(default=None, description="The broker; by default that of [mqtt].", examples=["192.168.1.10"])
+    host: HostAlone | None = Field(default=None, description="The broker; by default that of [mqtt].", examples=["192.168.1.10"])
     port: Port | None = Field(default=None, description="Its TCP port; by default 1883, with tls 8883.", examples=[1883])
     tls: bool = Field(default=False, description="Speak TLS.")
     user: Text | None = Field(default=None, description="Who the hub is to it.", examples=["indevolt"])

@@ -51,7 +51,10 @@ def _device_host(text: str) -> str:
 def _host_alone(text: str) -> str:
     if "://" in text or has_port(text):
         raise InvalidInput(f"{text!r:.80} is no address alone", remedy="Its port is a field of its own.")
-    return parse_address(text).host
+    try:
+        return parse_address(text).host
+    except InvalidInput as error:
+        raise InvalidInput(str(error), remedy="Write its address or name alone.") from error
 
 
 def _model(name: str) -> str:
