@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import resource
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -185,6 +186,44 @@ async def test_a_full_spool_refuses_what_it_cannot_keep(doomed: Server, url: str
 
     assert 0 < accepted == len(await powers(store))
     await store.close()
+
+
+async def test_a_local_disk_without_room_holds_up_the_catching_up_only_until_there_is_some(
+    doomed: Server, url: str, tmp_path: Path
+) -> None:
+    store = a_store(url, tmp_path)
+    await store.open(TABLES)
+    doomed.kill()
+    for second in range(50):
+        await store.append([reading(after(second), battery_power=second)])
+    doomed.start()  # which nobody has noticed yet
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wal_bytes(tmp_path), before[1]))  # the spool's file cannot become larger now
+    try:
+        async with asyncio.timeout(30):
+            while not (await values_on(url)):
+                pass
+        assert str(store.health()["state"]).startswith("degraded: catching up, 50 to go")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    async with asyncio.timeout(30):
+        await store.caught_up()
+    assert await powers(store) == [float(second) for second in range(50)]
+    assert (store.health()["state"], store.health()["lost"]) == ("ok", 0)
+    await store.close()
+
+
+def wal_bytes(folder: Path) -> int:
+    return (folder / "spool.db-wal").stat().st_size
+
+
+async def values_on(url: str) -> int:
+    """Return how many readings the server has."""
+    connection = await import_module("asyncpg").connect(url)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM indevolt.raw_gen2_power"))
+    finally:
+        await connection.close()
 
 
 async def test_a_damaged_spool_is_moved_aside(url: str, tmp_path: Path) -> None:

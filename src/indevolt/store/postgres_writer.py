@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,7 @@ class WriterTask:
         self._tables: Sequence[Table] = ()
         self._link: Link | None = None
         self._away = ""  # why there is no link
+        self._stuck = ""  # why the local disk is not emptied
         self._lost = 0
         self._too_old = 0
         self._commit_at = ""
@@ -233,8 +235,15 @@ class WriterTask:
                     if not await self._unload([parcel for _, parcel in found]):
                         break
                     await self._on_disk(self._spool.remove, last)
+            except (sqlite3.Error, StoreUnavailable) as error:  # a disk without room: what was unloaded is so again, and ignored
+                self._stuck = in_words(error)
+                await self._clock.sleep(self._retry_s)
+                self._behind.set()
+            else:
+                self._stuck = ""
             finally:
                 reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
             if not self._spool.waiting:
                 for done in self._spooled:
                     done()
@@ -328,7 +337,7 @@ class WriterTask:
         if self._link is None:
             state = f"degraded: the server is away: {self._away}"
         else:
-            state = f"degraded: catching up, {waiting} to go" if waiting else "ok"
+            state = f"degraded: catching up, {waiting} to go{f': {self._stuck}' if self._stuck else ''}" if waiting else "ok"
         return {
             "state": state,
             "waiting": waiting,
