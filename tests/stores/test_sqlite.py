@@ -97,6 +97,24 @@ async def test_a_file_that_is_damaged_while_it_is_open_is_moved_aside_too(tmp_pa
     await again.close()
 
 
+async def test_a_file_that_begins_anew_on_a_full_disk_is_tried_again_until_there_is_room(tmp_path: Path) -> None:
+    book = Book(tmp_path / "history.db", ManualClock(), Newest(), max_bytes=None, check=True)
+    book.open(TABLES)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))  # room for the file, and not for its tables
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="disk"):
+            book.begin_anew()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    book.keep([Addition([book.layouts.encode(reading(after(5), battery_power=2))])])
+    book.close()
+    store = a_store(tmp_path / "history.db")
+    await store.open(TABLES)
+    assert await powers(store) == [2.0]
+    await store.close()
+
+
 @pytest.mark.parametrize("content", [b"Dear diary, ...", b"\x00" * 100])
 async def test_a_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "diary.txt"

@@ -134,7 +134,11 @@ class Book:
         """Open the file after it was moved aside; when that failed, this is tried again with each addition."""
         self._connection, _ = opened(self._path, self._clock.now(), check=False)
         self._bytes = None
-        self._read()
+        try:
+            self._read()
+        except BaseException:
+            self.close()  # a file without our tables takes nothing
+            raise
         self.generation += 1
 
     # ---- writing -----------------------------------------------------------------------------------------------------
