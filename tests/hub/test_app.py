@@ -206,16 +206,48 @@ async def test_it_asks_the_network_itself() -> None:
 async def test_a_device_that_got_another_address_is_followed() -> None:
     clock = ManualClock()
     async with virtual() as before, virtual() as after:
-        network = Network([Found(before.host, before.port, sn="38")], [Found(after.host, after.port, sn="38")])
+        serial = before.simulator.serial
+        network = Network([Found(before.host, before.port, sn=serial)], [Found(after.host, after.port, sn=serial)])
         async with running(config(), clock=clock, bridges={}, look=look_at(network)) as hub:
 
             async def moved() -> bool:
                 await clock.advance(5)
                 await asyncio.sleep(0.01)
-                return "device-38" in hub.keepers and hub.keepers["device-38"].config.port == after.port
+                keeper = hub.keepers.get(f"device-{serial}")
+                if keeper is not None and keeper.link is Link.ONLINE:
+                    before.simulator.faults.add("reset")  # it is there no more
+                return keeper is not None and keeper.config.port == after.port
 
             await until_answer(moved)
             assert clock.monotonic() >= SEARCH_S
+
+
+async def test_a_device_that_is_heard_at_two_addresses_stays_where_it_answers() -> None:
+    clock = ManualClock()
+    async with virtual() as device, virtual() as other:
+        serial = device.simulator.serial
+        network = Network(
+            [Found(device.host, device.port, sn=serial)],
+            [Found(device.host, device.port, sn=serial), Found(other.host, other.port, sn=serial)],
+        )
+        async with running(config(), clock=clock, bridges={}, look=look_at(network)) as hub:
+
+            async def is_online() -> bool:
+                await clock.advance(0.2)  # long before the next search
+                keeper = hub.keepers.get(f"device-{serial}")
+                return keeper is not None and keeper.link is Link.ONLINE
+
+            async def looked_again() -> bool:
+                await clock.advance(5)
+                return network.looked > 4
+
+            await until_answer(is_online)
+            await until_answer(looked_again)
+            keeper = hub.keepers[f"device-{serial}"]
+            assert keeper.config.port == device.port
+            assert keeper.link is Link.ONLINE
+            texts = [entry.text for entry in await hub.store.entries()]
+    assert sum(text.startswith("found ") for text in texts) == 1
 
 
 # ---- how it ends ---------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from indevolt.hub.config_meters import MeterRole
 from indevolt.hub.events import REMOVED, LinkChanged
 from indevolt.hub.hub import Hub
 from indevolt.hub.journal import Journal, Kind
-from indevolt.hub.keeper import Keeper, Origin
+from indevolt.hub.keeper import Keeper, Link, Origin
 from indevolt.hub.logs import LOGGER, serve_log
 from indevolt.hub.recorder import serve_recorder
 from indevolt.hub.roster import Roster, name_for
@@ -280,14 +280,25 @@ async def _search(hub: Hub) -> None:
                 continue
             device = DeviceConfig(name=name_for(sighting.found.sn), host=sighting.found.host, port=sighting.found.port)
             kept = hub.keepers.get(device.name)
-            has_moved = kept is not None and kept.origin is Origin.FOUND and kept.config.address != device.address
-            if has_moved or sighting.access in (Access.OPEN, Access.PASSWORD):  # one that wants a password is kept, and says so
+            has_moved = kept is not None and _has_moved(kept, device, sighting.found.sn)
+            is_new = kept is None and sighting.access in (Access.OPEN, Access.PASSWORD)
+            if has_moved or is_new:  # one that wants a password is kept, and says so
                 if hub.roster.found(device):
                     await hub.journal.note(Kind.HUB, f"found {device.address}", device=device.name, serial=sighting.found.sn)
             elif sighting.access is Access.OTHER and device.address not in left_out:
                 left_out.add(device.address)
                 await hub.journal.note(Kind.HUB, f"left out {device.address}: {sighting.detail}")
         await hub.clock.sleep(SEARCH_S)
+
+
+def _has_moved(kept: Keeper, heard: DeviceConfig, serial: str) -> bool:
+    """Return whether a device that was found is to be looked for where it is heard now.
+
+    Not while it is where it was: it may be heard at two addresses, and anybody may say its serial number.
+    """
+    if kept.origin is not Origin.FOUND or kept.config.address == heard.address:
+        return False
+    return kept.link in (Link.SILENT, Link.CONNECTING) or kept.serial not in ("", serial)
 
 
 async def _supervised(hub: Hub, name: str, service: Service) -> None:
