@@ -143,7 +143,7 @@ def test_lifetime_solar_energy_is_watt_hours_already() -> None:
     assert side.codec.decode(553673) == 553673
 
 
-@pytest.mark.parametrize("text", ["warm", "", "1e999", "nan", "12 W"])
+@pytest.mark.parametrize("text", ["warm", "", "1e999", "nan", "12 W", "1_5", "１２"])
 def test_text_for_a_number_is_refused_before_it_is_sent(text: str) -> None:
     with pytest.raises(InvalidInput, match="not a number"):
         Number("W").encode(text)

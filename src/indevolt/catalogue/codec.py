@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, ClassVar, Final, Protocol
 
 from indevolt.battery import Value
@@ -45,7 +45,7 @@ def parse_number(raw: object) -> int | float:
         return raw
     if isinstance(raw, str):
         try:
-            number = float(raw)
+            number = float(raw) if raw.isascii() and "_" not in raw else nan  # both are spellings of Python's alone
         except ValueError:
             pass
         else:
