@@ -129,6 +129,14 @@ async def test_only_what_was_asked_for_comes(it: ApiHome) -> None:
     assert (event.data["device"], event.data["values"]) == ("cellar", {"battery_power": 3.0})
 
 
+@pytest.mark.parametrize(("names", "remedy"), [("batery_power", "Did you mean battery_power"), ("x", "/points` lists them")])
+async def test_a_quantity_that_nothing_has_is_no_silent_stream(it: ApiHome, names: str, remedy: str) -> None:
+    answer = await it.ask(f"/api/v1/events?names=battery_soc,{names}")
+    assert answer.status == 422
+    assert answer.json["detail"] == f"names: there is no quantity {names!r}"
+    assert remedy in answer.json["remedy"]
+
+
 async def test_whoever_comes_back_gets_what_was_missed_and_nothing_twice(it: ApiHome) -> None:
     query = "?kind=reading&names=battery_power"
     async with listening(it, query) as stream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -17,6 +17,7 @@ from indevolt.errors import InvalidInput
 from indevolt.hub.derive import DERIVED_UNITS
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
+from indevolt.hub.site.quantities import SITE_UNITS
 
 MOST_NAMES: Final = 100
 FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)  # before any device of this maker
@@ -105,13 +106,27 @@ def known_names(keeper: Keeper, names: str | None) -> tuple[str, ...] | None:
     """
     if names is None:
         return None
-    asked = names_in(names)
-    known = _all_names(keeper)
+    return _known(names_in(names), _all_names(keeper), f"{keeper.id} has", f"/api/v1/devices/{keeper.id}/points")
+
+
+def heard_names(names: str | None) -> tuple[str, ...] | None:
+    """Return the quantities that a listener asks for, of any family, as devices come and go; None for all.
+
+    Raises:
+        InvalidInput: one that nothing has, with the nearest names.
+    """
+    if names is None:
+        return None
+    known = {*DERIVED_UNITS, *SITE_UNITS, *(name for family in families() for name in load(family).points)}
+    return _known(names_in(names), known, "there is", "/api/v1/devices/DEVICE/points")
+
+
+def _known(asked: tuple[str, ...], known: Collection[str], has: str, list_of: str) -> tuple[str, ...]:
     for name in asked:
         if name not in known:
             near = get_close_matches(name, known, n=3, cutoff=0.6)
-            remedy = f"Did you mean {' or '.join(near)}?" if near else f"`/api/v1/devices/{keeper.id}/points` lists them."
-            raise InvalidInput(f"names: {keeper.id} has no quantity {name!r:.60}", remedy=remedy)
+            remedy = f"Did you mean {' or '.join(near)}?" if near else f"`{list_of}` lists them."
+            raise InvalidInput(f"names: {has} no quantity {name!r:.60}", remedy=remedy)
     return asked
 
 

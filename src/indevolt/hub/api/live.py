@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from indevolt.battery import Quality, Reading
 from indevolt.clock import Clock
-from indevolt.hub.api.asked import HubOf, Names, names_in
+from indevolt.hub.api.asked import HubOf, Names, heard_names, names_in
 from indevolt.hub.api.auth import READERS
 from indevolt.hub.api.control import outcome_body
 from indevolt.hub.api.problems import Declared, Declined, problems
@@ -340,7 +340,7 @@ async def stream_events(
         hub.keeper(device)
     wanted = Wanted(
         listed,
-        frozenset(names_in(names)) if names is not None else None,
+        frozenset(heard) if (heard := heard_names(names)) is not None else None,
         frozenset(kinds or KINDS),
     )
     feed: Feed = request.app.state.feed
