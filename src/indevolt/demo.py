@@ -120,7 +120,11 @@ async def running(
         look = partial(_look, home, clock)
         planner = partial(_plan_later, plan_after) if decides else serve_planner
         hub = await stack.enter_async_context(running_hub(config, clock=own_time, bridges=_bridges(speed, planner), look=look))
-        url = await _open_api(stack, hub, hub_port)
+        try:
+            url = await _open_api(stack, hub, hub_port)
+        except InvalidInput:
+            await stack.aclose()  # here, as the hub's tasks would make a group of the error
+            raise
         yield Demo(home, hub, url, speed, token)
 
 

@@ -20,7 +20,7 @@ from indevolt.hub.events import Noted, Steered
 from indevolt.simulator import Simulator
 from indevolt.simulator.scenario import load, shipped
 
-from .conftest import Virtual
+from .conftest import Program, Virtual
 
 PROGRAM = [sys.executable, "-W", "error", "-m", "indevolt"]
 
@@ -99,11 +99,19 @@ def test_its_page_may_do_everything_by_the_token_in_its_address(closed_port: int
             process.communicate()
 
 
-def test_it_says_when_the_port_that_was_asked_for_is_taken(virtual: Virtual) -> None:
+@pytest.mark.parametrize("option", ["--port", "--hub-port"])
+def test_it_says_when_the_port_that_was_asked_for_is_taken(virtual: Virtual, option: str) -> None:
     taken = virtual(Simulator()).rpartition(":")[2]
-    ran = demo("--port", taken, "--count", "1")
+    ran = demo(option, taken, "--count", "1")
     assert ran.returncode == 2
     assert "cannot listen" in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "simulate"])
+def test_a_speed_that_is_no_number_is_no_defect(indevolt: Program, command: str) -> None:
+    ran = indevolt(command, "--no-discovery", "--speed", "nan")
+    assert ran.code == 2
+    assert "'--speed': nan is not in the range 1<=x<=" in ran.err
 
 
 def test_it_names_the_scenarios_that_there_are() -> None:

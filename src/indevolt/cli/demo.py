@@ -17,7 +17,7 @@ from rich.text import Text
 from indevolt.battery import Sample
 from indevolt.cli.hub_extra import the_hub_extra
 from indevolt.cli.live import HISTORY, sparkline
-from indevolt.cli.options import json_option
+from indevolt.cli.options import NumberRange, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.render import sample_text
 from indevolt.cli.screen import line, print_json_line, rows, screen
@@ -52,7 +52,7 @@ _TREND: Final = ("battery_soc", "battery_power", "meter_power")
 @click.option("--hub-port", type=click.IntRange(1, 65535), metavar="PORT", help="Of the hub; else 8188, or a free one.")
 @click.option(
     "--speed",
-    type=click.FloatRange(1, 3600),
+    type=NumberRange(1, 3600),
     metavar="FACTOR",
     default=60.0,
     show_default=True,

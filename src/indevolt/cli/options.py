@@ -5,6 +5,7 @@ The connection that they describe is made in ``session``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +32,21 @@ class Link:
     timeout_s: float = 10.0
     ca_file: Path | None = None
     fingerprint: str | None = None
+
+
+class NumberRange(click.FloatRange):
+    """A number within bounds; unlike for ``click.FloatRange``, one that is none is within no bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        """Return the number.
+
+        Raises:
+            click.BadParameter: it is none, or out of bounds.
+        """
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from indevolt.catalogue import products
 from indevolt.cli.fleet import WantedFleet, serve_fleet
 from indevolt.cli.home import WantedHome, serve_home
-from indevolt.cli.options import json_option
+from indevolt.cli.options import NumberRange, json_option
 from indevolt.cli.page import Subcommand
 from indevolt.cli.recording import DEFAULT_MODEL, load_state, model_of
 from indevolt.cli.scenario import WantedScenario, complete_scenario, list_scenarios, print_scenario, write_report
@@ -187,7 +187,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--fleet", type=click.IntRange(min=1), metavar="N", help="So many devices, each at a loopback address of its own.")
 @click.option(
     "--speed",
-    type=click.FloatRange(1, FastClock.FASTEST),
+    type=NumberRange(1, FastClock.FASTEST),
     default=1.0,
     show_default=True,
     metavar="FACTOR",
@@ -244,9 +244,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--factory-default", is_flag=True, help="The password was never changed: only changing it is possible.")
 @click.option("--cert", type=_FILE, help="Certificate for https (PEM); else one is made on the spot.")
 @click.option("--key", type=_FILE, help="Its private key, if that is in another file.")
-@click.option(
-    "--latency", "latency_ms", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Time that each reply takes."
-)
+@click.option("--latency", "latency_ms", type=NumberRange(min=0), default=0.0, metavar="MS", help="Time that each reply takes.")
 @click.option("--strict", is_flag=True, help="Answer 400 to unusable JSON as documented, not 200 {} as observed.")
 @click.option(
     "--fault",
@@ -259,10 +257,10 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--discovery/--no-discovery", default=True, help="Answer discovery.")
 @click.option("--discovery-port", type=_ANY, metavar="PORT", default=PORT, show_default=True, help="UDP port of discovery.")
 @click.option(
-    "--announce", "announce_s", type=click.FloatRange(min=0.1), metavar="S", help="Broadcast an announcement every so many seconds."
+    "--announce", "announce_s", type=NumberRange(min=0.1), metavar="S", help="Broadcast an announcement every so many seconds."
 )
 @click.option(
-    "--push", "push_s", type=click.FloatRange(min=0.05), metavar="S", help="Broadcast push frames, as accessories and meters do."
+    "--push", "push_s", type=NumberRange(min=0.05), metavar="S", help="Broadcast push frames, as accessories and meters do."
 )
 @click.option("--quiet", is_flag=True, help="Do not print a line for each request and event.")
 @json_option
