@@ -143,6 +143,7 @@ async def test_energies_of_another_zone_and_of_all_counters(it: ApiHome) -> None
         ("zone=../../etc/passwd", "no time zone"),
         ("zone=Europe", "no time zone"),
         ("names=battery_soc", "battery_soc is no energy"),
+        ("names=pv_energy_today", "pv_energy_today begins anew each day"),
         ("period=hour&start=2020-01-01T00:00:00Z", "more than 10000"),
         ("period=decade", "query.period"),
     ],

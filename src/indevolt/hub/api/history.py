@@ -147,6 +147,11 @@ async def get_energies(
     asked = known_names(keeper, names) or tuple(name for name, unit in DERIVED_UNITS.items() if unit == "Wh")
     if wrong := [name for name in asked if unit_of(keeper, name) != "Wh"]:
         raise InvalidInput(f"names: {wrong[0]} is no energy", remedy="Ask for counters in Wh, or for history.")
+    if daily := [name for name in asked if name.endswith("_today")]:
+        raise InvalidInput(
+            f"names: {daily[0]} begins anew each day, so it does not tell by how much it grew",
+            remedy=f"Ask for {daily[0].removesuffix('_today')}_total where there is one, or for its history.",
+        )
     span, zone = periods.settle(hub)
     found = await hub.store.energies(keeper.id, asked, span.start, span.end, period=periods.period, zone=zone)
     energies = [EnergyBody(start=at, values={name: values.get(name) for name in asked}) for at, values in found]
