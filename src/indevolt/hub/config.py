@@ -123,7 +123,9 @@ class GatewayConfig(Section):
 
     host: ListeningHost = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 is every one of this machine.")
     port: FreePort = Field(description="TCP port; 0 takes a free one.", examples=[8080])
-    writes: bool = Field(default=False, description="Pass settings and commands on; the device needs control = true as well.")
+    writes: bool = Field(
+        default=False, description="Pass settings and commands on, up to 30 in a minute; the device needs control = true as well."
+    )
     password: Secret | None = Field(
         default=None,
         description="Ask for it by Digest (user opend), whether the device does so or not.",
@@ -281,7 +283,7 @@ class ApiConfig(_ApiPlace):
         default=(), description="Pages of other servers that may use the API in a browser.", examples=[["https://grafana.example"]]
     )
     commands_per_minute: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=30, description="Most settings and commands of one token in a minute; more are refused."
+        default=30, description="Most settings and commands of one token for one device in a minute; more are refused."
     )
     tls: TlsConfig | None = Field(default=None, description="Speak https.")
 
