@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from indevolt.discovery import discover
 from indevolt.errors import Forbidden, Unauthorized
 from indevolt.hub.app import running
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, GatewayConfig, StoreConfig, TlsConfig
-from indevolt.hub.gateway import BURST, Gateway, serve_gateway
+from indevolt.hub.gateway import BURST, MOST_CLIENTS, Gateway, serve_gateway
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper, Link
 from indevolt.hub.secret import Secret
@@ -334,6 +334,17 @@ async def test_a_password_that_the_device_refuses_is_not_the_clients_affair() ->
         it.simulator.faults.add("status:401")
         await until(lambda: it.keeper.link is Link.REFUSED)
         assert (await it.get(SOC)).status == 502
+
+
+async def test_a_crowd_of_clients_that_ask_for_nothing_takes_no_files_from_the_hub() -> None:
+    async with scene(max_age_s=3600) as it, asyncio.timeout(10):
+        crowd = [await asyncio.open_connection("127.0.0.1", it.port) for _ in range(MOST_CLIENTS + 10)]
+        for reader, _ in crowd[:10]:
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        assert (await it.get(SOC)).status == 200
+        for _, writer in crowd:
+            writer.close()
 
 
 async def test_the_gateway_speaks_tls(tmp_path: Path) -> None:

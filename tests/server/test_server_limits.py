@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from indevolt.errors import NoReply
 from indevolt.protocol.messages import AnyRequest, Data, Reply
-from indevolt.server import BODY_LIMIT, HEAD_LIMIT, Server
+from indevolt.server import BODY_LIMIT, HEAD_LIMIT, Reception, Served, Server
 from wire_oracle import talk, until
 
 GOOD = b'GET /rpc/Indevolt.GetData?config={"t":[1]} HTTP/1.1\r\n\r\n'
@@ -212,6 +212,33 @@ async def test_a_client_that_was_not_answered_is_not_hurried() -> None:
             async with asyncio.timeout(SHORT_S * 3):
                 await reader.read()
     await server.close()
+
+
+async def test_a_crowd_locks_nobody_out_and_whoever_waits_for_an_answer_keeps_his_place() -> None:
+    begun, ready = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Reply:
+        begun.set()
+        await ready.wait()
+        return Data({"1": 1})
+
+    server = Server(Reception(lambda _: Served(lambda _: Data({"1": 1}) if begun.is_set() else slow())), keep_alive=True, most=3)
+    await server.start()
+    async with asyncio.timeout(PATIENCE_S):
+        waiting, asking = await asyncio.open_connection("127.0.0.1", server.port)
+        asking.write(GOOD)
+        await begun.wait()
+        crowd = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(10)]
+        for reader, _ in crowd[:8]:  # the oldest of those that ask for nothing
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        crowd[-1][1].write(GOOD)
+        assert (await crowd[-1][0].readline()).startswith(b"HTTP/1.1 200")
+        ready.set()
+        assert (await waiting.readline()).startswith(b"HTTP/1.1 200")
+        for writer in (asking, *(writer for _, writer in crowd)):
+            writer.close()
+        await server.close()
 
 
 async def test_a_handshake_that_never_ends_does_not_outlive_the_server() -> None:

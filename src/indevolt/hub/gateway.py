@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 CONFIG_AGE_S: Final = 10.0  # of what hardly ever changes, but has the clock of the device in it
 WRITTEN_S: Final = 30.0  # after a write its effect is looked for, and shows within some seconds (protocol.md, section 7)
 WRITTEN_AGE_S: Final = 1.0  # and then this is the age at most; a device is asked no more than once a second anyway
+MOST_CLIENTS: Final = 64  # connections at once; without a bound they could take all files with which the hub reaches its devices
 PER_MINUTE: Final = 30  # writes to one device, which takes twice as many requests: every other one is left for readings
 BURST: Final = 10
 RETRY_S: Final = 30.0  # for a port that is taken to become free
@@ -125,7 +126,7 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         tls = None if self.config.tls is None else _context(self.config.tls)
-        server = Server(Reception(self._greet), keep_alive=True, clock=self._hub.clock)
+        server = Server(Reception(self._greet), keep_alive=True, clock=self._hub.clock, most=MOST_CLIENTS)
         await server.start(self.config.host, self.config.port, tls=tls)
         self._server = server
         return self

@@ -32,7 +32,11 @@ class Doorway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection away from its transport, before anything is read from it, and begin the handshake."""
         accepted = transport.get_extra_info("socket")
-        self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
+        try:
+            self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
+        except OSError:  # no more files may be open: then this one client goes
+            transport.close()
+            return
         transport.close()
         self._task = asyncio.get_running_loop().create_task(self._let_in())
         self._task.add_done_callback(self._ended)

@@ -6,6 +6,7 @@ Time limits of sockets run on the event loop's own time; how long a backend take
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,7 @@ class Server:
         observe: told what was answered.
         clock: measures what ``observe`` is told.
         slow_client_s: for a whole request to arrive; kept to a quarter of itself.
+        most: connections at once; one more, and the oldest that nothing is being answered on is dropped. None: any number.
         tokens: source of nonces for challenges.
 
     Raises:
@@ -68,6 +70,7 @@ class Server:
         observe: Observer | None = None,
         clock: Clock | None = None,
         slow_client_s: float = SLOW_CLIENT_S,
+        most: int | None = None,
         tokens: Callable[[], str] = secrets.token_hex,
     ) -> None:
         if isinstance(backend, Switchboard) and (guard is not None or observe is not None):
@@ -82,7 +85,8 @@ class Server:
         self._clock = SystemClock() if clock is None else clock
         self._tokens = tokens
         self._underway: set[asyncio.Future[Reply]] = set()
-        self._connections: set[Connection | Doorway] = set()
+        self._most = most
+        self._connections: dict[Connection | Doorway, None] = {}  # the oldest first
         self._emptied: asyncio.Future[None] | None = None  # made by whoever waits for the last connection to go
         self._sweeper: asyncio.TimerHandle | None = None
         self._listener: asyncio.Server | None = None
@@ -147,9 +151,11 @@ class Server:
 
     def opened(self, connection: Connection | Doorway) -> None:
         """Keep an eye on a connection."""
-        self._connections.add(connection)
+        self._connections[connection] = None
         if self._closing:  # it was accepted at the last moment
             connection.drop()
+        elif self._most is not None and len(self._connections) > self._most:
+            next((each for each in self._connections if each.expires_at < math.inf), connection).drop()
         elif self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self.slow_client_s / 4, self._sweep)
 
@@ -164,7 +170,7 @@ class Server:
 
     def closed(self, connection: Connection | Doorway) -> None:
         """Forget a connection."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if self._emptied is not None and not self._connections and not self._emptied.done():
             self._emptied.set_result(None)
 

@@ -27,7 +27,7 @@ else:
     FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 REQUEST_S: Final = 15.0  # for a whole request; above the slowest honest client, and the 10 s that a body may take
-RESERVED: Final = 128  # files for devices, store and the rest
+RESERVED: Final = 256  # files for devices, store, gateways and the rest
 MOST_CONNECTIONS: Final = max(64, min(8192, FILES - RESERVED))
 
 
@@ -113,7 +113,11 @@ class Doorway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection away from its transport, before anything is read from it, and begin the handshake."""
         accepted = transport.get_extra_info("socket")
-        self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
+        try:
+            self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
+        except OSError:  # no more files may be open: then this one client goes
+            transport.close()
+            return
         transport.close()
         loop = asyncio.get_running_loop()
         self.task = loop.create_task(self._let_in())
