@@ -318,19 +318,6 @@ async def test_quarantine_does_not_end_early_when_the_wall_clock_is_set(
     assert wire.reads == [(6002,)]
 
 
-async def test_a_device_that_takes_fewer_points_is_asked_for_fewer_from_then_on(
-    wire: Wiretap, simulator: Simulator, clock: ManualClock
-) -> None:
-    simulator.max_points = 20
-    async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
-        reading = await battery.read()
-        assert qualities(reading, reading) <= {Quality.LIVE, Quality.NOT_INSTALLED, Quality.NOT_AVAILABLE}
-        assert battery.quarantine == {}
-        wire.requests.clear()
-        await battery.read()
-        assert max(map(len, wire.reads)) <= 20
-
-
 async def test_one_passing_failure_blames_nobody(wire: Wiretap, simulator: Simulator, clock: ManualClock) -> None:
     async with indevolt.connect("sim", transport=wire, clock=clock) as battery:
         simulator.faults.add("halfjson*1")

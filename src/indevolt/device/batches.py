@@ -35,6 +35,7 @@ MAX_POINTS: Final = 50
 RETRY_S: Final = 600.0
 """The first quarantine: well above a polling cycle (5 s), so that a bad point costs next to nothing. It doubles each time."""
 LONGEST_RETRY_S: Final = 6 * 3600.0  # so that what a firmware update repairs is seen the same day
+LONGEST_LOWERED_S: Final = 3600.0  # to find the limit again costs some twenty requests; meanwhile power may come too slowly
 _REQUESTS_PER_HALVING: Final = 5  # 2 find one bad point; 5 find about three among 50, and a batch limit as low as 4
 _STREAK: Final = 4  # failures in a row that make us ask whether the device is still there; 2 are ordinary in a search
 _TOO_LARGE: Final = frozenset((400, 413, 414))  # what a device or a gateway says to a request that is too long
@@ -81,7 +82,7 @@ class Batches:
     Args:
         transport: the way to the device.
         clock: dates the answers and times the quarantine.
-        max_points: most points in one request; lowered by itself when the device proves to take fewer.
+        max_points: most points in one request; lowered for a while when the device proves to take fewer.
         vital: points that any device answers, for telling a bad point from a dead device.
     """
 
@@ -92,11 +93,15 @@ class Batches:
         self._clock = clock
         self._vital = tuple(vital)
         self._proven: int | None = None
+        self._most = max_points
+        self._lowered = 0  # how often max_points was; each one doubles the wait
+        self._raised_at_s = math.inf  # when more is tried again
 
     def go_on_from(self, former: Batches) -> None:
         """Take over what was found out about the same device before: to find a bad point again costs many requests."""
         self.quarantine.update(former.quarantine)
         self.max_points = min(self.max_points, former.max_points)
+        self._lowered, self._raised_at_s = former._lowered, former._raised_at_s
 
     async def ask(self, points: tuple[int, ...]) -> Answer:
         """Send one request as it is; whatever fails is raised."""
@@ -111,6 +116,8 @@ class Batches:
         Raises:
             IndevoltError: the device as a whole fails: unreachable, unauthorized, or not even a proven point answers.
         """
+        if self._clock.monotonic() >= self._raised_at_s:
+            self.max_points, self._raised_at_s = self._most, math.inf
         if not self.quarantine:
             if 0 < len(points) <= self.max_points:
                 return await self._fetch_batch(points)
@@ -176,9 +183,23 @@ class Batches:
             await self._require_alive(batch, first)
         for group, error in search.blamed.items():
             self._lock_away(group, error)
-        if not search.blamed and isinstance(first, StatusError) and first.code in _TOO_LARGE:
+        if not search.blamed and await self._is_too_large(batch, first):
             self.max_points = min(self.max_points, max(len(answer.points) for answer in search.answers))
+            self._lowered += math.isinf(self._raised_at_s)  # once for all batches of a reading
+            self._raised_at_s = self._clock.monotonic() + min(_wait_s(self._lowered), LONGEST_LOWERED_S)
         return search.answers
+
+    async def _is_too_large(self, batch: tuple[int, ...], error: IndevoltError) -> bool:
+        """Ask once more for a batch that has failed, and all parts of which were answered: it may have been a bad moment."""
+        if not isinstance(error, StatusError) or error.code not in _TOO_LARGE:
+            return False
+        try:
+            await self.ask(batch)
+        except StatusError as again:
+            return again.code in _TOO_LARGE
+        except IndevoltError:
+            pass  # which says nothing of its size
+        return False
 
     async def _try(self, half: tuple[int, ...], search: _Search) -> None:
         search.budget -= 1
@@ -217,7 +238,7 @@ class Batches:
         for point in group:
             known = self.quarantine.get(point)
             strikes = known.strikes + 1 if known else 1
-            wait = min(RETRY_S * 2 ** (strikes - 1), LONGEST_RETRY_S)
+            wait = _wait_s(strikes)
             since = known.since if known else now
             self.quarantine[point] = Quarantined(
                 reason, since, now + timedelta(seconds=wait), strikes, self._clock.monotonic() + wait
@@ -227,6 +248,10 @@ class Batches:
 @lru_cache(maxsize=512)  # a poller asks for the same few batches for ever
 def _request(points: tuple[int, ...]) -> GetData:
     return GetData(points)
+
+
+def _wait_s(times: int) -> float:
+    return min(RETRY_S * 2.0 ** min(times - 1, 10), LONGEST_RETRY_S)
 
 
 def _halves(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
