@@ -201,6 +201,22 @@ async def test_a_device_that_says_who_it_is_and_brings_no_readings_is_not_online
         assert await told.wrote_down("answers after ")
 
 
+async def test_a_point_that_is_read_once_a_day_is_asked_again_when_the_journal_says_so() -> None:
+    async with story() as told:
+        it = told.it
+        side = it.simulator.model.points["load_curve_slot_12"].read
+        assert side is not None
+        it.simulator.faults.add(f"poison:{side.at}")
+        it.simulator.update({"f_ver": "V140F.0B.0041"}, 20)  # after which everything is read
+        await told.is_told("cellar: spoil whole replies and are left out: load_curve_slot_12")
+        await it.pass_time(700)
+        assert it.keeper.health.quarantined.keys() == {"load_curve_slot_12"}  # and it goes on being bad
+        it.simulator.faults.clear()
+        await it.pass_time(1300 + CALM_S)
+        await told.is_told("cellar: over: spoil whole replies")
+        assert it.quality("load_curve_slot_12") is Quality.LIVE
+
+
 async def test_a_poisoned_point_is_not_looked_for_again_each_time_the_wifi_comes_back() -> None:
     async with story() as told:
         it = told.it

@@ -352,6 +352,8 @@ class Keeper:
                     await self._take(turn, readings, rounds)
                     turns.done(turn, began_s)
                     turns.most = device.max_points
+                    if turn.power and (overdue := self._overdue(device)):
+                        await self._read_now(overdue)
                     if self._is_in_doubt() and not await self._recognizes(device):
                         return
             except IndevoltError as error:
@@ -370,6 +372,14 @@ class Keeper:
             now_s=self._clock.monotonic(),
             rng=self._rng,
         )
+
+    def _overdue(self, device: Device) -> tuple[str, ...]:
+        """Return what has been in quarantine long enough, and would have no turn before tomorrow."""
+        quarantine = device.quarantine
+        if not quarantine:
+            return ()
+        now_s, tiers = self._clock.monotonic(), tiers_of(device.family)
+        return tuple(name for name, why in quarantine.items() if why.due <= now_s and tiers.get(name) is Tier.IDENTITY)
 
     def _is_in_doubt(self) -> bool:
         """Whether it is time to ask who it is: now and then, and sooner when a request has failed."""
