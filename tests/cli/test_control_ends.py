@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_what_was_before_is_back_after_the_time(indevolt: Program, host: str, ba
     ran = indevolt("discharge", host, "--power", "400", "--for", "20s")
     assert ran.code == 0
     assert "✓ effective   battery_power is 400 W" in ran.out
-    assert "or Ctrl-C; then what was before comes back." in ran.out
+    assert re.search(r"It lasts until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, or Ctrl-C; then what was before comes back\.", ran.out)
     assert ran.out.endswith("✓ over, as its time has passed; what was before is back\n")
     assert battery.get("mode") == "self_use"
     assert [note["step"] for note in files.notes()] == ["asked", "wrote", "restored"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def test_where_a_hub_holds_the_lease_it_is_named_and_takes_the_order(indevolt: P
     assert ran.code == 0, ran.err
     assert ran.out.startswith("cellar: discharge with 400 W")
     assert "✓ effective   battery_power is 400 W" in ran.out
-    assert "The hub ends it at " in ran.out
+    assert re.search(r"The hub ends it at \d{4}-\d\d-\d\d \d\d:\d\d ", ran.out)
     assert hub.battery.get("realtime_state") == "discharge"
 
     alone = indevolt("charge", hub.address, "--power", "300", "--leases", str(hub.leases))

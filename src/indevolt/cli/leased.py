@@ -134,7 +134,7 @@ async def _leased(device: Device, order: Order, term: Term, folder: Path, course
             if outcome.proven or (outcome.stage is Stage.ACCEPTED and not outcome.shown):  # or it cannot be shown
                 course.until = clock.now() + term.span
                 lease.renew(term.span)
-                until = f"{course.until.astimezone():%H:%M:%S}"
+                until = f"{course.until.astimezone():%Y-%m-%d %H:%M:%S}"
                 if not quiet:
                     click.echo(f"It lasts until {until}, or Ctrl-C; then what was before comes back.")
                 with waiting(f"until {until}", quiet=quiet):

@@ -58,7 +58,7 @@ def carry_out_there(hub: HubAt, host: str, order: Order, term: Term, *, dry_run:
         console.print(row)
     if until is not None:
         end = datetime.fromisoformat(until).astimezone()  # by the clock of whoever reads it
-        console.print(line(f"The hub ends it at {end:%H:%M %Z}, and puts back what was before.", "dim"), soft_wrap=True)
+        console.print(line(f"The hub ends it at {end:%Y-%m-%d %H:%M %Z}, and puts back what was before.", "dim"), soft_wrap=True)
     if (failure := UNPROVEN.get(outcome.stage)) is not None:
         screen(stderr=True).print(line(f"  next: {failure.default_remedy}"))
     return code
