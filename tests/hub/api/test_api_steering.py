@@ -48,6 +48,7 @@ async def test_an_override_is_carried_out_and_told(it: ApiHome) -> None:
     assert answer.status == 200
     assert answer.json["outcome"]["stage"] == "effective"
     assert steps == ["asked", "changed", "accepted", "confirmed", "effective"]
+    await it.clock.advance(2)  # so that what it shows now was read again
     body = await steering(it)
     assert (body["owner"], body["mode"], body["tier"]) == ("user", "realtime", "realtime")
     assert body["command"] == {"command": "charge", "power_w": 800, "soc_pct": 80}
