@@ -192,10 +192,11 @@ class Sick(MemoryStore):
     """A store that says how it is, as one on a full disk does."""
 
     state = "ok"
+    lost = 0
     moved_aside: Path | None = None
 
     def health(self) -> Health:
-        return {**super().health(), "state": self.state}
+        return {**super().health(), "state": self.state, "lost": self.lost}
 
 
 async def test_history_in_trouble() -> None:
@@ -208,6 +209,22 @@ async def test_history_in_trouble() -> None:
         assert it.told[0].device == ""
         store.state = "ok"
         await it.pass_time(OVER)
+        assert it.stories() == ["store", "store over"]
+
+
+async def test_readings_that_history_gave_up_are_news_also_once_it_is_well_again() -> None:
+    clock = ManualClock()
+    store = Sick(clock=clock)
+    async with home(store=store) as it:
+        store.state, store.lost = "degraded: database or disk is full", 3
+        await it.pass_time(10)
+        assert it.texts() == ["history: degraded: database or disk is full; 3 readings are lost"]
+        store.state = "ok"
+        await it.pass_time(OVER)
+        assert it.stories() == ["store"]
+        (standing,) = it.hub.alerts.active.values()
+        assert standing.text.startswith("history: 3 readings are lost since the hub began")
+        await it.pass_time(PASSING_S + OVER)
         assert it.stories() == ["store", "store over"]
 
 

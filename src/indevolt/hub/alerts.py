@@ -182,6 +182,7 @@ class _Watch:
         self._limits: dict[tuple[str, str], object] = {}
         self._faults: dict[str, dict[str, object]] = {}
         self._moved: tuple[object, float] = None, 0.0  # a damaged history, and when it was first seen
+        self._lost: tuple[object, float] = 0, float("-inf")  # how many readings history gave up, and when the last of them
         self._links: dict[str, tuple[object, float]] = {}  # since when by the wall clock, and by the other one
         self._ahead_s = self._wall_ahead_s()
 
@@ -285,11 +286,16 @@ class _Watch:
                 yield f"meter {meter.name} is {state}{f': {why}' if (why := meter.why(now_s)) else ''}"
 
     def _store_trouble(self) -> str | None:
-        """Return what is wrong with history; that it was damaged is news for a while, as nothing can be done about it."""
-        state = str(self._hub.store.health().get("state", "ok"))
-        if state != "ok":
-            return f"history: {state}"
-        now, moved = self._hub.clock.monotonic(), getattr(self._hub.store, "moved_aside", None)
+        """Return what is wrong with history; that it was damaged or lost something is news for a while, as nothing mends it."""
+        health, now = self._hub.store.health(), self._hub.clock.monotonic()
+        lost = health.get("lost", 0)
+        if lost != self._lost[0]:
+            self._lost = lost, now
+        if (state := str(health.get("state", "ok"))) != "ok":
+            return f"history: {state}" + (f"; {lost} readings are lost" if lost else "")
+        if lost and now - self._lost[1] < PASSING_S:
+            return f"history: {lost} readings are lost since the hub began: there was no room for them, or they came too late"
+        moved = getattr(self._hub.store, "moved_aside", None)
         if moved != self._moved[0]:
             self._moved = moved, now
         if moved is None or now - self._moved[1] >= PASSING_S:
