@@ -18,6 +18,7 @@ from indevolt.hub.config_control import ControlConfig
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.secret import Secret
+from indevolt.hub.site.service import look
 from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
@@ -46,7 +47,7 @@ def known(keeper: Keeper) -> bool:
 
 
 async def all_known(hub: Hub) -> None:
-    while not all(known(each) for each in hub.keepers.values()):  # noqa: ASYNC110 - nothing tells
+    while not all(known(each) for each in hub.keepers.values()) or look(hub).totals["grid_power"].value is None:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
 
 
