@@ -15,10 +15,10 @@ import pytest
 from indevolt.clock import FastClock
 from indevolt.hub.config import ApiConfig, Config, DeviceConfig, HubConfig, TokenConfig
 from indevolt.hub.config_control import ControlConfig
+from indevolt.hub.events import Tier, Update
 from indevolt.hub.hub import Hub
 from indevolt.hub.keeper import Keeper
 from indevolt.hub.secret import Secret
-from indevolt.hub.site.service import look
 from indevolt.hub.tokens import Role, hash_token
 from indevolt.simulator import INSTANT, Simulator, Surroundings, steady_house
 from indevolt.virtual import VirtualDevice
@@ -47,8 +47,13 @@ def known(keeper: Keeper) -> bool:
 
 
 async def all_known(hub: Hub) -> None:
-    while not all(known(each) for each in hub.keepers.values()) or look(hub).totals["grid_power"].value is None:  # noqa: ASYNC110 - nothing tells
+    """Wait until all is known, and has been for some readings: what is new has to last before anything is made of it."""
+    while not all(known(each) for each in hub.keepers.values()):  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
+    with hub.bus.subscribe(Update) as updates:
+        for _ in range(3):
+            while (update := await updates.get()).device != "cellar" or update.tier is not Tier.POWER:
+                pass
 
 
 @asynccontextmanager
