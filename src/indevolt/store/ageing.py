@@ -12,9 +12,8 @@ from typing import Final, Self
 
 from indevolt.store.rollup import DAY_MS
 
-LEAP_MS: Final = (
-    7 * DAY_MS
-)  # between two looks: a hub that was off for a week is no leap; a wrong one costs the oldest week at most
+LEAP_MS: Final = 7 * DAY_MS
+"""Between two looks: a hub that was off for a week is no leap, and a wrong clock costs the oldest week at most."""
 BACK_MS: Final = 60_000  # a clock that is a little ahead is set back by seconds
 BELIEVED_AFTER_MS: Final = DAY_MS  # longer than it takes to notice a wrong date, and nothing against the days that are kept
 SAVE_EVERY_MS: Final = 3_600_000  # far below a leap, and seldom for a card that wears
