@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import resource
 import sqlite3
@@ -20,6 +21,7 @@ from indevolt.store import StoredReading
 from indevolt.store.newest import Newest
 from indevolt.store.sqlite import SqliteStore
 from indevolt.store.sqlite_book import Addition, Book
+from indevolt.store.sqlite_file import unopened
 from indevolt.store.sqlite_writer import WriterThread
 
 from .conftest import START, TABLES, after, reading
@@ -263,6 +265,19 @@ async def test_what_is_not_there_has_no_backup_and_nothing_is_made_of_it(tmp_pat
     with pytest.raises(InvalidInput, match="no history of ours"):
         await a_store(tmp_path / "history.db").backup(tmp_path / "copy.db")
     assert names_in(tmp_path) == ["history.db"]
+
+
+@pytest.mark.parametrize("said_by", ["sqlite", "system"])
+def test_a_history_that_finds_no_room_to_begin_says_to_free_some(said_by: str) -> None:
+    found: OSError | sqlite3.Error = OSError(errno.ENOSPC, "No space left on device")
+    if said_by == "sqlite":
+        database = sqlite3.connect(":memory:")
+        database.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError, match="full") as raised:
+            database.execute("CREATE TABLE feed (id INTEGER PRIMARY KEY)")
+        found = raised.value
+    assert unopened(Path("history.db"), found).remedy.startswith("Free space")
+    assert not unopened(Path("history.db"), PermissionError(errno.EACCES, "Permission denied")).remedy.startswith("Free space")
 
 
 async def test_a_backup_that_finds_no_room_leaves_nothing_behind(tmp_path: Path) -> None:

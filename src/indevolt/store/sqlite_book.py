@@ -19,7 +19,7 @@ from indevolt.store.feed import Feed
 from indevolt.store.layout import Kept, Layout, Layouts
 from indevolt.store.newest import Newest
 from indevolt.store.rollup import Level
-from indevolt.store.sqlite_file import is_damage, move_aside, opened, raise_if_damaged, transaction
+from indevolt.store.sqlite_file import is_damage, move_aside, opened, raise_if_damaged, transaction, unopened
 from indevolt.store.sqlite_rows import Writer, fetch
 from indevolt.store.sqlite_tables import prepare_tables
 
@@ -82,7 +82,7 @@ class Book:
         except sqlite3.Error as error:
             self.close()
             if not is_damage(error):
-                raise StoreUnavailable(f"history in {self._path}: {error}") from error
+                raise unopened(self._path, error) from error
             self.moved_aside = move_aside(self._path, self._clock.now())
             self._connection, _ = opened(self._path, self._clock.now(), check=False)
             self._read()

@@ -5,6 +5,7 @@ Nothing that was kept is ever deleted here: a damaged file gets another name, an
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from indevolt.errors import IndevoltError, InvalidInput, StoreDamaged, StoreUnavailable
+from indevolt.errors import IndevoltError, InvalidInput, StoreDamaged, StoreFull, StoreUnavailable
 
 APPLICATION: Final = 0x494E4456  # "INDV" in the file's head, so that nobody else's database is touched
 VERSION: Final = 2
@@ -121,8 +122,10 @@ class Owner:
             self._lock.execute("BEGIN EXCLUSIVE")
         except (OSError, sqlite3.Error) as error:
             self.release()
-            what = "another process has it open" if "locked" in str(error) else str(error)
-            raise StoreUnavailable(f"history in {self._path.with_suffix('')}: {what}") from error
+            history = self._path.with_suffix("")
+            if "locked" in str(error):
+                raise StoreUnavailable(f"history in {history}: another process has it open") from error
+            raise unopened(history, error) from error
 
     def release(self) -> None:
         """Let go; what is released already stays so."""
@@ -157,7 +160,13 @@ def opened(path: Path, at: datetime, *, check: bool = True) -> tuple[sqlite3.Con
         moved = move_aside(path, at)
         return _prepared(path), moved
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailable(f"history in {path}: {error}") from error
+        raise unopened(path, error) from error
+
+
+def unopened(path: Path, error: OSError | sqlite3.Error) -> StoreUnavailable:
+    """Return the family's error for a file that cannot be opened."""
+    is_full = error.errno == errno.ENOSPC if isinstance(error, OSError) else primary_code(error) == sqlite3.SQLITE_FULL
+    return StoreUnavailable(f"history in {path}: {error}", remedy=StoreFull.default_remedy if is_full else None)
 
 
 def _checked(path: Path, *, check: bool) -> sqlite3.Connection:
