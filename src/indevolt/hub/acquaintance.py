@@ -35,6 +35,7 @@ class Acquaintance:
         self._journal = journal
         self._store = store
         self._is_new = True
+        self._is_compared = False  # with what was kept by an earlier run of the hub
         self._up_since_s: float | None = None  # on our clock, as it told last
 
     def recognizes(self, system: SysConfig) -> bool:
@@ -50,8 +51,8 @@ class Acquaintance:
     async def greet(self, device: Device, title: str) -> bool:
         """Write down who answers and what has changed since it was greeted last; return whether it is another device."""
         system, serial, firmware = device.system, device.serial, _firmware_of(device.system)
-        known = self.serial or await self._recall("serial")
-        before = self.firmware or await self._recall("firmware")
+        kept = {} if self._is_compared else await self._recall()
+        known, before = kept.get("serial", self.serial), kept.get("firmware", self.firmware)
         is_another = bool(known and serial and serial != known)
         if is_another:
             text = f"another device answers: serial number {serial} instead of {known}"
@@ -69,7 +70,7 @@ class Acquaintance:
         self.serial, self.firmware = serial, firmware
         self._up_since_s = self._told_up_since_s(system)
         for what, text in (("serial", serial), ("firmware", firmware)):
-            if text:
+            if text and self._is_compared:  # else what was kept is still to be compared, once the store is back
                 with suppress(IndevoltError):  # the store says so itself, and it is no fault of the device
                     await self._store.put(f"{what}:{self._name}", text)
         return is_another
@@ -83,11 +84,14 @@ class Acquaintance:
         told = system.device.get("run_time")
         return self._clock.monotonic() - told if isinstance(told, int) else None
 
-    async def _recall(self, what: str) -> str:
-        """Return what was known of the device before the hub began; empty where it is not known, or the store is away."""
-        with suppress(IndevoltError):
-            return await self._store.get(f"{what}:{self._name}") or ""
-        return ""
+    async def _recall(self) -> dict[str, str]:
+        """Return what was known of the device before the hub began, as far as it was; nothing while the store is away."""
+        try:
+            found = {what: await self._store.get(f"{what}:{self._name}") for what in ("serial", "firmware")}
+        except IndevoltError:
+            return {}
+        self._is_compared = True
+        return {what: text for what, text in found.items() if text}
 
 
 def _firmware_of(system: SysConfig) -> str:
