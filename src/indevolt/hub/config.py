@@ -101,7 +101,10 @@ class SiteConfig(Section):
 class TlsConfig(Section):
     """A certificate to show to clients."""
 
-    cert: FilePath = Field(description="Certificate and what it is signed by (PEM). Read at the start: a renewed one takes a restart.", examples=["hub.pem"])
+    cert: FilePath = Field(
+        description="Certificate and what it is signed by (PEM). Read at the start: a renewed one takes a restart.",
+        examples=["hub.pem"],
+    )
     key: FilePath | None = Field(default=None, description="Its private key (PEM), if elsewhere.", examples=["hub.key"])
 
 
