@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+from away_store import AwayStore
+
 import indevolt
 from indevolt.clock import ManualClock
-from indevolt.errors import StoreUnavailable
 from indevolt.hub.acquaintance import Acquaintance
 from indevolt.hub.bus import Bus
 from indevolt.hub.journal import Journal
 from indevolt.hub.tiers import tables_of
 from indevolt.simulator import Simulator
-from indevolt.store.memory import MemoryStore
 
 BEFORE, NOW = "3800000001", "3800000002"
 
 
-class Late(MemoryStore):
-    """A store that cannot be asked at first, as one whose server begins after the hub."""
-
-    away = True
-
-    async def get(self, key: str) -> str | None:
-        if self.away:
-            raise StoreUnavailable("the server is away")
-        return await super().get(key)
-
-
 async def test_another_device_is_noticed_once_the_store_can_be_asked_who_was_there_before() -> None:
     clock = ManualClock(auto=True)
-    store = Late(clock=clock)
+    store = AwayStore(clock=clock)
     await store.open(tables_of("gen2"))
     await store.put("serial:cellar", BEFORE)
+    store.is_away = True
     acquaintance = Acquaintance("cellar", clock, Journal(store, Bus(), clock), store)
     async with indevolt.connect("cellar", transport=Simulator("powerflex2000", serial=NOW, clock=clock), clock=clock) as device:
         assert not await acquaintance.greet(device, "a battery")  # as far as anybody can know
-        store.away = False
+        store.is_away = False
         assert await store.get("serial:cellar") == BEFORE  # and nothing was written over it
         assert await acquaintance.greet(device, "a battery")
         assert await store.get("serial:cellar") == NOW

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from away_store import AwayStore
 
 from indevolt.battery import Quality, Reading, Sample
 from indevolt.clock import ManualClock, SystemClock
-from indevolt.errors import StoreUnavailable
 from indevolt.hub.books import Books
 from indevolt.hub.bus import Bus
 from indevolt.hub.config import DeviceConfig
@@ -73,20 +73,9 @@ def energies(reading: Reading) -> dict[str, float | None]:
     return {name: reading.number(name) for name in ENERGIES}
 
 
-class Away(MemoryStore):
-    """A store that knows something, and cannot always be asked."""
-
-    is_away = False
-
-    async def get(self, key: str) -> str | None:
-        if self.is_away:
-            raise StoreUnavailable("the server is away")
-        return await super().get(key)
-
-
 async def test_a_keeper_tells_energies_once_its_store_is_back() -> None:
     clock = ManualClock(START)
-    store, bus = Away(clock=clock), Bus()
+    store, bus = AwayStore(clock=clock), Bus()
     await store.open(tables_of("gen2"))
     await store.put(f"counters:{NAME}", '{"energy_house": [7000.0, 0.0]}')
     store.is_away = True

@@ -6,11 +6,11 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from away_store import AwayStore
 from sitehome import SiteHome, all_tables, site_home
 
 from indevolt.battery import Quality
 from indevolt.clock import ManualClock
-from indevolt.errors import StoreUnavailable
 from indevolt.hub.events import MeterSample
 from indevolt.hub.site.quantities import COUNTERS, FLOWS, SITE, SITE_ABOUT, SITE_UNITS
 from indevolt.hub.site.totals import METER
@@ -222,19 +222,8 @@ async def test_counts_go_on_after_a_restart_of_the_hub() -> None:
     await store.close()
 
 
-class Away(MemoryStore):
-    """A store that knows something, and cannot always be asked."""
-
-    is_away = False
-
-    async def get(self, key: str) -> str | None:
-        if self.is_away:
-            raise StoreUnavailable("the server is away")
-        return await super().get(key)
-
-
 async def test_counts_go_on_when_the_hub_is_there_before_its_store() -> None:
-    store = Away(clock=ManualClock())
+    store = AwayStore(clock=ManualClock())
     await store.open(all_tables())
     async with site_home("summer-day", store=store) as it:
         await it.clock.advance(HOUR_S)
