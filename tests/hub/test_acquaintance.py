@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from away_store import AwayStore
-
 import indevolt
+from away_store import AwayStore
 from indevolt.clock import ManualClock
 from indevolt.hub.acquaintance import Acquaintance
 from indevolt.hub.bus import Bus

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from away_store import AwayStore
 
+from away_store import AwayStore
 from indevolt.battery import Quality, Reading, Sample
 from indevolt.clock import ManualClock, SystemClock
 from indevolt.hub.books import Books

@@ -6,9 +6,9 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from away_store import AwayStore
 from sitehome import SiteHome, all_tables, site_home
 
+from away_store import AwayStore
 from indevolt.battery import Quality
 from indevolt.clock import ManualClock
 from indevolt.hub.events import MeterSample
