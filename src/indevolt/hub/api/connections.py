@@ -8,9 +8,7 @@ uvicorn hears of a client when its handshake is over, and those that never begin
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final, cast
 
@@ -18,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from indevolt.hub.api.live import ABORT
+from indevolt.server.handshake import Handshake
 
 try:
     import resource
@@ -42,7 +41,7 @@ class Arrivals(ServerState):
     def make_room(self, most: int) -> None:
         """Hang up on whoever has waited longest, if there are more than so many."""
         if len(self.connections) + len(self.doorways) > most and (oldest := next(iter(self.waiting), None)) is not None:
-            oldest.end()
+            oldest.drop()
 
 
 class Connection(HttpToolsProtocol):
@@ -73,7 +72,7 @@ class Connection(HttpToolsProtocol):
         self._arrived()
         super().on_message_complete()
 
-    def end(self) -> None:
+    def drop(self) -> None:
         """Hang up at once."""
         self._arrived()
         self.transport.abort()
@@ -84,7 +83,7 @@ class Connection(HttpToolsProtocol):
 
     def _expect(self) -> None:
         if self not in self._waiting:
-            self._waiting[self] = self.loop.call_later(self.request_s, self.end)
+            self._waiting[self] = self.loop.call_later(self.request_s, self.drop)
 
     def _arrived(self) -> None:
         timer = self._waiting.pop(self, None)
@@ -92,7 +91,7 @@ class Connection(HttpToolsProtocol):
             timer.cancel()
 
 
-class Doorway(asyncio.Protocol):
+class Doorway(Handshake):
     """Where a client waits while its TLS handshake is under way; it becomes a connection then.
 
     Args:
@@ -102,41 +101,17 @@ class Doorway(asyncio.Protocol):
     """
 
     def __init__(self, kind: type[Connection], tls: ssl.SSLContext, **shared: Any) -> None:  # noqa: ANN401 - passed on as it is
+        super().__init__(tls, partial(kind, **shared))
         self._kind = kind
-        self._tls = tls
-        self._connection = partial(kind, **shared)
         self._arrivals: Arrivals = shared["server_state"]
-        self._socket: socket.socket
-        self._begun = False  # from then on the socket is the event loop's to close
-        self.task: asyncio.Task[None]
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection away from its transport, before anything is read from it, and begin the handshake."""
-        accepted = transport.get_extra_info("socket")
-        try:
-            self._socket = socket.fromfd(accepted.fileno(), accepted.family, accepted.type)
-        except OSError:  # no more files may be open: then this one client goes
-            transport.close()
-            return
-        transport.close()
-        loop = asyncio.get_running_loop()
-        self.task = loop.create_task(self._let_in())
-        self.task.add_done_callback(self._ended)
+    def opened(self) -> None:
+        """Wait for it as long as for a request, and count it like a connection."""
         self._arrivals.doorways.add(self)
-        self._arrivals.waiting[self] = loop.call_later(self._kind.request_s, self.end)
+        self._arrivals.waiting[self] = asyncio.get_running_loop().call_later(self._kind.request_s, self.drop)
         self._arrivals.make_room(self._kind.most)
 
-    def end(self) -> None:
-        """Hang up at once."""
-        self.task.cancel()
-
-    async def _let_in(self) -> None:
-        self._begun = True
-        with suppress(OSError):  # a handshake that fails is the client's affair; it sees an alert, or the end
-            await asyncio.get_running_loop().connect_accepted_socket(self._connection, self._socket, ssl=self._tls)
-
-    def _ended(self, _: asyncio.Task[None]) -> None:
-        if not self._begun:
-            self._socket.close()
+    def closed(self) -> None:
+        """See Handshake."""
         self._arrivals.doorways.discard(self)
         self._arrivals.waiting.pop(self).cancel()

@@ -115,7 +115,7 @@ class _Server(uvicorn.Server):
             server.close()
         if doorways := tuple(self.server_state.doorways):
             for doorway in doorways:
-                doorway.end()
+                doorway.drop()
             await asyncio.wait([doorway.task for doorway in doorways])
         connections, tasks = self.server_state.connections, self.server_state.tasks
         for connection in tuple(connections):
